@@ -1,0 +1,17 @@
+/**
+ * What a fault in this package can be.
+ * - `not-canonicalizable`: a value has no canonical JSON form (`json.ts`).
+ * - `bad-key`: key material handed in by our own code has the wrong length or shape.
+ */
+export type ContractsErrorCode = 'not-canonicalizable' | 'bad-key';
+
+/** A fault of the caller or of the platform. Input from outside never causes one: it ends in `{ ok: false, reason }`. */
+export class ContractsError extends Error {
+  readonly code: ContractsErrorCode;
+
+  constructor(code: ContractsErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = 'ContractsError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,205 @@
+import { ContractsError } from './errors.ts';
+
+/** The closed type of JSON values: what can be signed, hashed and sent. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Bounds on received bytes, checked before they are parsed. */
+export interface JsonBounds {
+  readonly bytesMax: number;
+  /** Nested containers; a scalar has depth 0, `[]` depth 1. Default `jsonDepthMaxDefault`. */
+  readonly depthMax?: number;
+  /** Values of any kind, containers included, keys not. Default: as many as `bytesMax` has room for. */
+  readonly nodesMax?: number;
+}
+
+export type ParseCanonicalReason = 'oversized' | 'malformed' | 'too-deep' | 'not-canonical' | 'unsafe-number';
+
+export type ParseCanonicalResult =
+  | { readonly ok: true; readonly value: Json; readonly text: string }
+  | { readonly ok: false; readonly reason: ParseCanonicalReason; readonly detail: string };
+
+export const jsonDepthMaxDefault = 32;
+
+/** Deepest value that `canonicalize` writes; far above any `depthMax` in use, far below what the stack holds. */
+export const canonicalizeDepthMax = 256;
+
+/**
+ * The RFC 8785 canonical form. All finite numbers are written (ECMAScript `Number::toString`, RFC 8785 §3.2.2.3; `-0` as `0`);
+ * that documents hold integers only is `parseCanonical`'s and the schemas' rule.
+ * Own enumerable string keys are written, an own `__proto__` like any other.
+ * Throws `ContractsError` `not-canonicalizable` for NaN, infinities, lone surrogates, undefined (also as a property or a
+ * hole), bigint, functions, symbols, objects other than plain ones and arrays, and values deeper than `canonicalizeDepthMax`
+ * (so cycles too).
+ */
+export function canonicalize(value: Json): string {
+  return write(value, 0);
+}
+
+/** UTF-8 of `canonicalize`: the bytes that are signed and hashed. */
+export function canonicalBytes(value: Json): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(canonicalize(value));
+}
+
+// Takes `unknown` because the closed type does not survive casts elsewhere: what is not JSON must not be signed.
+function write(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case 'string':
+      return writeString(value);
+    case 'number':
+      if (!Number.isFinite(value)) throw notCanonicalizable(`the number ${value}`);
+      return String(value);
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      if (value === null) return 'null';
+      if (depth >= canonicalizeDepthMax) throw notCanonicalizable(`a value nested over ${canonicalizeDepthMax} deep`);
+      return Array.isArray(value) ? writeArray(value, depth) : writeObject(value, depth);
+    default:
+      throw notCanonicalizable(`a value of type ${typeof value}`);
+  }
+}
+
+// JSON.stringify escapes exactly as RFC 8785 §3.2.2.2 asks, except that it escapes lone surrogates instead of refusing them.
+function writeString(value: string): string {
+  if (!value.isWellFormed()) throw notCanonicalizable('a string with a lone surrogate');
+  return JSON.stringify(value);
+}
+
+function writeArray(value: readonly unknown[], depth: number): string {
+  let text = '[';
+  for (let i = 0; i < value.length; i++) text += (i === 0 ? '' : ',') + write(value[i], depth + 1);
+  return `${text}]`;
+}
+
+function writeObject(value: object, depth: number): string {
+  if (!isPlain(value)) throw notCanonicalizable('an object that is neither plain nor an array');
+  // The default order of sort() is by UTF-16 code unit, which is what RFC 8785 §3.2.3 asks.
+  const keys = Object.keys(value).sort();
+  let text = '{';
+  for (const [i, key] of keys.entries()) {
+    const member: unknown = value[key];
+    text += `${i === 0 ? '' : ','}${writeString(key)}:${write(member, depth + 1)}`;
+  }
+  return `${text}}`;
+}
+
+// A prototype without a prototype is some realm's Object.prototype: a test may hand in objects made in another realm.
+function isPlain(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || (typeof prototype === 'object' && Object.getPrototypeOf(prototype) === null);
+}
+
+function notCanonicalizable(what: string): ContractsError {
+  return new ContractsError('not-canonicalizable', `expected JSON, got ${what}`);
+}
+
+/**
+ * Parses bytes that an attacker may have written. They must be their own canonical form, so that everyone who reads them
+ * reads the same document: duplicate keys, whitespace, key order and needless escapes are all `not-canonical`.
+ * Checked in this order: size → UTF-8 without byte order mark → depth and number of values, over the text → JSON syntax →
+ * integers within ±(2^53−1) and no `-0` → no lone surrogates → canonical form equals the received text.
+ *
+ * An own `__proto__` key stays what `JSON.parse` makes it, an ordinary own property that changes no prototype; do not copy
+ * such an object by assignment. Look names up in a Map.
+ */
+export function parseCanonical(bytes: Uint8Array, bounds: JsonBounds): ParseCanonicalResult {
+  if (bytes.length > bounds.bytesMax) {
+    return refused('oversized', `expected at most ${bounds.bytesMax} bytes, got ${bytes.length}`);
+  }
+  let text: string;
+  try {
+    // ignoreBOM keeps a byte order mark in the text, where JSON.parse refuses it.
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return refused('malformed', 'not UTF-8');
+  }
+  const overBound = scanBounds(text, bounds.depthMax ?? jsonDepthMaxDefault, bounds.nodesMax ?? bounds.bytesMax);
+  if (overBound !== null) return overBound;
+  let value: Json;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return refused('malformed', 'not JSON');
+  }
+  // Both walks recurse at most depthMax deep, which the scan has just made sure of.
+  const unsafe = findUnsafeNumber(value);
+  if (unsafe !== null) return refused('unsafe-number', `expected integers within ±(2^53−1), got ${unsafe}`);
+  if (hasLoneSurrogate(value)) return refused('malformed', 'lone surrogate in a string');
+  const canonical = canonicalize(value);
+  if (canonical !== text) {
+    return refused('not-canonical', `differs from its RFC 8785 form at character ${firstDifference(canonical, text)}`);
+  }
+  return { ok: true, value, text };
+}
+
+function refused(reason: ParseCanonicalReason, detail: string): ParseCanonicalResult & { ok: false } {
+  return { ok: false, reason, detail };
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const backslash = 0x5c;
+
+/**
+ * Depth and number of values, without recursion and before anything is allocated for the values. Exact for canonical text;
+ * for text that JSON.parse refuses anyway the counts mean nothing, but stay bounded.
+ */
+function scanBounds(text: string, depthMax: number, nodesMax: number): (ParseCanonicalResult & { ok: false }) | null {
+  let depth = 0;
+  let nodes = 1;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (inString) {
+      if (unit === backslash) i++;
+      else if (unit === quote) inString = false;
+      continue;
+    }
+    if (unit === quote) inString = true;
+    else if (isOpening(unit)) {
+      depth++;
+      if (!isClosing(text.charCodeAt(i + 1))) nodes++;
+      if (depth > depthMax) return refused('too-deep', `expected at most ${depthMax} nested containers`);
+    } else if (isClosing(unit)) depth--;
+    else if (unit === comma) nodes++;
+    if (nodes > nodesMax) return refused('oversized', `expected at most ${nodesMax} values`);
+  }
+  return null;
+}
+
+function isOpening(unit: number): boolean {
+  return unit === 0x7b || unit === 0x5b;
+}
+
+function isClosing(unit: number): boolean {
+  return unit === 0x7d || unit === 0x5d;
+}
+
+/** The first number that is no safe integer, as text; null when there is none. */
+function findUnsafeNumber(value: Json): string | null {
+  if (typeof value === 'number') {
+    if (Object.is(value, -0)) return '-0';
+    return Number.isSafeInteger(value) ? null : String(value);
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  for (const member of Object.values(value)) {
+    const found = findUnsafeNumber(member);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function hasLoneSurrogate(value: Json): boolean {
+  if (typeof value === 'string') return !value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return false;
+  for (const [key, member] of Object.entries(value)) {
+    if (!key.isWellFormed() || hasLoneSurrogate(member)) return true;
+  }
+  return false;
+}
+
+function firstDifference(a: string, b: string): number {
+  let i = 0;
+  while (i < a.length && a.charCodeAt(i) === b.charCodeAt(i)) i++;
+  return i;
+}
