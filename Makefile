@@ -1,0 +1,45 @@
+# What a newcomer and CI need. Each target sets up what it needs itself; `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format build bench schemas clean setup setup-demo setup-tests
+
+NODE := scripts/node
+TEST_FILES := 'packages/*/src/**/*.test.ts' 'tests/**/*.test.ts'
+# Milliseconds one test file may take, so that a hang fails and names its file.
+TEST_TIMEOUT_MS := 300000
+TEST_CONCURRENCY := 2
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'
+
+demo: setup-demo build ## watch a fleet deploy, refuse, roll back and recover (KEEP=1 leaves it running)
+	@dist/nixfleet demo $(if $(KEEP),--keep)
+
+test: setup-tests ## run every test (FILES='…' runs only those)
+	@$(NODE) --test --test-reporter=spec --test-concurrency=$(TEST_CONCURRENCY) --test-timeout=$(TEST_TIMEOUT_MS) $(or $(FILES),$(TEST_FILES))
+
+check: setup ## format, lint and types
+	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings .
+	@$(NODE) node_modules/typescript/bin/tsc -b --force
+
+format: setup ## format, and fix what the linter can
+	@$(NODE) node_modules/@biomejs/biome/bin/biome check --write .
+
+build: setup ## the shipped bundle: dist/nixfleet
+	@$(NODE) scripts/build.ts
+
+bench: setup-demo build ## benchmarks, one line of JSON each
+	@for file in bench/*.bench.ts; do [ ! -e "$$file" ] || $(NODE) --expose-gc "$$file" || exit 1; done
+
+schemas: setup ## write docs/schemas/ from the schemas in packages/contracts
+	@$(NODE) scripts/write-schemas.ts
+
+clean: ## remove everything built or cached, node_modules excepted
+	@rm -rf dist .cache packages/*/dist *.tsbuildinfo packages/*/*.tsbuildinfo tests/*.tsbuildinfo
+
+setup:
+	@scripts/setup.sh node
+setup-demo:
+	@scripts/setup.sh demo
+setup-tests:
+	@scripts/setup.sh tests

@@ -1,0 +1,105 @@
+#!/bin/sh
+# Installs what is missing and nothing else. Quick and silent when everything is there.
+#
+#   scripts/setup.sh [node|demo|tests]…      (default: node)
+#
+#   node    the npm packages of package-lock.json, and through them Node 24
+#   demo    node, and Nix, git and OpenSSH
+#   tests   demo, and OpenSSL and Chromium
+#
+# Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
+# line what to install. Nothing in the home directory and no configuration of Nix is changed.
+set -eu
+
+cd -- "$(dirname -- "$(readlink -f -- "$0")")/.."
+
+say() { echo "setup: $*" >&2; }
+die() {
+  say "$*"
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# $1: version found, $2: version wanted
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+missing=''
+need() { # $1: program, $2: Debian package
+  have "$1" || missing="$missing $2"
+}
+
+need_nix() {
+  if ! have nix-store; then
+    missing="$missing nix-bin"
+    return
+  fi
+  version=$(nix-store --version | sed -n '1s/.* \([0-9][0-9.]*\).*/\1/p')
+  at_least "${version:-0}" 2.8 || die "Nix $version is too old: 2.8 or newer is needed, see https://nixos.org/download"
+}
+
+install_missing() {
+  [ -n "$missing" ] || return 0
+  packages=${missing# }
+  have apt-get || die "please install: $packages"
+  if [ "$(id -u)" = 0 ]; then
+    as_root='env'
+  elif have sudo && sudo -n true 2>/dev/null; then
+    as_root='sudo -n env'
+  else
+    die "please run: sudo apt-get update && sudo apt-get install --no-install-recommends $packages"
+  fi
+  mkdir -p .cache
+  log=.cache/apt.log
+  say "installing with apt-get: $packages"
+  # shellcheck disable=SC2086 # words on purpose
+  if ! { $as_root apt-get update &&
+    $as_root DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $packages; } \
+    </dev/null >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    die "apt-get failed; all it said is in $log"
+  fi
+  missing=''
+}
+
+npm_packages() {
+  have sha256sum && have npm && have node || die 'Node 20 or newer with npm is needed to begin with: https://nodejs.org'
+  lock=$(sha256sum package-lock.json | cut -d ' ' -f 1)
+  stamp=.cache/npm-packages
+  if [ -d node_modules ] && [ "$(cat "$stamp" 2>/dev/null)" = "$lock" ]; then return; fi
+  mkdir -p .cache
+  if ! node scripts/npm-packages-in-sync.mjs; then
+    say 'installing npm packages'
+    # No dependency here needs its install script, so none is run.
+    if ! npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >.cache/npm.log 2>&1; then
+      tail -n 15 .cache/npm.log >&2
+      die 'npm ci failed; all it said is in .cache/npm.log'
+    fi
+  fi
+  scripts/node --version >/dev/null
+  echo "$lock" >"$stamp"
+}
+
+# One set-up at a time in a checkout.
+if [ "${NIXFLEET_SETUP_LOCKED:-}" != 1 ] && have flock; then
+  mkdir -p .cache
+  NIXFLEET_SETUP_LOCKED=1 exec flock .cache/setup.lock "$0" "$@"
+fi
+
+[ $# -gt 0 ] || set -- node
+for what in "$@"; do
+  case $what in
+    node) ;;
+    demo | tests)
+      need git git
+      need ssh-keygen openssh-client
+      need_nix
+      if [ "$what" = tests ]; then
+        need openssl openssl
+        need chromium chromium
+      fi
+      ;;
+    *) die "unknown: $what (one of node, demo, tests)" ;;
+  esac
+done
+install_missing
+npm_packages
