@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { envelope, Reason } from './document.ts';
+import { HealthCheck } from './health-check.ts';
+import { Instant } from './instant.ts';
+import { Interval, intervalsMax } from './interval.ts';
+import {
+  BudgetName,
+  ChannelName,
+  CheckName,
+  Commit,
+  HostName,
+  OperatorName,
+  PolicyName,
+  SystemName,
+  TagName,
+} from './names.ts';
+import { Freeze } from './release.ts';
+import { HostEdge } from './rollout-manifest.ts';
+import { ChannelPolicy, PromoteWhen } from './rollout-policy.ts';
+
+/** One OpenSSH public key line without its comment: `ssh-ed25519 AAAA…` or `ecdsa-sha2-nistp256 AAAA…`. */
+export const OpensshPublicLine = z
+  .string()
+  .regex(/^(?:ssh-ed25519|ecdsa-sha2-nistp256) [A-Za-z0-9+/]+={0,2}$/, 'expected an OpenSSH public key line')
+  .max(512);
+
+/** Two keys overlap while one is being rotated. */
+const pubkeys = z.array(OpensshPublicLine).min(1).max(4);
+
+export const Pin = z.object({
+  commit: Commit,
+  reason: Reason,
+  expiresAt: Instant.optional(),
+});
+export type Pin = z.infer<typeof Pin>;
+
+export const FleetHost = z.object({
+  system: SystemName,
+  channel: ChannelName,
+  tags: z.array(TagName).max(64),
+  pubkeys,
+  /** Resolved probes (host over channel over tag over fleet). What counts is the copy inside the closure. */
+  healthChecks: z.record(CheckName, HealthCheck),
+  pin: Pin.optional(),
+});
+export type FleetHost = z.infer<typeof FleetHost>;
+
+export const FleetWave = z.object({
+  hosts: z.array(HostName).max(10_000),
+  soakSeconds: z.int().min(0),
+  promoteWhen: PromoteWhen,
+});
+export type FleetWave = z.infer<typeof FleetWave>;
+
+export const FleetChannel = z.object({
+  description: z.string().max(1000),
+  rolloutPolicy: PolicyName,
+  policy: ChannelPolicy,
+  /** Waves of the channel's policy, resolved to the channel's hosts; every host is in exactly one. */
+  waves: z.array(FleetWave).min(1),
+  windows: z.array(Interval).max(intervalsMax).nullable(),
+  resolvedUntil: Instant.nullable(),
+  freezes: z.array(Freeze).max(intervalsMax),
+});
+export type FleetChannel = z.infer<typeof FleetChannel>;
+
+export const ChannelEdge = z.object({ gated: ChannelName, gates: ChannelName, reason: Reason.optional() });
+export type ChannelEdge = z.infer<typeof ChannelEdge>;
+
+/** `fleet/<sha256>.json`: the resolved fleet. Closures are in the manifests. */
+export const FleetDocument = z.object({
+  ...envelope('fleet'),
+  hosts: z.record(HostName, FleetHost),
+  channels: z.record(ChannelName, FleetChannel),
+  edges: z.array(HostEdge).max(10_000),
+  channelEdges: z.array(ChannelEdge).max(256),
+  disruptionBudgets: z
+    .array(
+      z.object({
+        name: BudgetName,
+        hosts: z.array(HostName).max(10_000),
+        maxInFlight: z.int().min(1).optional(),
+        maxInFlightPercent: z.int().min(1).max(100).optional(),
+      }),
+    )
+    .max(256),
+  /** People who may read the control plane; they can change nothing. */
+  operators: z.record(OperatorName, z.object({ pubkeys })),
+});
+export type FleetDocument = z.infer<typeof FleetDocument>;

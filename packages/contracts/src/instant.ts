@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** RFC 3339, UTC, whole seconds: `2026-06-01T08:00:00Z`. Years 2000 to 2999. Text order is time order. */
+export const Instant = z
+  .string()
+  .regex(/^2\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/, {
+    error: 'expected an RFC 3339 instant in UTC with whole seconds, such as 2026-06-01T08:00:00Z',
+    abort: true,
+  })
+  .refine((text) => new Date(text).toISOString().startsWith(text.slice(0, 19)), 'not a day of the calendar')
+  .brand<'Instant'>();
+export type Instant = z.infer<typeof Instant>;
+
+/** Milliseconds since the epoch. */
+export function instantToMs(instant: Instant): number {
+  return Date.parse(instant);
+}
+
+/** Rounds down to a whole second. Throws `RangeError` outside the years 2000 to 2999. */
+export function msToInstant(ms: number): Instant {
+  const parsed = Instant.safeParse(`${new Date(ms).toISOString().slice(0, 19)}Z`);
+  if (!parsed.success) throw new RangeError(`no instant for ${ms} ms since the epoch`);
+  return parsed.data;
+}
+
+export function addSeconds(instant: Instant, seconds: number): Instant {
+  return msToInstant(instantToMs(instant) + seconds * 1000);
+}
+
+export function isBefore(left: Instant, right: Instant): boolean {
+  return left < right;
+}
+
+export function latest(first: Instant, ...others: readonly Instant[]): Instant {
+  return others.reduce((left, right) => (left < right ? right : left), first);
+}

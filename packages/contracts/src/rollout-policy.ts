@@ -1,0 +1,64 @@
+import { z } from 'zod';
+
+/** One day, in seconds; the longest timeout a policy may set. */
+const daySeconds = 24 * 3600;
+
+/**
+ * When the next wave may open, and how an agent can tell.
+ * `convergedPercent` is what the planner demands of the reachable hosts of the wave;
+ * `receiptsPercent` of all its hosts (rounded up, at least one) is the number of host-signed `converged`
+ * events that an agent of a later wave demands before it acts. 100 by default, so a wave with an offline host waits;
+ * declaring less is what lets a wave pass without some hosts, and also how far a stolen control plane could stretch it.
+ */
+export const PromoteWhen = z.object({
+  convergedPercent: z.int().min(1).max(100),
+  receiptsPercent: z.int().min(0).max(100),
+});
+export type PromoteWhen = z.infer<typeof PromoteWhen>;
+
+/** Failed hosts after which a channel halts: the smaller of both where both are set. Percent of the rollout's hosts, rounded down. */
+export const MaxFailures = z.object({
+  count: z.int().min(0).max(10_000).optional(),
+  percent: z.int().min(0).max(100).optional(),
+});
+export type MaxFailures = z.infer<typeof MaxFailures>;
+
+export const ConfirmPolicy = z.object({
+  /** `local` for hosts that must not depend on the control plane, such as its own. */
+  by: z.enum(['control-plane', 'local']),
+  /** From the end of activation until the dead man's switch reverts. */
+  timeoutSeconds: z.int().min(5).max(daySeconds),
+});
+export type ConfirmPolicy = z.infer<typeof ConfirmPolicy>;
+
+/** What a channel's manifest says beyond hosts, waves and intervals. Times in seconds. */
+export const ChannelPolicy = z.object({
+  /** `observe` plans and reports, and switches nothing. */
+  mode: z.enum(['switch', 'observe']),
+  confirm: ConfirmPolicy,
+  activationTimeoutSeconds: z.int().min(5).max(daySeconds),
+  onHealthFailure: z.enum(['halt', 'rollback-and-halt']),
+  maxFailures: MaxFailures,
+  onNewRelease: z.enum(['finish', 'replace']),
+  /** A host silent for longer no longer blocks its wave. Null: it always blocks. */
+  offlineGraceSeconds: z
+    .int()
+    .min(0)
+    .max(30 * daySeconds)
+    .nullable(),
+  /** First wait after an unconfirmed switch; doubles up to `unconfirmedRetryMaxSeconds`. */
+  unconfirmedRetrySeconds: z.int().min(1).max(daySeconds),
+  unconfirmedRetryMaxSeconds: z
+    .int()
+    .min(1)
+    .max(7 * daySeconds),
+  reboot: z.enum(['never', 'window', 'immediate']),
+  withoutControlPlane: z.enum(['hold', 'timed']),
+  /** Most hosts of the channel that fetch at once. Null: no limit. */
+  fetchesMax: z.int().min(1).max(10_000).nullable(),
+  compliance: z.object({
+    mode: z.enum(['disabled', 'permissive', 'enforce']),
+    frameworks: z.array(z.string().min(1).max(64)).max(32),
+  }),
+});
+export type ChannelPolicy = z.infer<typeof ChannelPolicy>;
