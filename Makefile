@@ -5,7 +5,7 @@ SHELL := /bin/sh
 
 NODE := scripts/node
 TEST_FILES := 'packages/*/src/**/*.test.ts' 'tests/**/*.test.ts'
-# Milliseconds one test file may take, so that a hang fails and names its file.
+# Milliseconds one test may take; scripts/test-watchdog.ts bounds a file.
 TEST_TIMEOUT_MS := 300000
 TEST_CONCURRENCY := 2
 
@@ -16,7 +16,8 @@ demo: setup-demo build ## watch a fleet deploy, refuse, roll back and recover (K
 	@dist/nixfleet demo $(if $(KEEP),--keep)
 
 test: setup-tests ## run every test (FILES='…' runs only those)
-	@$(NODE) --test --test-reporter=spec --test-concurrency=$(TEST_CONCURRENCY) --test-timeout=$(TEST_TIMEOUT_MS) $(or $(FILES),$(TEST_FILES))
+	@$(NODE) --test --test-reporter=spec --test-concurrency=$(TEST_CONCURRENCY) --test-timeout=$(TEST_TIMEOUT_MS) \
+	  --import ./scripts/test-watchdog.ts $(or $(FILES),$(TEST_FILES))
 
 check: setup ## format, lint and types
 	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings .

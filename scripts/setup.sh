@@ -24,17 +24,21 @@ have() { command -v "$1" >/dev/null 2>&1; }
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 missing=''
+wanted=''
 need() { # $1: program, $2: Debian package
+  wanted="$wanted $1"
   have "$1" || missing="$missing $2"
 }
 
 need_nix() {
+  wanted="$wanted nix-store nix-build"
   if ! have nix-store; then
     missing="$missing nix-bin"
     return
   fi
-  version=$(nix-store --version | sed -n '1s/.* \([0-9][0-9.]*\).*/\1/p')
-  at_least "${version:-0}" 2.8 || die "Nix $version is too old: 2.8 or newer is needed, see https://nixos.org/download"
+  version=$(nix-store --version </dev/null | sed -n '1s/.* \([0-9][0-9.]*\).*/\1/p')
+  [ -n "$version" ] || die 'nix-store is there but does not run: try nix-store --version'
+  at_least "$version" 2.8 || die "Nix $version is too old: 2.8 or newer is needed, see https://nixos.org/download"
 }
 
 install_missing() {
@@ -58,7 +62,9 @@ install_missing() {
     tail -n 5 "$log" >&2
     die "apt-get failed; all it said is in $log"
   fi
-  missing=''
+  for program in $wanted; do
+    have "$program" || die "$program is still missing after: apt-get install $packages"
+  done
 }
 
 npm_packages() {
