@@ -20,7 +20,6 @@ export type HostTarget = z.infer<typeof HostTarget>;
 export const UnconfirmedCause = z.enum([
   'no-contact',
   'probes-pending',
-  'activation-timeout',
   'agent-restarted',
   'rebooted',
   'dead-man',
@@ -29,12 +28,12 @@ export type UnconfirmedCause = z.infer<typeof UnconfirmedCause>;
 
 export const FailedCause = z.enum([
   'activation-failed',
+  'activation-timeout',
   'pre-switch-check',
   'failed-units',
   'probe-failed',
   'system-mismatch',
   'profile-not-set',
-  'dead-man-not-armed',
 ]);
 export type FailedCause = z.infer<typeof FailedCause>;
 

@@ -58,6 +58,8 @@ export const AgentRefusalCode = z.enum([
   'unsafe-nix-configuration',
   'disk-full',
   'not-a-system',
+  'dead-man-not-armed',
+  'activation-lock-busy',
 ]);
 export type AgentRefusalCode = z.infer<typeof AgentRefusalCode>;
 

@@ -16,7 +16,7 @@ export const PromoteWhen = z.object({
 });
 export type PromoteWhen = z.infer<typeof PromoteWhen>;
 
-/** Failed hosts after which a channel halts: the smaller of both where both are set. Percent of the rollout's hosts, rounded down. */
+/** Failed hosts that a rollout bears before it halts: the smaller of both where both are set, none where neither is. Percent of the rollout's hosts, rounded down. */
 export const MaxFailures = z.object({
   count: z.int().min(0).max(10_000).optional(),
   percent: z.int().min(0).max(100).optional(),
