@@ -20,11 +20,11 @@ test: setup-tests ## run every test (FILES='…' runs only those)
 	  --import ./scripts/test-watchdog.ts $(or $(FILES),$(TEST_FILES))
 
 check: setup ## format, lint and types
-	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings .
+	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings --colors=$(if $(MAKE_TERMOUT),force,off) .
 	@$(NODE) node_modules/typescript/bin/tsc -b --force
 
 format: setup ## format, and fix what the linter can
-	@$(NODE) node_modules/@biomejs/biome/bin/biome check --write .
+	@$(NODE) node_modules/@biomejs/biome/bin/biome check --write --colors=$(if $(MAKE_TERMOUT),force,off) .
 
 build: setup ## the shipped bundle: dist/nixfleet
 	@$(NODE) scripts/build.ts

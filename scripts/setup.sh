@@ -36,8 +36,9 @@ need_nix() {
     missing="$missing nix-bin"
     return
   fi
-  version=$(nix-store --version </dev/null | sed -n '1s/.* \([0-9][0-9.]*\).*/\1/p')
-  [ -n "$version" ] || die 'nix-store is there but does not run: try nix-store --version'
+  # Not nix-store --version: that opens the store, which need not be the one in use.
+  version=$(nix --version 2>/dev/null </dev/null | sed -n '1s/.* \([0-9][0-9.]*\).*/\1/p')
+  [ -n "$version" ] || die 'nix-store is there but nix does not run: try nix --version'
   at_least "$version" 2.8 || die "Nix $version is too old: 2.8 or newer is needed, see https://nixos.org/download"
 }
 
