@@ -2,8 +2,9 @@
  * What a fault in this package can be.
  * - `not-canonicalizable`: a value has no canonical JSON form (`json.ts`).
  * - `bad-key`: key material handed in by our own code has the wrong length or shape.
+ * - `bad-certificate`: a certificate was asked for with a name, serial or life that cannot be written.
  */
-export type ContractsErrorCode = 'not-canonicalizable' | 'bad-key';
+export type ContractsErrorCode = 'not-canonicalizable' | 'bad-key' | 'bad-certificate';
 
 /** A fault of the caller or of the platform. Input from outside never causes one: it ends in `{ ok: false, reason }`. */
 export class ContractsError extends Error {

@@ -92,6 +92,7 @@ export {
   wavesMax,
 } from './rollout-manifest.ts';
 export { ChannelPolicy, ConfirmPolicy, MaxFailures, PromoteWhen } from './rollout-policy.ts';
+export { type CertificateRequest, selfSignedCertificate } from './self-signed-certificate.ts';
 export { Source } from './source.ts';
 export { CacheKey, ControlPlanePin, DeclaredKey, type RoleName, TrustDocument } from './trust.ts';
 export {
