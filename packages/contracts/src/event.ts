@@ -59,6 +59,8 @@ export const eventBodies = {
   failed: z.object({
     target,
     cause: FailedCause,
+    /** Null where policy `halt` leaves the host where it is, and where there is nothing to go back to. */
+    revertTo: StorePath.nullable(),
     check: CheckName.optional(),
     output: CommandOutput.optional(),
     detail,

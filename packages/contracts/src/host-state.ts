@@ -14,16 +14,12 @@ export const HostTarget = z.object({
   closure: StorePath,
   closureDigest: Sha256Hex,
   attempt: z.int().min(1),
+  /** From `confirmed` to `converged`. */
+  soakSeconds: z.int().min(0),
 });
 export type HostTarget = z.infer<typeof HostTarget>;
 
-export const UnconfirmedCause = z.enum([
-  'no-contact',
-  'probes-pending',
-  'agent-restarted',
-  'rebooted',
-  'dead-man',
-]);
+export const UnconfirmedCause = z.enum(['no-contact', 'probes-pending', 'agent-restarted', 'rebooted', 'dead-man']);
 export type UnconfirmedCause = z.infer<typeof UnconfirmedCause>;
 
 export const FailedCause = z.enum([

@@ -18,7 +18,6 @@ import type {
 export interface Intent {
   readonly target: HostTarget;
   readonly policy: ChannelPolicy;
-  readonly soakSeconds: number;
   /** The first brake that stands now (`brakeOn`), or null. */
   readonly brake: Withheld | null;
   /** A `go` for exactly this rollout, wave and attempt is held, its receipts verified. */

@@ -1,3 +1,14 @@
+export { applyEvent, type EventPlace } from './apply-event.ts';
+export { backoffSeconds } from './backoff.ts';
+export {
+  type ChannelBrakes,
+  channelBrake,
+  contactSecondsMax,
+  type HostBrakes,
+  headAheadSecondsMax,
+  hostBrake,
+} from './brake.ts';
+export { foldEvent, outcomesMax } from './fold-event.ts';
 export type {
   ActivationOutcome,
   CheckProgress,
@@ -9,6 +20,8 @@ export type {
   StepResult,
   WorkingMemory,
 } from './host-input.ts';
+export { initialMemory, refusedRetrySeconds, revertRetrySeconds, step } from './host-machine.ts';
+export { hasFailingProbe, initialHostState, quarantineOf, withQuarantine } from './host-state.ts';
 export type {
   ActiveHold,
   HostDecision,

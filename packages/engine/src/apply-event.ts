@@ -1,0 +1,144 @@
+import type { BootId, EventContent, HostPhase, HostState, Instant } from '@nixfleet/contracts';
+import { withQuarantine } from './host-state.ts';
+
+/** What an event adds to its content when it is journalled. */
+export interface EventPlace {
+  readonly at: Instant;
+  readonly bootId: BootId;
+}
+
+/**
+ * The host state after one journalled event. Total: every kind applies to every state, because a replay may start at a
+ * checkpoint and a control plane must never fail on what a host signed. The agent's own state is this same fold.
+ */
+export function applyEvent(state: HostState, event: EventContent & EventPlace): HostState {
+  return { ...applyContent(state, event), bootId: event.bootId };
+}
+
+function applyContent(state: HostState, event: EventContent & EventPlace): HostState {
+  const { at } = event;
+  switch (event.kind) {
+    case 'journal-started': {
+      const { running, confirmed } = event.body;
+      return {
+        ...state,
+        running,
+        confirmed: confirmed === null ? state.confirmed : { closure: confirmed, rolloutId: null, at },
+      };
+    }
+    case 'checkpoint':
+      return event.body.state;
+    case 'started':
+      return { ...state, running: event.body.running };
+    case 'trust-accepted':
+      return { ...state, trust: event.body.floor };
+    case 'release-accepted':
+      return { ...state, release: event.body.release, head: event.body.head };
+    case 'withheld':
+      return {
+        ...state,
+        withheld: event.body.withheld,
+        // A fetch that may not go on is given up: nothing was changed yet.
+        phase: event.body.withheld !== null && state.phase.name === 'fetching' ? { name: 'pending' } : state.phase,
+      };
+    case 'local-hold':
+      return { ...state, localHold: event.body.hold };
+    case 'fetching':
+      return enter(state, { name: 'fetching', target: event.body.target, since: at });
+    case 'refused':
+      return enter(state, { name: 'refused', target: event.body.target, at, reason: event.body.reason });
+    case 'deferred':
+      return enter(state, { name: 'deferred', target: event.body.target, at, component: event.body.component });
+    case 'activating':
+      return enter({ ...state, probes: {} }, { name: 'activating', since: at, ...event.body });
+    case 'confirming': {
+      const { target, deadline } = event.body;
+      return enter(
+        { ...state, running: target.closure },
+        { name: 'confirming', target, since: at, revertTo: revertTargetOf(state), deadline },
+      );
+    }
+    case 'confirmed': {
+      const { target, soakUntil } = event.body;
+      return enter(
+        {
+          ...state,
+          running: target.closure,
+          confirmed: { closure: target.closure, rolloutId: target.rolloutId, at },
+          retry: null,
+        },
+        { name: 'soaking', target, confirmedAt: at, soakUntil, revertTo: revertTargetOf(state) },
+      );
+    }
+    case 'converged': {
+      const { target } = event.body;
+      return enter(
+        { ...state, confirmed: { closure: target.closure, rolloutId: target.rolloutId, at }, retry: null },
+        { name: 'converged', target, at },
+      );
+    }
+    case 'unconfirmed': {
+      const { target, cause, retryNotBefore } = event.body;
+      const count = state.retry?.rolloutId === target.rolloutId ? state.retry.count + 1 : 1;
+      return enter(
+        { ...state, retry: { rolloutId: target.rolloutId, closure: target.closure, count, notBefore: retryNotBefore } },
+        { name: 'unconfirmed', target, at, cause, revertTo: revertTargetOf(state) },
+      );
+    }
+    case 'failed': {
+      const { target, cause, revertTo } = event.body;
+      const { closure, attempt, rolloutId } = target;
+      return enter(
+        { ...state, quarantine: withQuarantine(state.quarantine, { closure, attempt, rolloutId, at, cause }) },
+        { name: 'failed', target, at, cause, revertTo },
+      );
+    }
+    case 'reverting':
+      return enter(state, { name: 'reverting', since: at, ...event.body });
+    case 'reverted': {
+      const { target, to, cause } = event.body;
+      return enter(
+        {
+          ...state,
+          running: to,
+          confirmed: state.confirmed?.closure === to ? state.confirmed : { closure: to, rolloutId: null, at },
+          probes: {},
+        },
+        { name: 'reverted', target, at, to, cause },
+      );
+    }
+    case 'revert-failed':
+      return { ...state, running: event.body.running };
+    case 'reboot-pending': {
+      const { component } = event.body;
+      return { ...state, rebootPending: component === null ? null : { since: at, component } };
+    }
+    case 'probe': {
+      const { check, status, mode, consecutiveFailures, detail } = event.body;
+      const probe = { status, mode, at, consecutiveFailures, ...(detail === undefined ? {} : { detail }) };
+      return { ...state, probes: { ...state.probes, [check]: probe } };
+    }
+    case 'drift':
+      return { ...state, running: event.body.running };
+    case 'document-refused':
+    case 'probes-passed':
+    case 'floor-lost':
+    case 'head-expiring':
+      return state;
+    default:
+      return unreachable(event);
+  }
+}
+
+/** A host that moves on with its target is withheld no longer. */
+function enter(state: HostState, phase: HostPhase): HostState {
+  return { ...state, phase, withheld: null };
+}
+
+function revertTargetOf({ phase, confirmed }: HostState) {
+  return 'revertTo' in phase ? phase.revertTo : (confirmed?.closure ?? null);
+}
+
+function unreachable(event: never): never {
+  throw new TypeError(`not an event: ${JSON.stringify(event)}`);
+}

@@ -1,0 +1,59 @@
+import type { JournalEvent, RolloutId } from '@nixfleet/contracts';
+import { applyEvent } from './apply-event.ts';
+import { initialHostState } from './host-state.ts';
+import type { HostFold, RolloutOutcome } from './planner-types.ts';
+
+/** Outcomes kept per host: the newest rollouts it took part in. */
+export const outcomesMax = 64;
+
+const nothingYet: RolloutOutcome = { started: false, converged: false, failed: false };
+
+/** Adds one verified event to what is known of its host; null before the first. */
+export function foldEvent(fold: HostFold | null, event: JournalEvent): HostFold {
+  const before = fold ?? { state: initialHostState, outcomes: new Map() };
+  return { state: applyEvent(before.state, event), outcomes: outcomesAfter(before.outcomes, event) };
+}
+
+function outcomesAfter(outcomes: HostFold['outcomes'], event: JournalEvent): HostFold['outcomes'] {
+  switch (event.kind) {
+    case 'fetching':
+    case 'activating':
+      return withOutcome(outcomes, event.body.target.rolloutId, { started: true });
+    case 'converged':
+      return withOutcome(outcomes, event.body.target.rolloutId, { converged: true });
+    case 'failed':
+      return withOutcome(outcomes, event.body.target.rolloutId, { started: true, failed: true, converged: false });
+    case 'checkpoint': {
+      // A replay may begin here: what the state still tells of rollouts is taken over, so that a halt is not forgotten.
+      const { phase, quarantine } = event.body.state;
+      let known = outcomes;
+      for (const { rolloutId } of quarantine) known = withOutcome(known, rolloutId, { started: true, failed: true });
+      if (phase.name === 'converged') known = withOutcome(known, phase.target.rolloutId, { converged: true });
+      else if ('target' in phase) known = withOutcome(known, phase.target.rolloutId, { started: true });
+      return known;
+    }
+    default:
+      return outcomes;
+  }
+}
+
+function withOutcome(
+  outcomes: HostFold['outcomes'],
+  rolloutId: RolloutId,
+  change: Partial<RolloutOutcome>,
+): HostFold['outcomes'] {
+  const before = outcomes.get(rolloutId) ?? nothingYet;
+  const after = { ...before, ...change };
+  if (after.started === before.started && after.converged === before.converged && after.failed === before.failed) {
+    return outcomes;
+  }
+  const changed = new Map(outcomes);
+  // Newest last, so that the oldest fall out.
+  changed.delete(rolloutId);
+  changed.set(rolloutId, after);
+  for (const oldest of changed.keys()) {
+    if (changed.size <= outcomesMax) break;
+    changed.delete(oldest);
+  }
+  return changed;
+}

@@ -1,0 +1,39 @@
+import { type HostState, lookup, type Quarantine, quarantineMax, type StorePath } from '@nixfleet/contracts';
+
+/** Before the first event of a journal. */
+export const initialHostState: HostState = {
+  bootId: null,
+  running: null,
+  confirmed: null,
+  phase: { name: 'pending' },
+  quarantine: [],
+  retry: null,
+  rebootPending: null,
+  localHold: null,
+  withheld: null,
+  trust: null,
+  release: null,
+  head: null,
+  probes: {},
+};
+
+/** The quarantine that forbids `closure` at `attempt`: the same or a later attempt of it failed here. */
+export function quarantineOf(
+  state: HostState,
+  { closure, attempt }: { readonly closure: StorePath; readonly attempt: number },
+): Quarantine | undefined {
+  return state.quarantine.find((entry) => entry.closure === closure && entry.attempt >= attempt);
+}
+
+/** One entry a closure, the newest last; the oldest fall out past `quarantineMax`. */
+export function withQuarantine(quarantine: readonly Quarantine[], entry: Quarantine): Quarantine[] {
+  return [...quarantine.filter(({ closure }) => closure !== entry.closure), entry].slice(-quarantineMax);
+}
+
+/** Whether an enforced probe is failing now. */
+export function hasFailingProbe(state: HostState): boolean {
+  return Object.keys(state.probes).some((name) => {
+    const probe = lookup(state.probes, name);
+    return probe?.status === 'fail' && probe.mode === 'enforce';
+  });
+}
