@@ -8,7 +8,10 @@ export {
   headAheadSecondsMax,
   hostBrake,
 } from './brake.ts';
+export { Budgets, takesSlot } from './budget.ts';
+export { describeWithheld } from './describe-withheld.ts';
 export { foldEvent, outcomesMax } from './fold-event.ts';
+export { hostHealth } from './host-health.ts';
 export type {
   ActivationOutcome,
   CheckProgress,
@@ -22,6 +25,7 @@ export type {
 } from './host-input.ts';
 export { initialMemory, refusedRetrySeconds, revertRetrySeconds, step } from './host-machine.ts';
 export { hasFailingProbe, initialHostState, quarantineOf, withQuarantine } from './host-state.ts';
+export { plan } from './plan.ts';
 export type {
   ActiveHold,
   HostDecision,
@@ -33,3 +37,16 @@ export type {
   Rebuild,
   RolloutOutcome,
 } from './planner-types.ts';
+export {
+  type HostStanding,
+  isProgressing,
+  lostAt,
+  lostSecondsMax,
+  phaseIn,
+  type Survey,
+  type SurveyedHost,
+  type SurveyedWave,
+  surveyRollout,
+  toleratedFailures,
+} from './survey.ts';
+export { namesMax, namesOf, waveGates } from './wave-gate.ts';

@@ -3,6 +3,7 @@ import type {
   HostName,
   HostState,
   Instant,
+  ManifestHost,
   ReleaseDocument,
   RolloutId,
   RolloutManifest,
@@ -28,9 +29,10 @@ export interface HostFold {
 export interface HostView {
   /** Null until a first event. */
   readonly fold: HostFold | null;
-  /** Its journal is complete here: nothing is missing between what it says it wrote and what is stored. */
+  /** Its journal is complete here since this start: nothing is missing between what it says it wrote and what is stored. */
   readonly isReplayed: boolean;
   readonly isOnline: boolean;
+  /** Last contact; at the least the instant this control plane started. */
   readonly lastSeenAt: Instant | null;
   /** The newest `go` that was handed out to it, kept until its journal shows what became of it. */
   readonly issued: { readonly rolloutId: RolloutId; readonly attempt: number; readonly at: Instant } | null;
@@ -68,6 +70,9 @@ export interface PlannerViews {
 }
 
 export interface HostDecision {
+  /** The rollout that is this host's turn now: its channel's running one. Null where no rollout names it. */
+  readonly rolloutId: RolloutId | null;
+  readonly entry: ManifestHost | null;
   /** May start now. Receipts are added by the control plane. */
   readonly go: { readonly rolloutId: RolloutId; readonly wave: number; readonly attempt: number } | null;
   /** Why not, or what the host itself reports to be waiting for. Empty: it runs its target. */

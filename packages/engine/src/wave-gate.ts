@@ -1,0 +1,54 @@
+import { type HostName, type Instant, receiptsOf, type Withheld } from '@nixfleet/contracts';
+import { phaseIn, type Survey, type SurveyedWave } from './survey.ts';
+
+/** Names listed in one reason. */
+export const namesMax = 20;
+
+export function namesOf(hosts: Iterable<{ readonly name: HostName }>): string[] {
+  const names: string[] = [];
+  for (const { name } of hosts) {
+    if (names.length === namesMax) break;
+    names.push(name);
+  }
+  return names;
+}
+
+/**
+ * What keeps each wave of a rollout shut: null for the waves that are open. Wave n opens when every earlier wave has
+ * converged as its `promoteWhen` demands, with as many host-signed events as the agents will ask for.
+ */
+export function waveGates(survey: Survey, heldForUnheard: boolean): (Withheld | null)[] {
+  const gates: (Withheld | null)[] = [];
+  let shut: Withheld | null = null;
+  for (const [index, wave] of survey.waves.entries()) {
+    gates.push(shut);
+    shut ??= waitFor(survey, wave, index, heldForUnheard);
+  }
+  return gates;
+}
+
+function waitFor(survey: Survey, wave: SurveyedWave, index: number, heldForUnheard: boolean): Withheld | null {
+  const unheard = wave.hosts.filter(({ standing }) => standing === 'unheard');
+  if (heldForUnheard && unheard.length > 0) return { code: 'unheard-after-rebuild', names: namesOf(unheard) };
+  const { convergedPercent } = survey.manifest.waves[index]?.promoteWhen ?? { convergedPercent: 100 };
+  const reachable = wave.hosts.length - wave.excused;
+  const wanted = Math.ceil((convergedPercent * reachable) / 100);
+  const need = Math.max(wanted, receiptsOf(survey.manifest, index, wave.declared));
+  if (wave.converged >= need) return null;
+  const open = wave.hosts.filter(({ standing }) => standing !== 'converged');
+  const soakUntil = lastSoak(survey, wave);
+  const waiting = { names: namesOf(open), have: wave.converged, need };
+  return soakUntil ? { code: 'soak', until: soakUntil, ...waiting } : { code: 'wave', ...waiting };
+}
+
+/** When the last soaking host of the wave will have soaked, if nothing but soaking is left. */
+function lastSoak({ rolloutId }: Survey, wave: SurveyedWave): Instant | null {
+  let last: Instant | null = null;
+  for (const { view, standing } of wave.hosts) {
+    if (standing === 'converged' || standing === 'excused') continue;
+    const phase = phaseIn(view, rolloutId);
+    if (phase?.name !== 'soaking') return null;
+    if (last === null || last < phase.soakUntil) last = phase.soakUntil;
+  }
+  return last;
+}
