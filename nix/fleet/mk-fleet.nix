@@ -1,0 +1,219 @@
+# mkFleet: options → { resolved, toplevels, hosts, warnings }. Nothing comes out unless everything was right.
+options:
+let
+  inherit (builtins)
+    attrNames
+    concatLists
+    concatMap
+    filter
+    groupBy
+    isAttrs
+    listToAttrs
+    map
+    mapAttrs
+    removeAttrs
+    ;
+
+  lib = import ../lib;
+  inherit (lib.attrs) dropNulls;
+  inherit (lib.lists) indexedMap toSet;
+
+  types = import ./types.nix;
+  scalars = import ./scalars.nix { inherit types; };
+  selectors = import ./selectors.nix { inherit lib; };
+  scopes = import ./scopes.nix { inherit lib; };
+  cycles = import ./cycles.nix { inherit lib; };
+  waves = import ./waves.nix { inherit selectors; };
+  invariants = import ./invariants.nix {
+    inherit
+      lib
+      selectors
+      scopes
+      cycles
+      ;
+  };
+  inherit (import ./problems.nix { inherit lib; }) message;
+
+  checked = (import ./check.nix { inherit lib types; }).check {
+    type = import ./schema.nix { inherit types scalars; };
+    path = "";
+    value = options;
+  };
+
+  given = if isAttrs options then options else { };
+  fallback = {
+    hosts = { };
+    tags = { };
+    channels = { };
+    rolloutPolicies = { };
+    edges = [ ];
+    channelEdges = [ ];
+    disruptionBudgets = [ ];
+    healthChecks = { };
+    operators = { };
+  };
+  withStrippedKeys = mapAttrs (_: entry: entry // { pubkeys = map invariants.strippedKey entry.pubkeys; });
+  accepted = if checked.usable then checked.value else fallback // (checked.partial or { });
+  fleet = accepted // {
+    hosts = withStrippedKeys accepted.hosts;
+    operators = withStrippedKeys accepted.operators;
+  };
+
+  # First what each option and the names say; then what only resolved waves show.
+  problems =
+    let
+      first =
+        checked.problems
+        ++ invariants.problems {
+          inherit fleet;
+          declared = invariants.declaredNames given;
+        };
+    in
+    if first != [ ] then first else invariants.waveProblems { inherit fleet waveOf; };
+
+  orThrow = value: if problems == [ ] then value else throw (message (given.name or null) problems);
+
+  # By name, in byte order: what selectors resolve to is in this order too.
+  selectable = map (name: {
+    inherit name;
+    inherit (fleet.hosts.${name}) channel;
+    tagSet = toSet fleet.hosts.${name}.tags;
+  }) (attrNames fleet.hosts);
+  byChannel = groupBy (host: host.channel) selectable;
+
+  channelWaves = mapAttrs (
+    name: channel:
+    waves.resolveWaves {
+      policy = fleet.rolloutPolicies.${channel.rolloutPolicy};
+      hosts = byChannel.${name} or [ ];
+    }
+  ) fleet.channels;
+
+  waveOf = listToAttrs (
+    concatMap (
+      channel:
+      concatLists (
+        indexedMap (
+          index: wave:
+          map (name: {
+            inherit name;
+            value = index;
+          }) wave.hosts
+        ) channelWaves.${channel}.waves
+      )
+    ) (attrNames channelWaves)
+  );
+
+  resolvedHost =
+    host:
+    dropNulls {
+      inherit (host)
+        system
+        channel
+        tags
+        pubkeys
+        ;
+      healthChecks = scopes.healthChecksOf fleet host;
+      pin = scopes.pinOf fleet host;
+    };
+
+  resolvedChannel =
+    name: channel:
+    let
+      policy = fleet.rolloutPolicies.${channel.rolloutPolicy};
+    in
+    {
+      inherit (channel) description rolloutPolicy freezes;
+      inherit (channelWaves.${name}) waves;
+      policy = {
+        inherit (channel)
+          mode
+          confirm
+          activationTimeoutSeconds
+          onNewRelease
+          unconfirmedRetrySeconds
+          unconfirmedRetryMaxSeconds
+          reboot
+          withoutControlPlane
+          fetchesMax
+          compliance
+          ;
+        inherit (policy) onHealthFailure;
+        maxFailures = dropNulls policy.maxFailures;
+        offlineGraceSeconds = channel.offline.graceSeconds;
+      };
+      # Always open, and nothing resolved that could run out.
+      windows = null;
+      resolvedUntil = null;
+    };
+
+  resolvedBudget =
+    budget:
+    dropNulls (
+      removeAttrs budget [ "selector" ]
+      // {
+        hosts = map (host: host.name) (filter (selectors.predicate budget.selector) selectable);
+      }
+    );
+
+  resolved = {
+    type = "fleet";
+    fleet = fleet.name;
+    schemaVersion = 1;
+    hosts = mapAttrs (_: resolvedHost) fleet.hosts;
+    channels = mapAttrs resolvedChannel fleet.channels;
+    edges = map dropNulls fleet.edges;
+    channelEdges = map dropNulls fleet.channelEdges;
+    disruptionBudgets = map resolvedBudget fleet.disruptionBudgets;
+    inherit (fleet) operators;
+  };
+
+  toplevelOf =
+    name: configuration:
+    configuration.config.system.build.toplevel or (throw (
+      message fleet.name [
+        {
+          path = "hosts.${name}.configuration";
+          value = configuration;
+          rule = "expected config.system.build.toplevel in it";
+          fix = "give what nixosSystem or darwinSystem returns";
+        }
+      ]
+    ));
+  toplevels = mapAttrs (name: host: toplevelOf name host.configuration) fleet.hosts;
+
+  warnings = import ./warnings.nix {
+    inherit
+      lib
+      selectors
+      fleet
+      channelWaves
+      resolved
+      ;
+    inherit (invariants) selectorsOf;
+  };
+in
+{
+  # The fleet document: topology and policy, without evaluating any host.
+  resolved = orThrow resolved;
+
+  # Host → derivation of its system. Each is evaluated only when asked for.
+  toplevels = orThrow toplevels;
+
+  # Host → what the fleet says of it, with its name, wave, configuration and toplevel; the last two only when asked for.
+  hosts = orThrow (
+    mapAttrs (
+      name: host:
+      resolved.hosts.${name}
+      // {
+        inherit name;
+        inherit (host) configuration;
+        wave = waveOf.${name};
+        toplevel = toplevels.${name};
+      }
+    ) fleet.hosts
+  );
+
+  # Lines for people: what is allowed, and probably not meant.
+  warnings = orThrow warnings;
+}

@@ -1,0 +1,170 @@
+# Every option of mkFleet: type, default, description, example. Data, read by check.nix and reference.nix; one part a
+# file in schema/.
+{ types, scalars }:
+let
+  parts = { inherit types scalars; };
+  selector = import ./schema/selector.nix parts;
+  healthChecks = import ./schema/health-checks.nix parts;
+  policy = import ./schema/policy.nix (parts // { inherit selector; });
+  pin = import ./schema/pin.nix parts;
+  channel = import ./schema/channel.nix (parts // { inherit healthChecks pin; });
+  host = import ./schema/host.nix (parts // { inherit healthChecks pin; });
+
+  named =
+    what: of:
+    types.attrsOf {
+      name = scalars.nameOf what;
+      inherit of;
+    };
+in
+types.record {
+  title = "fleet";
+  options = {
+    name = {
+      type = scalars.nameOf "fleet";
+      description = "The fleet's name. Every signed document carries it, so that one fleet's documents are refused by another.";
+      example = ''"acme"'';
+    };
+
+    hosts = {
+      type = named "host" host;
+      description = "The machines, by name.";
+      example = ''{ web-1 = { system = "x86_64-linux"; channel = "stable"; pubkeys = [ "ssh-ed25519 AAAA…" ]; configuration = self.nixosConfigurations.web-1; }; }'';
+    };
+
+    tags = {
+      type = named "tag" (types.record {
+        title = "tag";
+        options = {
+          description = {
+            type = scalars.line 1000;
+            default = "";
+            description = "For people.";
+          };
+          pin = {
+            type = types.nullOr pin;
+            default = null;
+            description = "Pins every host that carries the tag, unless the host has a pin of its own.";
+          };
+          healthChecks = {
+            type = healthChecks;
+            default = { };
+            description = "Probes of every host that carries the tag. A host's own or its channel's of the same name replaces one.";
+          };
+        };
+      });
+      default = { };
+      description = "What is said about tags. A tag that says nothing need not be declared.";
+      example = ''{ web = { description = "Serves HTTP"; healthChecks.http = { kind = "http"; url = "http://127.0.0.1/healthz"; }; }; }'';
+    };
+
+    channels = {
+      type = named "channel" channel;
+      default = { };
+      description = "What rolls out together, and how. Every host is in exactly one.";
+      example = ''{ stable = { rolloutPolicy = "canary-first"; }; }'';
+    };
+
+    rolloutPolicies = {
+      type = named "rollout policy" policy.rolloutPolicy;
+      default = { };
+      description = "In which order hosts get a release, and what happens when one fails. Channels share them by name.";
+      example = ''{ canary-first = { waves = [ { selector.tags = [ "canary" ]; soakMinutes = 30; } ]; }; }'';
+    };
+
+    edges = {
+      type = types.listOf {
+        max = 10000;
+        of = types.record {
+          title = "edge between hosts";
+          options = {
+            gated = {
+              type = scalars.nameOf "host";
+              description = "The host that waits.";
+              example = ''"web-1"'';
+            };
+            gates = {
+              type = scalars.nameOf "host";
+              description = "The host that must have converged first; of the same channel.";
+              example = ''"db-1"'';
+            };
+            reason = {
+              type = types.nullOr scalars.reason;
+              default = null;
+              description = "Shown to whoever asks why the host waits.";
+              example = ''"the schema migrates first"'';
+            };
+          };
+        };
+      };
+      default = [ ];
+      description = "Order between hosts of one channel.";
+      example = ''[ { gated = "web-1"; gates = "db-1"; reason = "the schema migrates first"; } ]'';
+    };
+
+    channelEdges = {
+      type = types.listOf {
+        max = 256;
+        of = types.record {
+          title = "edge between channels";
+          options = {
+            gated = {
+              type = scalars.nameOf "channel";
+              description = "The channel that waits.";
+              example = ''"stable"'';
+            };
+            gates = {
+              type = scalars.nameOf "channel";
+              description = "The channel that must have converged first.";
+              example = ''"edge"'';
+            };
+            reason = {
+              type = types.nullOr scalars.reason;
+              default = null;
+              description = "Shown to whoever asks why the channel waits.";
+              example = ''"staging before production"'';
+            };
+          };
+        };
+      };
+      default = [ ];
+      description = "Order between channels.";
+      example = ''[ { gated = "stable"; gates = "edge"; } ]'';
+    };
+
+    disruptionBudgets = {
+      type = types.listOf {
+        max = 256;
+        of = policy.disruptionBudget;
+      };
+      default = [ ];
+      description = "Limits on how many hosts may be switching at once, over all channels and rollouts.";
+      example = ''[ { name = "web"; selector.tags = [ "web" ]; maxInFlightPercent = 25; } ]'';
+    };
+
+    healthChecks = {
+      type = healthChecks;
+      default = { };
+      description = "Probes of every host. A tag's, channel's or host's of the same name replaces one.";
+      example = ''{ units = { kind = "systemd"; }; }'';
+    };
+
+    operators = {
+      type = named "operator" (types.record {
+        title = "operator";
+        options.pubkeys = {
+          type = types.listOf {
+            of = scalars.pubkey;
+            min = 1;
+            max = 4;
+          };
+          description = "Keys the operator may read with; two overlap while one is being rotated.";
+          example = ''[ "ssh-ed25519 AAAA… ada@laptop" ]'';
+        };
+      });
+      default = { };
+      description = "People who may read the control plane. They can change nothing: what changes a fleet is a signed commit.";
+      example = ''{ ada.pubkeys = [ "ssh-ed25519 AAAA… ada@laptop" ]; }'';
+    };
+  };
+}

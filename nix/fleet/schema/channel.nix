@@ -1,0 +1,224 @@
+# What rolls out together.
+{
+  types,
+  scalars,
+  healthChecks,
+  pin,
+}:
+let
+  daySeconds = 24 * 3600;
+in
+types.record {
+  title = "channel";
+  rules = [
+    {
+      holds = value: value.unconfirmedRetrySeconds <= value.unconfirmedRetryMaxSeconds;
+      rule = "the first wait is no longer than the longest: unconfirmedRetrySeconds ≤ unconfirmedRetryMaxSeconds";
+      fix = "raise unconfirmedRetryMaxSeconds or lower unconfirmedRetrySeconds";
+    }
+    {
+      holds = value: value.compliance.mode == "disabled" || value.compliance.frameworks != [ ];
+      rule = "a compliance gate without frameworks would pass everything";
+      fix = ''name compliance.frameworks, or set compliance.mode = "disabled"'';
+    }
+  ];
+  options = {
+    description = {
+      type = scalars.line 1000;
+      default = "";
+      description = "For people.";
+      example = ''"Production"'';
+    };
+    rolloutPolicy = {
+      type = scalars.nameOf "rollout policy";
+      description = "The policy under `rolloutPolicies` that orders this channel's hosts.";
+      example = ''"canary-first"'';
+    };
+    mode = {
+      type = types.oneOf [
+        "switch"
+        "observe"
+      ];
+      default = "switch";
+      description = "`observe` plans and reports what it would do, and switches nothing: for the first days with an existing fleet.";
+      example = ''"observe"'';
+    };
+    confirm = {
+      type = types.record {
+        title = "confirmation";
+        options = {
+          by = {
+            type = types.oneOf [
+              "control-plane"
+              "local"
+            ];
+            default = "control-plane";
+            description = "Who must be reachable after a switch. `local` is for hosts that may not depend on the control plane, such as its own.";
+            example = ''"local"'';
+          };
+          timeoutSeconds = {
+            type = scalars.seconds 5 daySeconds;
+            default = 120;
+            description = "From the end of the activation until the dead man's switch reverts. 120: time for network and services to come up, and short enough that a host cut off is back before somebody drives to it.";
+            example = "300";
+          };
+        };
+      };
+      default = { };
+      description = "What makes a switch final.";
+      example = "{ timeoutSeconds = 300; }";
+    };
+    activationTimeoutSeconds = {
+      type = scalars.seconds 5 daySeconds;
+      default = 600;
+      description = "An activation that takes longer is reverted. 600: restarting a large database is slow, ten minutes are not.";
+      example = "1800";
+    };
+    onNewRelease = {
+      type = types.oneOf [
+        "finish"
+        "replace"
+      ];
+      default = "finish";
+      description = "A newer release waits until the running rollout has ended (`finish`), or takes its place (`replace`). Waiting by default: under frequent commits, replacing would test the canary for ever and reach nobody else.";
+      example = ''"replace"'';
+    };
+    offline = {
+      type = types.record {
+        title = "rule for offline hosts";
+        options.graceSeconds = {
+          type = types.nullOr (scalars.seconds 0 (30 * daySeconds));
+          default = null;
+          description = "A host silent for longer no longer blocks its wave, as far as receiptsPercent allows, and is caught up when it returns. Null: it always blocks, which is right for servers; laptops want a grace.";
+          example = "86400";
+        };
+      };
+      default = { };
+      description = "What hosts that do not answer mean for their wave.";
+      example = "{ graceSeconds = 86400; }";
+    };
+    unconfirmedRetrySeconds = {
+      type = scalars.seconds 1 daySeconds;
+      default = 300;
+      description = "A switch that nobody could confirm is reverted and tried again after this wait, which doubles each time. It is no failure of the release.";
+      example = "60";
+    };
+    unconfirmedRetryMaxSeconds = {
+      type = scalars.seconds 1 (7 * daySeconds);
+      default = 21600;
+      description = "The longest such wait: six hours, four attempts a day.";
+      example = "86400";
+    };
+    reboot = {
+      type = types.oneOf [
+        "never"
+        "window"
+        "immediate"
+      ];
+      default = "never";
+      description = "What follows a changed kernel or initrd: a report only, a reboot in the next change window, or a reboot at once.";
+      example = ''"window"'';
+    };
+    withoutControlPlane = {
+      type = types.oneOf [
+        "hold"
+        "timed"
+      ];
+      default = "hold";
+      description = "Without a control plane no host starts a switch (`hold`), or each wave starts at a fixed time (`timed`).";
+      example = ''"timed"'';
+    };
+    fetchesMax = {
+      type = types.nullOr (
+        types.int {
+          min = 1;
+          max = 10000;
+        }
+      );
+      default = null;
+      description = "Most hosts of the channel that download at once, for a cache behind a thin line. Null: no limit.";
+      example = "10";
+    };
+    compliance = {
+      type = types.record {
+        title = "compliance gate";
+        options = {
+          mode = {
+            type = types.oneOf [
+              "disabled"
+              "permissive"
+              "enforce"
+            ];
+            default = "disabled";
+            description = "`enforce`: a failing control stops the release. `permissive`: it is reported.";
+            example = ''"enforce"'';
+          };
+          frameworks = {
+            type = types.listOf {
+              of = types.text {
+                says = "the name of a framework";
+                bytesMax = 64;
+                test = text: text != "";
+              };
+              max = 32;
+              isSet = true;
+            };
+            default = [ ];
+            description = "The frameworks whose controls are evaluated.";
+            example = ''[ "nis2" "iso27001" ]'';
+          };
+        };
+      };
+      default = { };
+      description = "Compliance as a gate of the release.";
+      example = ''{ mode = "enforce"; frameworks = [ "nis2" ]; }'';
+    };
+    freezes = {
+      type = types.listOf {
+        max = 3000;
+        of = types.record {
+          title = "freeze";
+          rules = [
+            {
+              holds = value: value.from < value.to;
+              rule = "a freeze ends after it starts";
+              fix = "swap from and to, or correct one";
+            }
+          ];
+          options = {
+            from = {
+              type = scalars.instant;
+              description = "The first instant of the freeze.";
+              example = ''"2026-12-23T00:00:00Z"'';
+            };
+            to = {
+              type = scalars.instant;
+              description = "The first instant after it.";
+              example = ''"2027-01-02T00:00:00Z"'';
+            };
+            reason = {
+              type = scalars.reason;
+              description = "Shown to whoever asks why nothing starts.";
+              example = ''"end of year"'';
+            };
+          };
+        };
+      };
+      default = [ ];
+      description = "Spans in which the channel starts nothing.";
+      example = ''[ { from = "2026-12-23T00:00:00Z"; to = "2027-01-02T00:00:00Z"; reason = "end of year"; } ]'';
+    };
+    pin = {
+      type = types.nullOr pin;
+      default = null;
+      description = "Pins every host of the channel that neither itself nor by a tag is pinned.";
+      example = ''{ commit = "8b3f0c2d9a1e4f5b6c7d8e9f0a1b2c3d4e5f6a7b"; reason = "waiting for the vendor"; }'';
+    };
+    healthChecks = {
+      type = healthChecks;
+      default = { };
+      description = "Probes of every host of the channel, in place of those of the same name from tags and fleet.";
+      example = ''{ units = { kind = "systemd"; }; }'';
+    };
+  };
+}

@@ -1,0 +1,178 @@
+# Waves, failures and budgets.
+{
+  types,
+  scalars,
+  selector,
+}:
+let
+  soakSecondsMax = 90 * 24 * 3600;
+
+  # Shared by the declared waves and the last one.
+  soak = {
+    soakMinutes = {
+      type = types.nullOr (
+        types.int {
+          min = 0;
+          max = soakSecondsMax / 60;
+        }
+      );
+      default = null;
+      description = "How long a host must stay healthy after it confirmed. 5 where neither this nor soakSeconds is set: long enough for a few rounds of probes to fail.";
+      example = "30";
+    };
+    soakSeconds = {
+      type = types.nullOr (scalars.seconds 0 soakSecondsMax);
+      default = null;
+      description = "The same in seconds.";
+      example = "90";
+    };
+    promoteWhen = {
+      type = types.record {
+        title = "promotion condition";
+        options = {
+          convergedPercent = {
+            type = scalars.percent 1;
+            default = 100;
+            description = "Of the wave's reachable hosts, how many must have converged. 100: one that fails stops the rest.";
+            example = "90";
+          };
+          receiptsPercent = {
+            type = scalars.percent 0;
+            default = 100;
+            description = "Of all the wave's hosts, rounded up and one at least, how many signed statements of having converged an agent of a later wave demands before it acts. 100: the order is proven in full, and an offline host holds the next wave. Less lets a wave pass without some hosts, and is how far a stolen control plane could stretch it.";
+            example = "80";
+          };
+        };
+      };
+      default = { };
+      description = "What must be true of this wave before the next one starts.";
+      example = "{ convergedPercent = 90; receiptsPercent = 80; }";
+    };
+  };
+  oneSoak = {
+    holds = value: value.soakMinutes == null || value.soakSeconds == null;
+    rule = "the soak is given once";
+    fix = "keep one of soakMinutes and soakSeconds";
+  };
+in
+{
+  rolloutPolicy = types.record {
+    title = "rollout policy";
+    options = {
+      waves = {
+        type = types.listOf {
+          max = 99;
+          of = types.record {
+            title = "wave";
+            rules = [ oneSoak ];
+            options = soak // {
+              selector = {
+                type = selector;
+                description = "The wave's hosts, among those of the channel that are in no earlier wave.";
+                example = ''{ tags = [ "canary" ]; }'';
+              };
+            };
+          };
+        };
+        default = [ ];
+        description = "The waves in order. A host belongs to the first that matches it. Hosts that none matches form the last wave, `rest`. A wave without hosts is left out.";
+        example = ''[ { selector.tags = [ "canary" ]; soakMinutes = 30; } { selector.tagsAny = [ "web" "api" ]; } ]'';
+      };
+      rest = {
+        type = types.record {
+          title = "last wave";
+          rules = [ oneSoak ];
+          options = soak;
+        };
+        default = { };
+        description = "How the last wave soaks: the hosts that no declared wave matches.";
+        example = "{ soakMinutes = 10; }";
+      };
+      onHealthFailure = {
+        type = types.oneOf [
+          "halt"
+          "rollback-and-halt"
+        ];
+        default = "rollback-and-halt";
+        description = "What a host does whose activation or enforced probe fails: go back to its last confirmed closure, or stay for somebody to look. Either way the channel halts once there are more failures than maxFailures.";
+        example = ''"halt"'';
+      };
+      maxFailures = {
+        type = types.record {
+          title = "limit of failures";
+          rules = [
+            {
+              holds = value: value.count != null || value.percent != null;
+              rule = "a limit of failures is a count, a percentage or both";
+              fix = "write { count = 0; } to halt at the first failure";
+            }
+          ];
+          options = {
+            count = {
+              type = types.nullOr (
+                types.int {
+                  min = 0;
+                  max = 10000;
+                }
+              );
+              default = null;
+              description = "Failed hosts that are tolerated.";
+              example = "2";
+            };
+            percent = {
+              type = types.nullOr (scalars.percent 0);
+              default = null;
+              description = "The same as a percentage of the rollout's hosts, rounded down. With both, the smaller counts.";
+              example = "5";
+            };
+          };
+        };
+        default = {
+          count = 0;
+        };
+        description = "Failed hosts the channel tolerates before it halts. None by default: the first failure stops every host not yet switched.";
+        example = "{ percent = 5; }";
+      };
+    };
+  };
+
+  disruptionBudget = types.record {
+    title = "disruption budget";
+    rules = [
+      {
+        holds = value: value.maxInFlight != null || value.maxInFlightPercent != null;
+        rule = "a budget needs maxInFlight or maxInFlightPercent";
+        fix = "write maxInFlight = 1;";
+      }
+    ];
+    options = {
+      name = {
+        type = scalars.nameOf "budget";
+        description = "One budget across rollouts and releases, shown to whoever asks why a host waits.";
+        example = ''"web"'';
+      };
+      selector = {
+        type = selector;
+        description = "The hosts that share the budget, of whatever channel.";
+        example = ''{ tags = [ "web" ]; }'';
+      };
+      maxInFlight = {
+        type = types.nullOr (
+          types.int {
+            min = 1;
+            max = 10000;
+          }
+        );
+        default = null;
+        description = "Most of them that may be switching at once.";
+        example = "2";
+      };
+      maxInFlightPercent = {
+        type = types.nullOr (scalars.percent 1);
+        default = null;
+        description = "The same as a percentage of them, rounded down, one at least. With both, the smaller counts.";
+        example = "25";
+      };
+    };
+  };
+}

@@ -1,0 +1,40 @@
+# What is allowed, and probably not meant.
+{
+  lib,
+  selectors,
+  selectorsOf,
+  fleet,
+  channelWaves,
+  resolved,
+}:
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    filter
+    map
+    ;
+  inherit (lib.show) quote;
+
+  carried = lib.lists.toSet (concatMap (name: fleet.hosts.${name}.tags) (attrNames fleet.hosts));
+
+  unknownTags = concatMap (
+    { selector, path }:
+    map (reference: "${reference.path}: no host carries the tag ${quote reference.name}") (
+      filter (reference: reference.kind == "tags" && !(carried ? ${reference.name})) (selectors.references selector path)
+    )
+  ) (selectorsOf fleet);
+
+  emptyWaves = concatMap (
+    channel:
+    map (
+      index:
+      "channels.${channel}: no host of it is in wave ${toString index} of rolloutPolicies.${fleet.channels.${channel}.rolloutPolicy}"
+    ) channelWaves.${channel}.empty
+  ) (attrNames fleet.channels);
+
+  emptyBudgets = map (budget: "disruptionBudgets: ${quote budget.name} covers no host") (
+    filter (budget: budget.hosts == [ ]) resolved.disruptionBudgets
+  );
+in
+unknownTags ++ emptyWaves ++ emptyBudgets

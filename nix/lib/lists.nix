@@ -1,0 +1,38 @@
+# Lists.
+let
+  inherit (builtins)
+    attrNames
+    elemAt
+    filter
+    genList
+    groupBy
+    length
+    listToAttrs
+    map
+    ;
+in
+rec {
+  # (index: element: result) → list → list.
+  indexedMap = f: list: genList (i: f i (elemAt list i)) (length list);
+
+  # The first `count` elements, or all if there are fewer.
+  take = count: list: genList (elemAt list) (if length list < count then length list else count);
+
+  # Strings as an attribute set, for membership in logarithmic time: `set ? ${name}`.
+  toSet =
+    names:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = true;
+      }) names
+    );
+
+  # Strings that occur more than once, each once, sorted.
+  duplicates =
+    names:
+    let
+      groups = groupBy (name: name) names;
+    in
+    filter (name: length groups.${name} > 1) (attrNames groups);
+}
