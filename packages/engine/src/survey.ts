@@ -25,7 +25,7 @@ export type HostStanding =
   | 'in-flight'
   /** Fell silent after dispatch for longer than its own revert takes: failed, not offline. */
   | 'lost'
-  /** Reverted on silence and tries again. */
+  /** Reverted on silence, or refused what it was offered, and tries again: no progress, and no failure. */
   | 'retrying'
   /** Silent for longer than the declared grace, and not in flight: blocks nothing. */
   | 'excused'
@@ -145,7 +145,8 @@ function standingOf({
   const isSwitching = phase !== null && inFlightPhases.has(phase.name);
   const isIssued = view.issued?.rolloutId === rolloutId && !outcome?.started;
   if (isSwitching || isIssued) return isLost(view, { phase, manifest, now }) ? 'lost' : 'in-flight';
-  if (view.fold?.state.retry?.rolloutId === rolloutId || phase?.name === 'unconfirmed') return 'retrying';
+  if (view.fold?.state.retry?.rolloutId === rolloutId) return 'retrying';
+  if (phase?.name === 'unconfirmed' || phase?.name === 'refused') return 'retrying';
   return isExcused(view, manifest.policy.offlineGraceSeconds, now) ? 'excused' : 'pending';
 }
 
