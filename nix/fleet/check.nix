@@ -12,6 +12,7 @@ let
     attrValues
     concatLists
     concatMap
+    concatStringsSep
     elem
     filter
     isAttrs
@@ -146,7 +147,7 @@ let
       in
       path: value:
       if !isAttrs value then
-        expected type "give its options: { ${lib.show.brief type.options} }" path value
+        expected type "give an attribute set of its options, ${concatStringsSep ", " known}" path value
       else
         let
           results = mapAttrs (name: option: option (member path name) value) options;
@@ -162,7 +163,7 @@ let
           problems =
             map (unknownOption type known path value) unknown
             ++ problemsOf results
-            ++ (if usable then brokenRules type path value checked else [ ]);
+            ++ brokenRules type path value results checked;
         };
 
     variants =
@@ -176,10 +177,10 @@ let
         checkTag = optionWalker type type.tag tagOption;
         # The tag comes first: without it nothing is known of the other options.
         walkersByTag = mapAttrs (
-          _: variant:
+          variantName: variant:
           walker {
             kind = "record";
-            inherit (type) says;
+            says = "${type.says} of ${type.tag} ${variantName}";
             rules = variant.rules or [ ];
             options = variant.options // {
               ${type.tag} = tagOption;
@@ -235,7 +236,7 @@ let
     type: known: path: value: name:
     let
       near = lib.nearest.nearest name known;
-      list = builtins.concatStringsSep ", " known;
+      list = concatStringsSep ", " known;
     in
     {
       path = member path name;
@@ -245,11 +246,15 @@ let
     };
 
   brokenRules =
-    type: path: value: checked:
+    type: path: value: results: checked:
+    let
+      isSound = name: results.${name}.problems == [ ];
+      applies = rule: all isSound (rule.reads or (attrNames results));
+    in
     map (broken: {
       inherit path value;
       inherit (broken) rule fix;
-    }) (filter (rule: !rule.holds checked) type.rules);
+    }) (filter (rule: applies rule && !rule.holds checked) type.rules);
 
   problemsOf = results: concatLists (map (result: result.problems) (attrValues results));
 

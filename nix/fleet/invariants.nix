@@ -107,7 +107,7 @@ let
           [
             {
               path = "edges[${toString index}]";
-              value = edge;
+              value = "${edge.gated} after ${edge.gates}";
               rule = "both hosts of an edge are of one channel; ${edge.gated} is of ${channel edge.gated}, ${edge.gates} of ${channel edge.gates}";
               fix = "order the channels with channelEdges";
             }
@@ -225,7 +225,7 @@ let
           [
             {
               path = "edges[${toString index}]";
-              value = edge;
+              value = "${edge.gated} after ${edge.gates}";
               rule = "a host waits for none of a later wave; ${edge.gated} is in wave ${toString waveOf.${edge.gated}}, ${edge.gates} in wave ${toString waveOf.${edge.gates}} (from 0)";
               fix = "remove the edge, or move ${edge.gates} to an earlier wave";
             }

@@ -10,14 +10,14 @@ let
     ;
 
   # More than a person reads; the count is always right.
-  shownMax = 100;
+  shownMax = 50;
 
   line =
     problem:
     let
       what = if problem.isMissing or false then "is missing" else "= ${lib.show.brief problem.value}";
     in
-    "  ${problem.path} ${what}\n    rule: ${problem.rule}\n    fix:  ${problem.fix}";
+    "  ${if problem.path == "" then "the fleet" else problem.path} ${what}\n    rule: ${problem.rule}\n    fix:  ${problem.fix}";
 in
 {
   # Fleet's name (as given, possibly wrong itself) → problems → text.

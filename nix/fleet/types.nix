@@ -3,10 +3,22 @@
 let
   inherit (builtins)
     concatStringsSep
+    elemAt
+    genList
+    length
     map
     toJSON
     toString
     ;
+  # a, b or c
+  alternatives =
+    texts:
+    let
+      count = length texts;
+      allButLast = genList (elemAt texts) (count - 1);
+      last = elemAt texts (count - 1);
+    in
+    if count == 1 then last else "${concatStringsSep ", " allButLast} or ${last}";
   range =
     unit: min: max:
     if max == null then "${toString min} ${unit} or more" else "${toString min} to ${toString max} ${unit}";
@@ -55,7 +67,7 @@ rec {
   oneOf = values: {
     kind = "oneOf";
     inherit values;
-    says = concatStringsSep " or " (map toJSON values);
+    says = alternatives (map toJSON values);
   };
 
   nullOr = of: {
@@ -92,7 +104,8 @@ rec {
     };
 
   # `options`: name → { type, default?, description, example? }. No default: required.
-  # `rules`: [ { holds = value: bool; rule; fix; } ] over the checked value, for what concerns several options at once.
+  # `rules`: [ { holds = value: bool; rule; fix; reads?; } ] over the checked value, for what concerns several options at
+  # once. A rule is asked only if the options it reads, all if it does not say which, are right themselves.
   record =
     {
       title,

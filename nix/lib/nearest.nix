@@ -15,7 +15,7 @@ let
   # Longer names are compared by their first characters only.
   charactersMax = 32;
   # Candidates compared, after those of a very different length are left out.
-  candidatesMax = 300;
+  candidatesMax = 1000;
 
   min = a: b: if a < b then a else b;
   abs = n: if n < 0 then 0 - n else n;

@@ -13,11 +13,16 @@ types.record {
   rules = [
     {
       holds = value: value.unconfirmedRetrySeconds <= value.unconfirmedRetryMaxSeconds;
+      reads = [
+        "unconfirmedRetrySeconds"
+        "unconfirmedRetryMaxSeconds"
+      ];
       rule = "the first wait is no longer than the longest: unconfirmedRetrySeconds ≤ unconfirmedRetryMaxSeconds";
       fix = "raise unconfirmedRetryMaxSeconds or lower unconfirmedRetrySeconds";
     }
     {
       holds = value: value.compliance.mode == "disabled" || value.compliance.frameworks != [ ];
+      reads = [ "compliance" ];
       rule = "a compliance gate without frameworks would pass everything";
       fix = ''name compliance.frameworks, or set compliance.mode = "disabled"'';
     }

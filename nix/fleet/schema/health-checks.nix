@@ -128,6 +128,10 @@ types.attrsOf {
         rules = [
           {
             holds = value: (value.framework == null) != (value.controls == null);
+            reads = [
+              "framework"
+              "controls"
+            ];
             rule = "an evidence check names either a framework or controls";
             fix = "set one of framework and controls";
           }

@@ -51,6 +51,10 @@ let
   };
   oneSoak = {
     holds = value: value.soakMinutes == null || value.soakSeconds == null;
+    reads = [
+      "soakMinutes"
+      "soakSeconds"
+    ];
     rule = "the soak is given once";
     fix = "keep one of soakMinutes and soakSeconds";
   };
@@ -141,6 +145,10 @@ in
     rules = [
       {
         holds = value: value.maxInFlight != null || value.maxInFlightPercent != null;
+        reads = [
+          "maxInFlight"
+          "maxInFlightPercent"
+        ];
         rule = "a budget needs maxInFlight or maxInFlightPercent";
         fix = "write maxInFlight = 1;";
       }

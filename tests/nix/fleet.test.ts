@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { FleetDocument } from '@nixfleet/contracts';
+import { fixtureNames, fixturePath, refusals } from './fixtures.ts';
+import { evaluate, evaluated } from './nix.ts';
+import { referencePath, withReference } from './reference.ts';
+
+/** What `node tests/nix/write-golden.ts` wrote must be what Nix says today. */
+describe('mkFleet', async () => {
+  for (const name of await fixtureNames()) {
+    test(`${name} resolves to its document, without any configuration`, async () => {
+      const resolved = await evaluated({ file: fixturePath(name, 'nix') }, 'resolved');
+      assert.deepEqual(resolved, JSON.parse(await readFile(fixturePath(name, 'json'), 'utf8')));
+    });
+
+    test(`${name} is a fleet document, complete and with nothing beyond`, async () => {
+      const resolved: unknown = JSON.parse(await readFile(fixturePath(name, 'json'), 'utf8'));
+      // Parsing fills in defaults and drops unknown fields: equal means that Nix left nothing to either.
+      assert.deepEqual(FleetDocument.parse(resolved), resolved);
+    });
+  }
+
+  test('what is refused is refused with exactly this message', async () => {
+    const expected = JSON.parse(await readFile(join(import.meta.dirname, 'refused.json'), 'utf8')) as object;
+    const actual = await refusals();
+    for (const [name, message] of Object.entries(expected)) assert.deepEqual(actual[name], message, name);
+    assert.deepEqual(Object.keys(actual), Object.keys(expected));
+    assert.deepEqual(
+      Object.keys(actual).filter((name) => actual[name] === null),
+      ['sound'],
+    );
+  });
+
+  test('warnings name tags nobody carries and waves nobody is in', async () => {
+    assert.deepEqual(await evaluated({ file: fixturePath('acme', 'nix') }, 'warnings'), [
+      'rolloutPolicies.canary-first.waves[2].selector.tagsAny[1]: no host carries the tag "api"',
+      'channels.stable: no host of it is in wave 1 of rolloutPolicies.canary-first',
+    ]);
+  });
+});
+
+describe('toplevels and hosts', () => {
+  const fleet = (configuration: string): string => `
+    let
+      keys = import ${join(import.meta.dirname, 'keys.nix')};
+      host = key: configuration: { system = "x86_64-linux"; channel = "stable"; pubkeys = [ key ]; inherit configuration; };
+      fleet = (import ./.).lib.mkFleet {
+        name = "acme";
+        hosts = {
+          web-1 = host keys.web-1 (${configuration});
+          web-2 = host keys.web-2 (throw "web-2 was evaluated");
+        };
+        channels.stable.rolloutPolicy = "plain";
+        rolloutPolicies.plain.waves = [ { selector.hosts = [ "web-2" ]; } ];
+        healthChecks.units.kind = "systemd";
+      };
+    in
+    fleet`;
+  const stub = '{ config.system.build.toplevel = "the toplevel"; }';
+
+  test('a host is evaluated alone', async () => {
+    assert.equal(await evaluated({ expression: fleet(stub) }, 'toplevels.web-1'), 'the toplevel');
+    assert.equal(await evaluated({ expression: fleet(stub) }, 'hosts.web-1.toplevel'), 'the toplevel');
+    const other = await evaluate({ expression: fleet(stub) }, 'toplevels.web-2');
+    assert.deepEqual(other, { ok: false, message: 'web-2 was evaluated' });
+  });
+
+  test('names, waves and checks are known without any configuration', async () => {
+    const expression = `builtins.mapAttrs (_: host: { inherit (host) name wave; checks = builtins.attrNames host.healthChecks; }) (${fleet(stub)}).hosts`;
+    assert.deepEqual(await evaluated({ expression }), {
+      'web-1': { name: 'web-1', wave: 1, checks: ['units'] },
+      'web-2': { name: 'web-2', wave: 0, checks: ['units'] },
+    });
+  });
+
+  test('a configuration may read what the fleet says of its host', async () => {
+    const reading = '{ config.system.build.toplevel = builtins.attrNames fleet.hosts.web-1.healthChecks; }';
+    assert.deepEqual(await evaluated({ expression: fleet(reading) }, 'toplevels.web-1'), ['units']);
+  });
+
+  test('a configuration without a toplevel is refused by name', async () => {
+    const result = await evaluate({ expression: fleet('{ config.system = { }; }') }, 'toplevels.web-1');
+    assert.deepEqual(result, {
+      ok: false,
+      message: [
+        'mkFleet: 1 problem in fleet "acme"',
+        '  hosts.web-1.configuration = { config }',
+        '    rule: expected config.system.build.toplevel in it',
+        '    fix:  give what nixosSystem or darwinSystem returns',
+      ].join('\n'),
+    });
+  });
+});
+
+test('the option reference in the docs is what the schema says', async () => {
+  const page = await readFile(referencePath, 'utf8');
+  assert.equal(page, await withReference(page));
+});
+
+test('the fleet in the docs is right', async () => {
+  const page = await readFile(referencePath, 'utf8');
+  const [, shown = ''] = /```nix\n([\s\S]*?)```/.exec(page) ?? [];
+  const expression = shown.replace('import ./nixfleet', 'import ./.').replace('import ./systems.nix', 'throw "forced"');
+  FleetDocument.parse(await evaluated({ expression }, 'resolved'));
+});

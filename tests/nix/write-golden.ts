@@ -1,0 +1,18 @@
+/**
+ * Writes what the tests of this folder compare with: resolved fixtures, messages and the option reference in
+ * docs/fleet-nix.md. Format it, and read the difference before it is committed.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fixtureNames, fixturePath, refusals } from './fixtures.ts';
+import { evaluated } from './nix.ts';
+import { referencePath, withReference } from './reference.ts';
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+for (const name of await fixtureNames()) {
+  const resolved = await evaluated({ file: fixturePath(name, 'nix') }, 'resolved');
+  await writeFile(fixturePath(name, 'json'), json(resolved));
+}
+await writeFile(join(import.meta.dirname, 'refused.json'), json(await refusals()));
+await writeFile(referencePath, await withReference(await readFile(referencePath, 'utf8')));
