@@ -47,6 +47,14 @@ export async function evaluated(what: { file: string } | { expression: string },
   return result.value;
 }
 
+/** `apply` of the `lib` of a flake in a folder, as JSON. The flake is copied into the store given. Throws if Nix refuses. */
+export async function flakeEvaluated(of: { folder: string; store: string; apply: string }): Promise<unknown> {
+  const features = ['--extra-experimental-features', 'nix-command flakes'];
+  const args = [...features, 'eval', '--store', of.store, '--json', `path:${of.folder}#lib`, '--apply', of.apply];
+  const { stdout } = await run('nix', args, { env: environment, timeout: timeoutMs, maxBuffer: outputBytesMax });
+  return JSON.parse(stdout);
+}
+
 /** Nix indents the second and later lines of a message, by an amount that differs between versions. */
 function withoutIndentation(stderr: string): string {
   const text = stderr.slice(stderr.lastIndexOf('error: ') + 'error: '.length).trimEnd();
