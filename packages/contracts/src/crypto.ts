@@ -23,6 +23,8 @@ export type PrivateKey =
  */
 export interface Crypto {
   sha256(bytes: Uint8Array): Promise<Uint8Array>;
+  /** For SSHSIG, whose signatures cover a hash that is SHA-512 by default. */
+  sha512(bytes: Uint8Array): Promise<Uint8Array>;
   verify(
     key: { readonly algorithm: 'ed25519' | 'ecdsa-p256'; readonly raw: Uint8Array },
     message: Uint8Array,

@@ -1,3 +1,6 @@
+export { decodeBase64, encodeBase64 } from './base64.ts';
+export { concatBytes, equalBytes, utf8 } from './bytes.ts';
+export { type ClosurePath, closureDigest, closureDigestText, closurePathsMax } from './closure-digest.ts';
 export type { Crypto, KeyAlgorithm, PrivateKey, PublicKey, Signer } from './crypto.ts';
 export {
   DocumentRef,
@@ -34,6 +37,7 @@ export {
   SystemdCheck,
   TcpCheck,
 } from './health-check.ts';
+export { decodeHex, encodeHex } from './hex.ts';
 export { HoldDocument, holdSecondsMax } from './hold.ts';
 export {
   FailedCause,
@@ -80,9 +84,35 @@ export {
   SystemName,
   TagName,
 } from './names.ts';
+export { NarHash, narHashOf, parseNarHash } from './nix-hash.ts';
+export {
+  formatOpensshPrivateKey,
+  formatOpensshPublicLine,
+  opensshFingerprint,
+  type PrivateKeyRefusalCode,
+  parseOpensshPrivateKey,
+  parseOpensshPublicLine,
+  parseSshKeyBlob,
+  sshKeyBlob,
+} from './openssh.ts';
+export { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './parse-document.ts';
+export type { Clock, Random } from './ports.ts';
+export { declaredKeyOf, keyIdOf, parseSpki, publicKeyOf, spkiOf } from './public-key.ts';
 export { entriesOf, lookup } from './record.ts';
 export { AgentRefusalCode, accept, DocumentRefusalCode, type Refusal, refuse, type Verified } from './refusal.ts';
 export { Freeze, mayFinishMax, ReleaseChannel, ReleaseDocument } from './release.ts';
+export {
+  fleetPath,
+  headPath,
+  holdPath,
+  parseSignaturePath,
+  releasePath,
+  reportPath,
+  rolloutPath,
+  type SignatureKind,
+  signaturePath,
+  trustPath,
+} from './release-tree.ts';
 export {
   DisruptionBudget,
   HostEdge,
@@ -92,9 +122,38 @@ export {
   wavesMax,
 } from './rollout-manifest.ts';
 export { ChannelPolicy, ConfirmPolicy, MaxFailures, PromoteWhen } from './rollout-policy.ts';
+export { type SealableDocument, type SealedDocument, sealDocument, signBytes } from './seal.ts';
 export { type CertificateRequest, selfSignedCertificate } from './self-signed-certificate.ts';
+export { sha256Hex } from './sha256.ts';
+export type { SignedBytes, VerifyContext } from './signed-bytes.ts';
+export { countApprovers, countSigners, requireThreshold, type SignerCount, signaturesMax } from './signer-count.ts';
 export { Source } from './source.ts';
+export { SshReader, sshString, sshUint32 } from './ssh-wire.ts';
+export {
+  checkSshsig,
+  makeSshsig,
+  type SshsigRefusalCode,
+  type SshsigVerified,
+  sshsigCharactersMax,
+  verifySshsig,
+} from './sshsig.ts';
+export { isStrictEd25519 } from './strict-ed25519.ts';
 export { CacheKey, ControlPlanePin, DeclaredKey, type RoleName, TrustDocument } from './trust.ts';
+export { readTrustKeys, type TrustedKey, type TrustState } from './trust-keys.ts';
+export {
+  eventsMax,
+  isSignedBy,
+  readEvent,
+  type VerifiedEvent,
+  type VerifiedEvents,
+  verifyEvents,
+} from './verify-events.ts';
+export { type Identity, type VerifiedFleet, verifyFleet } from './verify-fleet.ts';
+export { clockSkewSecondsMax, type HeadFloor, headFloorOf, type VerifiedHead, verifyHead } from './verify-head.ts';
+export { type VerifiedHold, verifyHold } from './verify-hold.ts';
+export { manifestEntry, type VerifiedManifest, verifyManifest } from './verify-manifest.ts';
+export { receiptsNeeded, receiptsOf, verifyReceipts, waveHosts } from './verify-receipts.ts';
+export { releaseFloorOf, type VerifiedRelease, verifyRelease } from './verify-release.ts';
 export {
   EventsView,
   EventView,
@@ -108,6 +167,7 @@ export {
   RolloutView,
   WhyView,
 } from './views.ts';
+export { pinTrust, trustStepsMax, type WalkTrustRefusal, walkTrust } from './walk-trust.ts';
 export {
   batchEventsMax,
   bodyBytesMax,
