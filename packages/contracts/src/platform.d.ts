@@ -6,3 +6,7 @@ declare class TextDecoder {
   constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
   decode(input: Uint8Array): string;
 }
+/** Only named in the `Clock` port; nothing in this package makes or reads one. */
+interface AbortSignal {
+  readonly aborted: boolean;
+}

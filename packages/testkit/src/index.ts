@@ -1,0 +1,28 @@
+export { accepted } from './accepted.ts';
+export { FakeClock } from './fake-clock.ts';
+export { type HostileForm, hostileForms } from './hostile-forms.ts';
+export { putSigned, readSigned } from './release-files.ts';
+export { SeededRandom } from './seeded-random.ts';
+export {
+  createTestFleet,
+  TestFleet,
+  type TestFleetOptions,
+  type TestManifest,
+  type TestRelease,
+  type TestVerified,
+} from './test-fleet.ts';
+export {
+  demoIntent,
+  fleetDocumentOf,
+  manifestOf,
+  type TestChannel,
+  type TestHost,
+  type TestIntent,
+  testChannel,
+  testClosure,
+  testHost,
+  testPolicy,
+} from './test-intent.ts';
+export { signEvent, TestJournal } from './test-journal.ts';
+export { type TestKey, testKey } from './test-key.ts';
+export { signTestBytes, testBytes } from './test-signing.ts';
