@@ -11,7 +11,9 @@ export interface HostileForm {
  * A valid document, made unacceptable by its form alone in every way that readers must tell apart. Sign (and bind by hash)
  * the bytes as they are: what is tested is that even the right signer cannot pass them.
  */
-export function hostileForms(document: { readonly type: DocumentType; readonly fleet: string }): HostileForm[] {
+export function hostileForms<Document extends { readonly type: DocumentType; readonly fleet: string }>(
+  document: Document,
+): HostileForm[] {
   const good = testBytes(document);
   const text = new TextDecoder().decode(good);
   const bytes = (changed: string) => new TextEncoder().encode(changed);
