@@ -96,6 +96,13 @@ describe('verifyFleet', () => {
       /operators\.olivia\.pubkeys\.0: the same key as one of host db/,
     ],
     [
+      'one key for a host and the operator of the same name',
+      async (draft) => {
+        Object.assign(draft.operators, { db: { pubkeys: hostOf(draft, 'db').pubkeys } });
+      },
+      /operators\.db\.pubkeys\.0: the same key as one of host db/,
+    ],
+    [
       "a control plane's key",
       async (draft) => {
         hostOf(draft, 'db').pubkeys = [(await testKey('control-plane-spare')).openssh];
