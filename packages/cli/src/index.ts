@@ -1,0 +1,4 @@
+export { commands } from './catalog.ts';
+export type { CommandContext } from './command-context.ts';
+export type { CommandDefinition, CommandHandler, ExitCode } from './command-definition.ts';
+export { VerificationReport, VerificationStep } from './verification/report.ts';

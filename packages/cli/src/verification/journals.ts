@@ -1,0 +1,111 @@
+import {
+  type DocumentRefusalCode,
+  eventsMax,
+  type HostName,
+  isSignedBy,
+  type JournalEvent,
+  type JournalPosition,
+  keyIdOf,
+  type Refusal,
+  readEvent,
+  refuse,
+  type SignedEvent,
+  type VerifiedEvent,
+  type VerifiedFleet,
+  type VerifyContext,
+  verifyEvents,
+} from '@nixfleet/contracts';
+import { plural } from '../render/plural.ts';
+import type { VerificationStep } from './report.ts';
+
+export interface VerifiedJournals {
+  readonly host: HostName;
+  readonly events: readonly VerifiedEvent[];
+}
+
+interface Epoch {
+  readonly first: JournalEvent;
+  readonly events: SignedEvent[];
+}
+
+/**
+ * The journals of one host, in the order given: chain and every signature, against the keys that the verified fleet
+ * declares for it. A journal that does not begin with its first event is checked from the place it claims, and the
+ * statement says so: what came before is not proven to be there.
+ */
+export async function verifyJournals(
+  ctx: VerifyContext,
+  fleet: VerifiedFleet,
+  signed: readonly SignedEvent[],
+  steps: VerificationStep[],
+): Promise<{ readonly ok: true; readonly value: VerifiedJournals } | Refusal<DocumentRefusalCode>> {
+  const epochs = await splitEpochs(ctx, signed);
+  if (!epochs.ok) return epochs;
+  const [opening] = epochs.value;
+  if (!opening) return refuse('missing', 'there are no events');
+  const { host } = opening.first;
+  const keys = fleet.hostKeys(host);
+  if (keys.length === 0) return refuse('unknown-host', `host ${host}: not in the fleet of this release`);
+  const events: VerifiedEvent[] = [];
+  for (const { first, events: ofEpoch } of epochs.value) {
+    const start: JournalPosition | null =
+      first.seq === 1 ? null : { journal: first.journal, seq: first.seq - 1, sha256: first.prevSha256 };
+    let position = start;
+    for (let at = 0; at < ofEpoch.length; at += eventsMax) {
+      const piece = ofEpoch.slice(at, at + eventsMax);
+      const result = await verifyEvents(ctx, {
+        host,
+        keys,
+        journal: first.journal,
+        after: position,
+        events: piece,
+        signatures: 'every',
+      });
+      if (!result.ok) return result;
+      events.push(...result.value.events);
+      position = result.value.position;
+    }
+    const keyIds = new Set<string>();
+    for (const key of keys) {
+      const keyId = await keyIdOf(ctx.crypto, key);
+      for (const event of [ofEpoch[0], ofEpoch.at(-1)])
+        if (event && (await isSignedBy(ctx, [key], event))) keyIds.add(keyId);
+    }
+    const from =
+      start === null ? 'from its first event on' : `from event ${first.seq} on (what came before is not here)`;
+    steps.push({
+      document: `journal ${first.journal}`,
+      sha256: position?.sha256 ?? null,
+      statement:
+        `${plural(ofEpoch.length, 'event')} of host ${host}, ${from}: each names the hash of the one before, ` +
+        `and each is signed by a key that the fleet declares for ${host}; last is event ${position?.seq ?? 0}`,
+      signers: [host],
+      keyIds: [...keyIds],
+    });
+  }
+  return { ok: true, value: { host, events } };
+}
+
+async function splitEpochs(
+  ctx: VerifyContext,
+  signed: readonly SignedEvent[],
+): Promise<{ readonly ok: true; readonly value: readonly Epoch[] } | Refusal<DocumentRefusalCode>> {
+  const epochs: Epoch[] = [];
+  for (const [i, event] of signed.entries()) {
+    const journal = journalOf(event.event);
+    const last = epochs.at(-1);
+    if (last && last.first.journal === journal) {
+      last.events.push(event);
+      continue;
+    }
+    const read = await readEvent(ctx, event);
+    if (!read.ok) return refuse(read.reason, `event ${i + 1} of the file: ${read.detail}`);
+    epochs.push({ first: read.value.event, events: [event] });
+  }
+  return { ok: true, value: epochs };
+}
+
+/** Only for grouping: `verifyEvents` reads the text again, strictly. */
+function journalOf(text: string): string | null {
+  return /"journal":"([0-9a-f]{32})"/.exec(text)?.[1] ?? null;
+}

@@ -1,0 +1,46 @@
+import type { HostName, Instant, RolloutId, StorePath, VerifiedEvent } from '@nixfleet/contracts';
+import { applyEvent, initialHostState } from '@nixfleet/engine';
+
+/** What one host ran, from one change to the next, as its own signed events say. */
+export interface RanPeriod {
+  readonly host: HostName;
+  readonly from: Instant;
+  /** Null: still running at the journal's end. */
+  readonly to: Instant | null;
+  readonly running: StorePath | null;
+  /** The rollout that brought it; null where the journal does not say. */
+  readonly rolloutId: RolloutId | null;
+}
+
+/** Periods in order. Two neighbours that run the same closure are one. */
+export function ranPeriods(events: readonly VerifiedEvent[]): RanPeriod[] {
+  const periods: { -readonly [Key in keyof RanPeriod]: RanPeriod[Key] }[] = [];
+  let state = initialHostState;
+  for (const { event } of events) {
+    state = applyEvent(state, event);
+    const last = periods.at(-1);
+    if (last?.running === state.running) {
+      last.rolloutId ??= rolloutOf(state.phase, state.running);
+      continue;
+    }
+    if (last) last.to = event.at;
+    if (!last && state.running === null) continue;
+    const rolloutId = rolloutOf(state.phase, state.running);
+    periods.push({ host: event.host, from: event.at, to: null, running: state.running, rolloutId });
+  }
+  return periods;
+}
+
+function rolloutOf(phase: typeof initialHostState.phase, running: StorePath | null): RolloutId | null {
+  return 'target' in phase && phase.target.closure === running ? phase.target.rolloutId : null;
+}
+
+/** Periods that overlap the span from `since` up to and including `until`; null leaves that side open. */
+export function periodsWithin(
+  periods: readonly RanPeriod[],
+  { since, until }: { readonly since: Instant | null; readonly until: Instant | null },
+): RanPeriod[] {
+  return periods.filter(
+    ({ from, to }) => (until === null || from <= until) && (since === null || to === null || to > since),
+  );
+}
