@@ -1,0 +1,239 @@
+import {
+  accept,
+  type ChannelName,
+  type Crypto,
+  canonicalize,
+  entriesOf,
+  type FleetDocument,
+  fleetPath,
+  type HostName,
+  type Instant,
+  type Json,
+  lookup,
+  mayFinishMax,
+  type ReleaseChannel,
+  type ReleaseDocument,
+  type RolloutId,
+  refuse,
+  releasePath,
+  rolloutPath,
+  type SealedDocument,
+  type Sha256Hex,
+  type Source,
+  sealDocument,
+  type TrustState,
+} from '@nixfleet/contracts';
+import type { BuildHost, BuildResult } from './build-result.ts';
+import { channelManifest, type HostClosure } from './channel-manifest.ts';
+import type { VerifiedTree } from './read-release.ts';
+import type { ReleaseOutcome } from './release-refusal.ts';
+import type { TreeChange } from './release-tree.ts';
+import { isUnchanged } from './unchanged-channel.ts';
+
+export interface AssembleInput {
+  readonly crypto: Crypto;
+  /** One for each system; together they cover every host of the fleet once. */
+  readonly builds: readonly BuildResult[];
+  /** What is published now, verified; null before the first release. */
+  readonly previous: VerifiedTree | null;
+  /** The newest trust. */
+  readonly trust: TrustState;
+  readonly now: Instant;
+  /** Hosts that failed keep the closure of the release before, and the release names them. */
+  readonly carryOver?: boolean;
+  /** Hosts whose closure is to be tried once more where it is quarantined. */
+  readonly retry?: readonly HostName[];
+  /** A new release even if it would say the same. */
+  readonly force?: boolean;
+}
+
+/** An unsigned release: files named by their hash, none of which a reader follows before a head names the release. */
+export interface Assembly {
+  readonly release: ReleaseDocument;
+  readonly sha256: Sha256Hex;
+  readonly bytes: Uint8Array;
+  readonly change: TreeChange;
+  readonly fleet: FleetDocument;
+  /** Whose manifest is new. */
+  readonly changedChannels: readonly ChannelName[];
+  readonly carriedOver: readonly HostName[];
+  /** What every host of the fleet is to run. */
+  readonly closures: ReadonlyMap<HostName, HostClosure>;
+}
+
+export type AssembleOutcome = ReleaseOutcome<
+  { readonly kind: 'assembled'; readonly assembly: Assembly } | { readonly kind: 'nothing-to-release' }
+>;
+
+/**
+ * Turns builds into the next release: pure but for hashing. Deterministic in its input, so that two people who assemble
+ * the same builds at the same `now` get the same bytes to sign.
+ */
+export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
+  const combined = combineBuilds(input.builds);
+  if (!combined.ok) return combined;
+  const { fleet, source, hosts } = combined.value;
+  const unknown = input.retry?.find((host) => !lookup(fleet.hosts, host));
+  if (unknown !== undefined) return refuse('unknown-retry-host', `${unknown} is not a host of the fleet`);
+  const closures = chooseClosures(input, fleet, hosts);
+  if (!closures.ok) return closures;
+
+  const sealedFleet = await sealDocument(input.crypto, fleet);
+  const version = (input.previous?.release.document.version ?? 0) + 1;
+  const channels = await sealChannels(input, { fleet, source, version, closures: closures.value.closures });
+  const release: ReleaseDocument = {
+    type: 'release',
+    fleet: fleet.fleet,
+    schemaVersion: 1,
+    version,
+    trustVersion: input.trust.document.version,
+    createdAt: input.now,
+    source,
+    resolvedFleet: { sha256: sealedFleet.sha256, bytes: sealedFleet.bytes.length },
+    ...(closures.value.carriedOver.length > 0 ? { carriedOver: [...closures.value.carriedOver] } : {}),
+    channels: channels.entries,
+  };
+  if (!input.force && input.previous && saysTheSame(input.previous.release.document, release)) {
+    return accept({ kind: 'nothing-to-release' });
+  }
+  const { sha256, bytes } = await sealDocument(input.crypto, release);
+  const files = new Map<string, Uint8Array>(channels.files);
+  files.set(fleetPath(sealedFleet.sha256), sealedFleet.bytes);
+  files.set(releasePath(sha256), bytes);
+  const assembly: Assembly = {
+    release,
+    sha256,
+    bytes,
+    change: { files, removed: new Set() },
+    fleet,
+    changedChannels: channels.changed,
+    carriedOver: closures.value.carriedOver,
+    closures: closures.value.closures,
+  };
+  return accept({ kind: 'assembled', assembly });
+}
+
+interface CombinedBuilds {
+  readonly fleet: FleetDocument;
+  readonly source: Source;
+  readonly hosts: ReadonlyMap<HostName, BuildHost>;
+}
+
+/** Builders of several systems must have seen the same commit and the same fleet. */
+function combineBuilds(builds: readonly BuildResult[]): ReleaseOutcome<CombinedBuilds> {
+  const first = builds[0];
+  if (!first) return refuse('not-built', 'no build results');
+  const hosts = new Map<HostName, BuildHost>();
+  for (const build of builds) {
+    if (build.source.commit !== first.source.commit) {
+      return refuse('builds-disagree', `built from ${first.source.commit} and from ${build.source.commit}`);
+    }
+    if (canonicalize(build.fleet as unknown as Json) !== canonicalize(first.fleet as unknown as Json)) {
+      return refuse('builds-disagree', `the fleet evaluated for ${build.system} differs from that for ${first.system}`);
+    }
+    for (const [host, entry] of entriesOf(build.hosts)) {
+      if (!lookup(first.fleet.hosts, host)) return refuse('builds-disagree', `${host} is not a host of the fleet`);
+      if (hosts.has(host)) return refuse('builds-disagree', `host ${host} was built twice`);
+      hosts.set(host, entry);
+    }
+  }
+  const missing = entriesOf(first.fleet.hosts).filter(([host]) => !hosts.has(host));
+  if (missing.length > 0) {
+    const names = missing.slice(0, 10).map(([host, { system }]) => `${host} (${system})`);
+    return refuse('not-built', `no build result has ${names.join(', ')}`);
+  }
+  return accept({ fleet: first.fleet, source: first.source, hosts });
+}
+
+interface ChosenClosures {
+  readonly closures: ReadonlyMap<HostName, HostClosure>;
+  readonly carriedOver: readonly HostName[];
+}
+
+function chooseClosures(
+  { carryOver = false, previous }: AssembleInput,
+  fleet: FleetDocument,
+  hosts: ReadonlyMap<HostName, BuildHost>,
+): ReleaseOutcome<ChosenClosures> {
+  const closures = new Map<HostName, HostClosure>();
+  const carriedOver: HostName[] = [];
+  const failed: string[] = [];
+  for (const [host] of entriesOf(fleet.hosts)) {
+    const built = hosts.get(host);
+    if (built?.ok) {
+      const { closure, closureDigest, closureBytes } = built;
+      closures.set(host, { closure, closureDigest, closureBytes });
+      continue;
+    }
+    const before = carryOver ? previousClosure(previous, host) : null;
+    if (before) {
+      closures.set(host, before);
+      carriedOver.push(host);
+    } else if (carryOver) return refuse('nothing-to-carry-over', `host ${host} failed to build and has no closure yet`);
+    else failed.push(`${host} (${built?.step}: ${built?.message.slice(-300)})`);
+  }
+  if (failed.length === 0) return accept({ closures, carriedOver });
+  const hint = 'fix them, or carry their previous closures over';
+  return refuse('build-failed', `${failed.length} of ${hosts.size} hosts failed; ${hint}: ${failed.join('; ')}`);
+}
+
+/** What a host runs under the previous release, in whichever channel it was. */
+export function previousClosure(previous: VerifiedTree | null, host: HostName): HostClosure | null {
+  for (const { document } of previous?.manifests.values() ?? []) {
+    const entry = lookup(document.hosts, host);
+    if (!entry) continue;
+    const { closure, closureDigest, closureBytes } = entry;
+    return { closure, closureDigest, closureBytes };
+  }
+  return null;
+}
+
+async function sealChannels(
+  { crypto, previous, retry = [], now }: AssembleInput,
+  next: {
+    readonly fleet: FleetDocument;
+    readonly source: Source;
+    readonly version: number;
+    readonly closures: ReadonlyMap<HostName, HostClosure>;
+  },
+) {
+  const entries: Record<string, ReleaseChannel> = {};
+  const files = new Map<string, Uint8Array>();
+  const changed: ChannelName[] = [];
+  for (const [channel, { freezes, policy }] of entriesOf(next.fleet.channels)) {
+    const before = previous?.manifests.get(channel) ?? null;
+    const earlier = previous ? lookup(previous.release.document.channels, channel) : undefined;
+    const retryHere = new Set(retry);
+    const document = channelManifest({ ...next, channel, previous: before?.document ?? null, retry: retryHere, now });
+    if (before && earlier && isUnchanged(before.document, document, now)) {
+      entries[channel] = {
+        rolloutId: earlier.rolloutId,
+        bytes: before.bytes.length,
+        mayFinish: earlier.mayFinish,
+        freezes,
+      };
+      continue;
+    }
+    const sealed: SealedDocument = await sealDocument(crypto, document);
+    const rolloutId = sealed.sha256 as string as RolloutId;
+    const mayFinish = policy.onNewRelease === 'finish' ? stillRunning(earlier) : [];
+    entries[channel] = { rolloutId, bytes: sealed.bytes.length, mayFinish, freezes };
+    files.set(rolloutPath(rolloutId), sealed.bytes);
+    changed.push(channel);
+  }
+  return { entries, files, changed };
+}
+
+/**
+ * What may run to its end while the new rollout waits: the one it follows and those that one let finish, newest first.
+ * CI cannot know which of them are over; a planner does, and passes over those. Bounded by `mayFinishMax`.
+ */
+function stillRunning(earlier: ReleaseChannel | undefined): RolloutId[] {
+  return earlier ? [earlier.rolloutId, ...earlier.mayFinish].slice(0, mayFinishMax) : [];
+}
+
+/** Everything but when and from which commit: another commit that resolves to the same needs no release. */
+function saysTheSame(previous: ReleaseDocument, next: ReleaseDocument): boolean {
+  const said = ({ version, createdAt, source, ...rest }: ReleaseDocument) => canonicalize(rest as unknown as Json);
+  return said(previous) === said(next);
+}

@@ -1,0 +1,54 @@
+import {
+  closurePathsMax,
+  FleetDocument,
+  HostName,
+  Sha256Hex,
+  Source,
+  StorePath,
+  SystemName,
+} from '@nixfleet/contracts';
+import { z } from 'zod';
+import { ReleaseError } from './errors.ts';
+
+export const PackageName = z.object({ name: z.string().max(255), version: z.string().max(255) });
+
+const BuiltHost = z.object({
+  ok: z.literal(true),
+  closure: StorePath,
+  closureDigest: Sha256Hex,
+  closureBytes: z.int().min(0),
+  packages: z.array(PackageName).max(closurePathsMax),
+});
+
+const FailedHost = z.object({
+  ok: z.literal(false),
+  step: z.enum(['evaluate', 'build', 'push', 'verify-cache']),
+  /** The tail of what the tool said. */
+  message: z.string().max(4000),
+});
+
+export const BuildHost = z.discriminatedUnion('ok', [BuiltHost, FailedHost]);
+export type BuildHost = z.infer<typeof BuildHost>;
+export type BuiltHost = z.infer<typeof BuiltHost>;
+
+/**
+ * What `nixfleet release build --system S` leaves behind: unsigned, no authority, input of `assemble`. `fleet` is the
+ * resolved fleet it was built from, whole, so that builders of several systems can be compared before anything is signed.
+ */
+export const BuildResult = z.object({
+  type: z.literal('build-result'),
+  schemaVersion: z.literal(1),
+  system: SystemName,
+  source: Source,
+  /** Checked, and kept as it is: parsing would drop fields that this version does not know. */
+  fleet: z.custom<FleetDocument>((value) => FleetDocument.safeParse(value).success, 'not a resolved fleet'),
+  hosts: z.record(HostName, BuildHost),
+});
+export type BuildResult = z.infer<typeof BuildResult>;
+
+/** Throws `ReleaseError` `bad-input` naming every bad field. */
+export function parseBuildResult(value: unknown, origin: string): BuildResult {
+  const parsed = BuildResult.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new ReleaseError('bad-input', `${origin}: not a build result: ${z.prettifyError(parsed.error)}`);
+}

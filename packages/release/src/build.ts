@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import {
+  accept,
+  type Clock,
+  type Crypto,
+  closureDigest,
+  entriesOf,
+  FleetDocument,
+  type HostName,
+  refuse,
+  type Source,
+  type StorePath,
+  type SystemName,
+  sealDocument,
+} from '@nixfleet/contracts';
+import { z } from 'zod';
+import { boundedMap } from './bounded-map.ts';
+import type { BuildHost, BuildResult } from './build-result.ts';
+import { packagesOf } from './drv-name.ts';
+import { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
+import type { FleetSource } from './fleet-source.ts';
+import type { Nix, NixOutcome } from './nix.ts';
+import type { PathInfo } from './path-info.ts';
+import type { ProcessMemory } from './process-memory.ts';
+import type { Progress } from './progress.ts';
+import type { ReleaseOutcome } from './release-refusal.ts';
+
+export interface BuildPorts {
+  readonly nix: Nix;
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly memory: ProcessMemory;
+  readonly progress: Progress;
+}
+
+export interface BuildInput {
+  readonly fleet: FleetSource;
+  /** Where the expression came from: named in the release. */
+  readonly source: Source;
+  /** Hosts of this system only. Default: of every system, for builders that can build them all. */
+  readonly systems: readonly SystemName[] | 'all';
+  readonly limits: EvaluationLimits;
+  /** Builds at once. */
+  readonly buildsMax: number;
+  /** An existing folder for the links that protect what was built from garbage collection. */
+  readonly rootsDirectory: string;
+}
+
+/** What was built, and for pushing and checking the cache the paths of every closure. */
+export interface Build {
+  readonly results: readonly BuildResult[];
+  readonly closures: ReadonlyMap<HostName, readonly PathInfo[]>;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Evaluates and builds; needs no keys and no previous release. A host that fails is a failed entry of its result, since
+ * `assemble` decides what that means; refusals are about the fleet as a whole.
+ */
+export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<ReleaseOutcome<Build>> {
+  const topology = await readTopology(ports, input.fleet);
+  if (!topology.ok) return topology;
+  const { fleet, warnings } = topology.value;
+  const pinned = pinnedElsewhere(fleet, input.source);
+  if (pinned) return pinned;
+
+  const hosts = entriesOf(fleet.hosts)
+    .filter(([, { system }]) => input.systems === 'all' || input.systems.includes(system))
+    .map(([name]) => name);
+  const derivations = await evaluateHosts({ ...ports, source: input.fleet, hosts, limits: input.limits });
+  const closures = new Map<HostName, readonly PathInfo[]>();
+  const built = await boundedMap(hosts, input.buildsMax, async (host): Promise<[HostName, BuildHost]> => {
+    const entry = await buildHost(ports, input, host, derivations.get(host), closures);
+    return [host, entry];
+  });
+
+  const systems = input.systems === 'all' ? systemsOf(fleet) : input.systems;
+  const results = systems.map(
+    (system): BuildResult => ({
+      type: 'build-result',
+      schemaVersion: 1,
+      system,
+      source: input.source,
+      fleet,
+      hosts: Object.fromEntries(built.filter(([host]) => fleet.hosts[host]?.system === system)),
+    }),
+  );
+  return accept({ results, closures, warnings });
+}
+
+async function buildHost(
+  { nix, crypto, progress }: BuildPorts,
+  { rootsDirectory }: BuildInput,
+  host: HostName,
+  derivation: NixOutcome<StorePath> | undefined,
+  closures: Map<HostName, readonly PathInfo[]>,
+): Promise<BuildHost> {
+  if (!derivation?.ok) return { ok: false, step: 'evaluate', message: derivation?.detail ?? 'was not evaluated' };
+  progress.report({ step: 'build', state: 'started', host });
+  const built = await nix.realise(derivation.value, join(rootsDirectory, host), {
+    onLine: (detail) => progress.report({ step: 'build', state: 'line', host, detail }),
+  });
+  const infos = built.ok ? await nix.closureInfo(built.value) : built;
+  if (!built.ok || !infos.ok) {
+    const message = infos.ok ? '' : infos.detail;
+    progress.report({ step: 'build', state: 'failed', host, detail: message });
+    return { ok: false, step: 'build', message };
+  }
+  closures.set(host, infos.value);
+  progress.report({ step: 'build', state: 'done', host, detail: built.value });
+  return {
+    ok: true,
+    closure: built.value,
+    closureDigest: await closureDigest(crypto, infos.value),
+    closureBytes: infos.value.reduce((sum, { narSize }) => sum + narSize, 0),
+    packages: packagesOf(infos.value.map(({ path }) => path)),
+  };
+}
+
+const Names = z.array(z.string());
+
+/** The fleet without forcing any host, checked as readers of the signed document will check it. */
+export async function readTopology(
+  { nix, crypto, progress }: Pick<BuildPorts, 'nix' | 'crypto' | 'progress'>,
+  source: FleetSource,
+): Promise<ReleaseOutcome<{ readonly fleet: FleetDocument; readonly warnings: readonly string[] }>> {
+  progress.report({ step: 'topology', state: 'started' });
+  const found = await nix.topology(source, {
+    onLine: (detail) => progress.report({ step: 'topology', state: 'line', detail }),
+  });
+  if (!found.ok) return refuse('evaluation-failed', found.detail);
+  const fleet = FleetDocument.safeParse(found.value.resolved);
+  if (!fleet.success) return refuse('fleet-invalid', `resolved: ${z.prettifyError(fleet.error)}`);
+  // What is signed is the expression's own value, not the parsed copy: unknown fields stay, and defaults are not filled in.
+  const document = found.value.resolved as FleetDocument;
+  await sealDocument(crypto, document);
+  const toplevels = new Set(Names.safeParse(found.value.hosts).data ?? []);
+  const missing = entriesOf(document.hosts).find(([name]) => !toplevels.has(name));
+  if (missing) return refuse('fleet-invalid', `toplevels has no ${missing[0]}, which resolved.hosts declares`);
+  progress.report({ step: 'topology', state: 'done', detail: `${Object.keys(document.hosts).length} hosts` });
+  return accept({ fleet: document, warnings: Names.safeParse(found.value.warnings).data ?? [] });
+}
+
+/** A pinned host runs the closure of another commit than the one that is built here, so building it here would be wrong. */
+function pinnedElsewhere(fleet: FleetDocument, source: Source): ReleaseOutcome<never> | null {
+  for (const [name, { pin }] of entriesOf(fleet.hosts)) {
+    if (pin && pin.commit !== source.commit) {
+      return refuse('pinned-host', `host ${name} is pinned to ${pin.commit} (${pin.reason}), this is ${source.commit}`);
+    }
+  }
+  return null;
+}
+
+function systemsOf(fleet: FleetDocument): SystemName[] {
+  return [...new Set(Object.values(fleet.hosts).map(({ system }) => system))].sort();
+}

@@ -1,0 +1,128 @@
+import type { Clock, HostName, StorePath } from '@nixfleet/contracts';
+import type { FleetSource } from './fleet-source.ts';
+import type { Nix, NixOutcome } from './nix.ts';
+import type { ProcessMemory } from './process-memory.ts';
+import type { Progress } from './progress.ts';
+
+export interface EvaluationLimits {
+  /** Evaluators at once, at most. */
+  readonly workersMax: number;
+  /** Resident memory that all evaluators together may take, in bytes. */
+  readonly budgetBytes: number;
+  /** What one evaluator is expected to take, in bytes: decides how many start at once. */
+  readonly workerBytes: number;
+}
+
+/** How often the evaluators are measured, in milliseconds. */
+const measureIntervalMs = 250;
+
+interface Worker {
+  readonly host: HostName;
+  readonly abort: AbortController;
+  pid: number | null;
+  /** Set when it was stopped for its memory: what becomes of its host. */
+  stopped: 'restart' | 'too-large' | null;
+}
+
+/**
+ * Each host is evaluated in a process of its own, which ends with it: memory goes back after every host, and one host's
+ * error or appetite is nobody else's. (nix-eval-jobs shares a heap between hosts and then has to restart it; it must also
+ * match the version of Nix. A process a host needs neither and costs one parse of nixpkgs' entry points.)
+ *
+ * Over the budget, the evaluator that started last is stopped and its host queued again, and from then on one fewer runs
+ * at a time. An evaluator that is over the budget alone fails its host.
+ */
+export async function evaluateHosts(input: {
+  readonly nix: Nix;
+  readonly source: FleetSource;
+  readonly hosts: readonly HostName[];
+  readonly limits: EvaluationLimits;
+  readonly memory: ProcessMemory;
+  readonly clock: Clock;
+  readonly progress: Progress;
+}): Promise<Map<HostName, NixOutcome<StorePath>>> {
+  const { nix, source, hosts, limits, memory, clock, progress } = input;
+  const results = new Map<HostName, NixOutcome<StorePath>>();
+  const queue = [...hosts];
+  const running = new Set<Worker>();
+  let slots = Math.max(1, Math.min(limits.workersMax, Math.floor(limits.budgetBytes / limits.workerBytes)));
+
+  const evaluate = async (host: HostName): Promise<void> => {
+    const worker: Worker = { host, abort: new AbortController(), pid: null, stopped: null };
+    running.add(worker);
+    progress.report({ step: 'evaluate', state: 'started', host });
+    try {
+      const found = await nix.instantiate(source, host, {
+        signal: worker.abort.signal,
+        onStart: (pid) => {
+          worker.pid = pid;
+        },
+        onLine: (detail) => progress.report({ step: 'evaluate', state: 'line', host, detail }),
+      });
+      if (!found.ok && worker.stopped === 'restart') {
+        progress.report({ step: 'evaluate', state: 'line', host, detail: 'stopped for its memory, will start again' });
+        queue.unshift(host);
+        return;
+      }
+      const outcome = found.ok || worker.stopped === null ? found : tooLarge(host, limits);
+      results.set(host, outcome);
+      progress.report(
+        outcome.ok
+          ? { step: 'evaluate', state: 'done', host }
+          : { step: 'evaluate', state: 'failed', host, detail: outcome.detail },
+      );
+    } finally {
+      running.delete(worker);
+    }
+  };
+
+  const measure = (): void => {
+    let bytes = 0;
+    for (const { pid } of running) if (pid !== null) bytes += memory.residentBytes(pid) ?? 0;
+    if (bytes <= limits.budgetBytes) return;
+    const workers = [...running].filter(({ stopped }) => stopped === null);
+    const last = workers.at(-1);
+    if (!last || workers.length < running.size) return;
+    last.stopped = workers.length > 1 ? 'restart' : 'too-large';
+    slots = Math.max(1, workers.length - 1);
+    last.abort.abort();
+  };
+
+  const allDone = new AbortController();
+  const watch = watchMemory(clock, allDone.signal, measure);
+  const active = new Set<Promise<void>>();
+  try {
+    while (queue.length > 0 || active.size > 0) {
+      while (queue.length > 0 && active.size < slots) {
+        const host = queue.shift() as HostName;
+        const task: Promise<void> = evaluate(host).finally(() => active.delete(task));
+        active.add(task);
+      }
+      await Promise.race(active);
+    }
+  } finally {
+    for (const worker of running) worker.abort.abort();
+    allDone.abort();
+    await Promise.allSettled(active);
+    await watch;
+  }
+  return results;
+}
+
+async function watchMemory(clock: Clock, signal: AbortSignal, measure: () => void): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await clock.sleep(measureIntervalMs, signal);
+    } catch {
+      // Aborted: every host was evaluated.
+      return;
+    }
+    measure();
+  }
+}
+
+function tooLarge(host: HostName, { budgetBytes }: EvaluationLimits): NixOutcome<never> {
+  const mebibytes = Math.floor(budgetBytes / 1024 ** 2);
+  const detail = `evaluating host ${host} takes more than the whole memory budget of ${mebibytes} MiB; raise the budget`;
+  return { ok: false, reason: 'nix-failed', detail };
+}

@@ -1,0 +1,40 @@
+import type { Refusal, StorePath, Verified } from '@nixfleet/contracts';
+import type { FleetSource } from './fleet-source.ts';
+import type { PathInfo } from './path-info.ts';
+
+export type NixOutcome<Value> = Verified<Value, 'nix-failed'>;
+export type NixFailure = Refusal<'nix-failed'>;
+
+/** What evaluating the fleet's topology yields: nothing of it is checked yet. */
+export interface Topology {
+  /** The resolved fleet, as the expression has it. */
+  readonly resolved: unknown;
+  /** Hosts that have a toplevel. */
+  readonly hosts: unknown;
+  readonly warnings: unknown;
+}
+
+export interface NixCall {
+  readonly signal?: AbortSignal;
+  /** Process id of the evaluator or builder, for measuring it. */
+  readonly onStart?: (pid: number) => void;
+  /** What Nix says meanwhile, line by line. */
+  readonly onLine?: (line: string) => void;
+}
+
+/**
+ * Port to Nix. Expected failures (a fleet that does not evaluate, a build that fails) are values whose detail ends with
+ * the tail of what Nix printed; output that makes no sense throws `ReleaseError` `nix`.
+ */
+export interface Nix {
+  /** Evaluates everything but the hosts' configurations. */
+  topology(source: FleetSource, call?: NixCall): Promise<NixOutcome<Topology>>;
+  /** Evaluates one host and writes its derivation to the store. */
+  instantiate(source: FleetSource, host: string, call?: NixCall): Promise<NixOutcome<StorePath>>;
+  /** Builds or substitutes the `out` output. `root`: a symbolic link to create that protects it from collection. */
+  realise(derivation: StorePath, root: string, call?: NixCall): Promise<NixOutcome<StorePath>>;
+  /** The whole runtime closure of a path of the local store, sorted by path. */
+  closureInfo(path: StorePath): Promise<NixOutcome<PathInfo[]>>;
+  /** Copies whole closures to a store; `url` may name a `secret-key`, so it is never printed. */
+  copy(url: string, paths: readonly StorePath[], call?: NixCall): Promise<NixOutcome<null>>;
+}

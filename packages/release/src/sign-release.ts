@@ -1,0 +1,103 @@
+import {
+  accept,
+  countSigners,
+  documentBytesMax,
+  entriesOf,
+  ReleaseDocument,
+  readDocument,
+  refuse,
+  releasePath,
+  requireThreshold,
+  type Sha256Hex,
+  type Signer,
+  type TrustState,
+  type VerifyContext,
+} from '@nixfleet/contracts';
+import type { ReleaseOutcome } from './release-refusal.ts';
+import { type ReleaseTree, readSigned, type TreeChange, treeOfFiles } from './release-tree.ts';
+import { addSignatures, signedFiles } from './sign-document.ts';
+
+/** Where an under-signed release waits, as it will lie in `releases/` once enough have signed. */
+export function pendingDirectory(sha256: Sha256Hex): string {
+  return `pending/${sha256}`;
+}
+
+export interface SignedRelease {
+  /** The release with its files; what to publish once a head names it. */
+  readonly change: TreeChange;
+  readonly document: ReleaseDocument;
+  readonly sha256: Sha256Hex;
+  readonly bytes: Uint8Array;
+  /** Null once enough have signed; else what is missing, for people. */
+  readonly missing: string | null;
+}
+
+/**
+ * Signs a release that `assemble` made, or that waits in `pending/`. Whether enough have signed is for trust to say: the
+ * role's threshold, and the higher one of each channel that the release has.
+ */
+export async function signRelease(
+  ctx: VerifyContext,
+  input: {
+    readonly change: TreeChange;
+    readonly sha256: Sha256Hex;
+    readonly trust: TrustState;
+    readonly signers: readonly Signer[];
+  },
+): Promise<ReleaseOutcome<SignedRelease>> {
+  const { change, sha256, trust } = input;
+  const path = releasePath(sha256);
+  const found = await readSigned(treeOfFiles(change.files), path, documentBytesMax.release);
+  if (!found) return refuse('missing', `${path} is not there`);
+  const read = readDocument(ctx.fleet, { type: 'release', schema: ReleaseDocument }, found.bytes);
+  if (!read.ok) return read;
+  const { release: role } = trust.document.roles;
+  const signed = await addSignatures({
+    ...input,
+    crypto: ctx.crypto,
+    signed: found,
+    names: role.signers,
+    role: 'release',
+  });
+  if (!signed.ok) return signed;
+
+  const { document } = read.value;
+  const count = await countSigners(ctx, trust, role.signers, signed.value);
+  const demanded = entriesOf(role.channels ?? {})
+    .filter(([channel]) => Object.hasOwn(document.channels, channel))
+    .map(([, { threshold }]) => threshold);
+  const enough = requireThreshold(count, Math.max(role.threshold, ...demanded), 'the release role');
+  const files = new Map([...change.files, ...signedFiles(path, signed.value)]);
+  return accept({
+    change: { files, removed: change.removed },
+    document,
+    sha256,
+    bytes: found.bytes,
+    missing: enough.ok ? null : enough.detail,
+  });
+}
+
+/** Moves a release to `pending/`, where no reader looks and the next signer finds it. */
+export function toPending(release: SignedRelease): TreeChange {
+  const prefix = pendingDirectory(release.sha256);
+  const files = new Map([...release.change.files].map(([path, bytes]) => [`${prefix}/${path}`, bytes]));
+  return { files, removed: new Set() };
+}
+
+/** Folders of `releases/` in which a pending release may have files. */
+const pendingFolders = ['release', 'fleet', 'rollouts', 'reports', 'trust'];
+
+/** Takes a release out of `pending/`; null if it is not there. Nothing of it is verified yet. */
+export async function fromPending(tree: ReleaseTree, sha256: Sha256Hex): Promise<TreeChange | null> {
+  const prefix = pendingDirectory(sha256);
+  const files = new Map<string, Uint8Array>();
+  const removed = new Set<string>();
+  for (const folder of pendingFolders) {
+    for (const name of await tree.list(`${prefix}/${folder}`)) {
+      const bytes = await tree.read(`${prefix}/${folder}/${name}`, documentBytesMax.rollout);
+      if (bytes) files.set(`${folder}/${name}`, bytes);
+      removed.add(`${prefix}/${folder}/${name}`);
+    }
+  }
+  return files.has(releasePath(sha256)) ? { files, removed } : null;
+}

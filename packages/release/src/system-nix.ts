@@ -1,0 +1,190 @@
+import { readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { accept, closurePathsMax, refuse, StorePath } from '@nixfleet/contracts';
+import { type CommandRequest, type CommandResult, type Commands, failureText, succeeded } from './commands.ts';
+import { ReleaseError } from './errors.ts';
+import type { FleetSource } from './fleet-source.ts';
+import type { Nix, NixCall, NixOutcome, Topology } from './nix.ts';
+import { type PathInfo, parseValidityRegistration } from './path-info.ts';
+
+export interface NixConfig {
+  /** Folder of `nix`, `nix-store` and `nix-instantiate`. Default: found on PATH. */
+  readonly binDirectory?: string;
+  /** `--store`. Default: Nix's own choice (the daemon, or the local store). */
+  readonly store?: string;
+  /** `--option NAME VALUE` for every call, such as `sandbox` or `build-users-group`. */
+  readonly options?: Readonly<Record<string, string>>;
+  /** Bounds of one call, in milliseconds. Defaults: 30 minutes, 12 hours, 6 hours. */
+  readonly evaluateTimeoutMs?: number;
+  readonly buildTimeoutMs?: number;
+  readonly copyTimeoutMs?: number;
+}
+
+const minuteMs = 60_000;
+/** Longest a query of the store database may take. */
+const queryTimeoutMs = 5 * minuteMs;
+const evaluationBytesMax = 64 * 1024 * 1024;
+const queryBytesMax = 256 * 1024 * 1024;
+/** Paths per process: 1000 × at most 255 characters stay below every system's limit of arguments. */
+const pathsPerCall = 1000;
+
+/**
+ * Nix 2.8 up to the newest, and Lix, by the commands whose arguments and output have stayed: `nix-instantiate --eval
+ * --json`, `nix-store --realise`, `-qR` and `--dump-db`. Only flakes and `copy` need the new command.
+ */
+export function systemNix({ commands, config }: { readonly commands: Commands; readonly config: NixConfig }): Nix {
+  const settings = [
+    ...(config.store === undefined ? [] : ['--store', config.store]),
+    ...Object.entries(config.options ?? {}).flatMap(([name, value]) => ['--option', name, value]),
+  ];
+  const program = (name: string) => (config.binDirectory ? join(config.binDirectory, name) : name);
+  const evaluateTimeoutMs = config.evaluateTimeoutMs ?? 30 * minuteMs;
+  const buildTimeoutMs = config.buildTimeoutMs ?? 12 * 60 * minuteMs;
+  const copyTimeoutMs = config.copyTimeoutMs ?? 6 * 60 * minuteMs;
+
+  const run = async (
+    what: string,
+    request: Omit<CommandRequest, 'onStart' | 'onStderrLine' | 'signal'>,
+    call: NixCall = {},
+  ): Promise<NixOutcome<CommandResult>> => {
+    const whole: CommandRequest = {
+      ...request,
+      ...(call.onStart ? { onStart: call.onStart } : {}),
+      ...(call.onLine ? { onStderrLine: call.onLine } : {}),
+      ...(call.signal ? { signal: call.signal } : {}),
+    };
+    const result = await commands.run(whole);
+    return succeeded(result) ? accept(result) : failed(failureText(what, whole, result));
+  };
+
+  const evaluate = async (
+    what: string,
+    source: FleetSource,
+    select: string,
+    host: string | null,
+    call?: NixCall,
+  ): Promise<NixOutcome<unknown>> => {
+    const bounds = { timeoutMs: evaluateTimeoutMs, stdoutBytesMax: evaluationBytesMax };
+    const request =
+      source.kind === 'file'
+        ? { file: program('nix-instantiate'), args: [...settings, ...fileArgs(source, select, host)] }
+        : { file: program('nix'), args: [...flakeArgs(source, select, host), ...settings], cwd: source.directory };
+    const result = await run(what, { ...request, ...bounds }, call);
+    if (!result.ok) return result;
+    try {
+      return accept<unknown>(JSON.parse(text(result.value)));
+    } catch (cause) {
+      throw new ReleaseError('nix', `${what}: expected JSON from Nix`, { cause });
+    }
+  };
+
+  const store = (what: string, args: readonly string[]) =>
+    run(what, {
+      file: program('nix-store'),
+      args: [...settings, ...args],
+      timeoutMs: queryTimeoutMs,
+      stdoutBytesMax: queryBytesMax,
+    });
+
+  return {
+    async topology(source, call) {
+      const select =
+        '{ resolved = fleet.resolved; warnings = fleet.warnings or [ ]; hosts = builtins.attrNames fleet.toplevels; }';
+      const found = await evaluate('evaluating the fleet', source, select, null, call);
+      return found.ok ? accept(found.value as Topology) : found;
+    },
+
+    async instantiate(source, host, call) {
+      const select = '{ derivation = fleet.toplevels.${host}.drvPath; }';
+      const found = await evaluate(`evaluating host ${host}`, source, select, host, call);
+      if (!found.ok) return found;
+      const path = StorePath.safeParse((found.value as { readonly derivation?: unknown }).derivation);
+      if (!path.success || !path.data.endsWith('.drv')) {
+        return failed(`evaluating host ${host}: toplevels.${host} is not a derivation`);
+      }
+      return accept(path.data);
+    },
+
+    async realise(derivation, root, call) {
+      // `!out` in the old commands is understood by every version; the result is read from the link, not from output.
+      const args = [...settings, '--realise', `${derivation}!out`, '--add-root', root];
+      const request = {
+        file: program('nix-store'),
+        args,
+        timeoutMs: buildTimeoutMs,
+        stdoutBytesMax: evaluationBytesMax,
+      };
+      const built = await run(`building ${derivation}`, request, call);
+      if (!built.ok) return built;
+      const path = StorePath.safeParse(await readlink(root));
+      if (!path.success) throw new ReleaseError('nix', `${root}: expected a link into /nix/store`);
+      return accept(path.data);
+    },
+
+    async closureInfo(path) {
+      const listed = await store(`listing the closure of ${path}`, ['--query', '--requisites', path]);
+      if (!listed.ok) return listed;
+      const paths = text(listed.value)
+        .split('\n')
+        .filter((line) => line !== '');
+      if (paths.length > closurePathsMax)
+        return failed(`the closure of ${path} has more than ${closurePathsMax} paths`);
+      const infos: PathInfo[] = [];
+      for (let at = 0; at < paths.length; at += pathsPerCall) {
+        const some = paths.slice(at, at + pathsPerCall);
+        const dumped = await store(`reading the closure of ${path}`, ['--dump-db', ...some]);
+        if (!dumped.ok) return dumped;
+        infos.push(...parseValidityRegistration(text(dumped.value)));
+      }
+      const known = new Set<string>(infos.map((info) => info.path));
+      const lost = paths.find((one) => !known.has(one));
+      if (lost !== undefined) return failed(`the closure of ${path} lost ${lost} while it was read`);
+      return accept(infos.sort((left, right) => (left.path < right.path ? -1 : 1)));
+    },
+
+    async copy(url, paths, call) {
+      const args = ['--extra-experimental-features', 'nix-command', 'copy', ...settings, '--to', url, ...paths];
+      const request = { file: program('nix'), args, timeoutMs: copyTimeoutMs, stdoutBytesMax: evaluationBytesMax };
+      const copied = await run('copying to the cache', request, call);
+      return copied.ok ? accept(null) : copied;
+    },
+  };
+}
+
+// The names come in as arguments, never spliced into the expression.
+function fileArgs(source: FleetSource & { kind: 'file' }, select: string, host: string | null): string[] {
+  const parameters = host === null ? '{ file, attribute }:' : '{ file, attribute, host }:';
+  const expression = `${parameters} let
+    imported = import (/. + file);
+    called = if builtins.isFunction imported then imported { } else imported;
+    fleet = builtins.foldl' (set: name: set.\${name}) called (builtins.fromJSON attribute);
+  in ${select}`;
+  const args = ['--eval', '--strict', '--json', '--argstr', 'file', source.path];
+  args.push('--argstr', 'attribute', JSON.stringify(source.attribute));
+  // Without it `--eval` does not write derivations; the topology has none to write.
+  if (host !== null) args.push('--read-write-mode', '--argstr', 'host', host);
+  return [...args, '--expr', expression];
+}
+
+function flakeArgs(source: FleetSource & { kind: 'flake' }, select: string, host: string | null): string[] {
+  // A host name is [a-z0-9-], so that it needs no escaping in a Nix string.
+  const bound = host === null ? select : `let host = ${JSON.stringify(host)}; in ${select}`;
+  const features = ['--extra-experimental-features', 'nix-command flakes'];
+  return [...features, 'eval', '--json', source.installable, '--apply', `fleet: ${bound}`];
+}
+
+function text(result: CommandResult): string {
+  return new TextDecoder().decode(result.stdout);
+}
+
+function failed(detail: string): NixOutcome<never> {
+  return refuse('nix-failed', tailOf(detail));
+}
+
+/** Nix says what failed last: keep the end of a long text, and its first line. */
+function tailOf(detail: string): string {
+  const charactersMax = 1000;
+  if (detail.length <= charactersMax) return detail;
+  const first = detail.slice(0, 120).split('\n')[0] ?? '';
+  return `${first} … ${detail.slice(-(charactersMax - first.length - 3))}`;
+}
