@@ -55,5 +55,5 @@ const exitCode = await run({
   clock: systemClock,
   signal: stopping.signal,
 });
-// Pipes and files are written synchronously on Linux, so nothing is cut off.
-exit(exitCode);
+// Pipes and files are written synchronously on Linux, but a failed write is told only later: wait for it.
+process.stdout.write('', (error) => exit(error ? exitCodes.SIGPIPE : exitCode));

@@ -68,7 +68,7 @@ export async function loadSettings(context: CommandContext, values: CommandValue
   }
   // Whichever of pins and trust was given closer to the command replaces the other: both say who is trusted.
   dropShadowed(merged, origins);
-  return { file, values: merged, origins };
+  return { file: { path: file.path, isThere: file.isThere }, values: merged, origins };
 }
 
 interface Typed {
