@@ -1,7 +1,7 @@
 import * as node from 'node:crypto';
 import type { Crypto, PrivateKey, PublicKey, Signer } from './crypto.ts';
 import { ContractsError } from './errors.ts';
-import { parseSpki, spkiOf } from './public-key.ts';
+import { hasRawLength, parseSpki, spkiOf } from './public-key.ts';
 import { isStrictEd25519 } from './strict-ed25519.ts';
 
 const ed25519Pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -15,19 +15,19 @@ export const nodeCrypto: Crypto = {
     return new Uint8Array(node.createHash('sha512').update(bytes).digest());
   },
   async verify(key, message, signature) {
-    if (signature.length !== 64) return false;
+    if (signature.length !== 64 || !hasRawLength(key)) return false;
     if (key.algorithm === 'ed25519' && !isStrictEd25519(key.raw, signature)) return false;
-    const imported = importPublicKey(key);
-    if (imported === null) return false;
-    if (key.algorithm === 'ed25519') return node.verify(null, message, imported, signature);
-    return node.verify('sha256', message, { key: imported, dsaEncoding: 'ieee-p1363' }, signature);
+    const publicKey = importPublicKey(key);
+    if (publicKey === null) return false;
+    if (key.algorithm === 'ed25519') return node.verify(null, message, publicKey, signature);
+    return node.verify('sha256', message, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
   },
   async sign(key, message) {
-    const imported = toKeyObject(key);
+    const privateKey = toKeyObject(key);
     const signature =
       key.algorithm === 'ed25519'
-        ? node.sign(null, message, imported)
-        : node.sign('sha256', message, { key: imported, dsaEncoding: 'ieee-p1363' });
+        ? node.sign(null, message, privateKey)
+        : node.sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' });
     return new Uint8Array(signature);
   },
   async publicKeyOf(key) {
@@ -61,11 +61,24 @@ function readPublicKey(spki: Buffer): node.KeyObject | null {
 
 function toKeyObject(key: PrivateKey): node.KeyObject {
   const der = key.algorithm === 'ed25519' ? Buffer.concat([ed25519Pkcs8Prefix, key.seed]) : Buffer.from(key.pkcs8);
+  let imported: node.KeyObject;
   try {
-    return node.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    imported = node.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   } catch (cause) {
     throw new ContractsError('bad-key', `expected a private ${key.algorithm} key`, { cause });
   }
+  // PKCS#8 names its own algorithm: a key of another one must not sign under our declaration.
+  const isSeedWhole = key.algorithm !== 'ed25519' || key.seed.length === 32;
+  if (!isSeedWhole || algorithmOf(imported) !== key.algorithm) {
+    throw new ContractsError('bad-key', `expected a private ${key.algorithm} key`);
+  }
+  return imported;
+}
+
+function algorithmOf(key: node.KeyObject): PrivateKey['algorithm'] | null {
+  if (key.asymmetricKeyType === 'ed25519') return 'ed25519';
+  const isP256 = key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
+  return isP256 ? 'ecdsa-p256' : null;
 }
 
 function publicHalf(key: node.KeyObject): PublicKey {

@@ -57,8 +57,10 @@ function readKey(reader: SshReader, name: string | null): PublicKey | null {
 
 /** `<algorithm> <base64> [comment]`; null for anything else, an algorithm that differs from the blob's included. */
 export function parseOpensshPublicLine(line: string): PublicKey | null {
-  if (line.length > lineCharactersMax) return null;
-  const [name, encoded] = line.trim().split(/[ \t]+/);
+  const text = line.trim();
+  // One line, so that no second key hides behind the first.
+  if (line.length > lineCharactersMax || /[\r\n\0]/.test(text)) return null;
+  const [name, encoded] = text.split(/[ \t]+/);
   const blob = encoded === undefined ? null : decodeBase64(encoded);
   const key = blob === null ? null : parseSshKeyBlob(blob);
   return key !== null && sshNames[key.algorithm] === name ? key : null;
@@ -75,20 +77,25 @@ export async function opensshFingerprint(crypto: Crypto, key: PublicKey): Promis
 }
 
 const magic = utf8('openssh-key-v1\0');
+/** Block size of the cipher `none`. */
+const blockBytes = 8;
 const pemStart = '-----BEGIN OPENSSH PRIVATE KEY-----';
 const pemEnd = '-----END OPENSSH PRIVATE KEY-----';
 
 export type PrivateKeyRefusalCode = 'malformed' | 'encrypted' | 'unsupported-algorithm';
 
-/** An unencrypted ed25519 private key file of OpenSSH (PROTOCOL.key). */
+/**
+ * An unencrypted ed25519 private key file of OpenSSH (PROTOCOL.key). Its copies of the public half must agree; whether
+ * they belong to the seed shows when the caller asks for `publicKeyOf`, the only public half that is ever used.
+ */
 export function parseOpensshPrivateKey(pem: string): Verified<PrivateKey, PrivateKeyRefusalCode> {
   const text = pem.trim();
   const isFramed = text.startsWith(pemStart) && text.endsWith(pemEnd) && text.length <= privateKeyCharactersMax;
   const body = isFramed ? decodeBase64(text.slice(pemStart.length, -pemEnd.length).replaceAll(/[\r\n]/g, '')) : null;
   if (body === null) return no('malformed', 'expected an OpenSSH private key file');
   const reader = new SshReader(body);
-  if (!equalBytes(reader.bytes(magic.length) ?? magic.subarray(1), magic))
-    return no('malformed', 'expected openssh-key-v1');
+  const start = reader.bytes(magic.length);
+  if (start === null || !equalBytes(start, magic)) return no('malformed', 'expected openssh-key-v1');
   const cipher = reader.text();
   const kdf = reader.text();
   const kdfOptions = reader.string();
@@ -101,10 +108,11 @@ export function parseOpensshPrivateKey(pem: string): Verified<PrivateKey, Privat
   if (publicBlob === null || secret === null || !reader.isAtEnd) return no('malformed', 'the key file is cut short');
   const publicKey = parseSshKeyBlob(publicBlob);
   if (publicKey?.algorithm !== 'ed25519') return no('unsupported-algorithm', 'expected an ssh-ed25519 key');
-  return readSecret(new SshReader(secret), publicKey.raw);
+  return readSecret(secret, publicKey.raw);
 }
 
-function readSecret(reader: SshReader, publicRaw: Uint8Array): Verified<PrivateKey, PrivateKeyRefusalCode> {
+function readSecret(secret: Uint8Array, publicRaw: Uint8Array): Verified<PrivateKey, PrivateKeyRefusalCode> {
+  const reader = new SshReader(secret);
   const check = reader.uint32();
   const isConsistent =
     check !== null &&
@@ -115,9 +123,10 @@ function readSecret(reader: SshReader, publicRaw: Uint8Array): Verified<PrivateK
   if (pair?.length !== 64 || !equalBytes(pair.subarray(32), publicRaw) || reader.string() === null) {
     return no('malformed', 'the private half does not fit the public one');
   }
-  // Padding is 1, 2, 3… up to the next block of eight.
+  // Padding is 1, 2, 3… up to the next block of eight (PROTOCOL.key §3).
+  if (secret.length % blockBytes !== 0) return no('malformed', 'the padding is wrong');
   for (let expected = 1; !reader.isAtEnd; expected++) {
-    if (reader.bytes(1)?.[0] !== expected || expected > 8) return no('malformed', 'the padding is wrong');
+    if (reader.bytes(1)?.[0] !== expected || expected >= blockBytes) return no('malformed', 'the padding is wrong');
   }
   return accept({ algorithm: 'ed25519', seed: pair.slice(0, 32) });
 }
@@ -137,7 +146,8 @@ export function formatOpensshPrivateKey({
   const publicBlob = sshKeyBlob({ algorithm: 'ed25519', raw: publicRaw });
   const checks = concatBytes(sshUint32(check), sshUint32(check));
   const secret = concatBytes(checks, publicBlob, sshString(concatBytes(seed, publicRaw)), sshString(comment));
-  const padding = Uint8Array.from({ length: (8 - (secret.length % 8)) % 8 }, (_, i) => i + 1);
+  const missing = (blockBytes - (secret.length % blockBytes)) % blockBytes;
+  const padding = Uint8Array.from({ length: missing }, (_, i) => i + 1);
   const body = concatBytes(
     magic,
     sshString('none'),

@@ -8,6 +8,11 @@ import type { DeclaredKey } from './trust.ts';
 
 const rawBytes = { ed25519: 32, 'ecdsa-p256': 64, 'sk-ssh-ed25519': 32 } as const;
 
+/** Whether `raw` has the one length of its algorithm; providers tolerate bytes behind the key. */
+export function hasRawLength(key: Pick<PublicKey, 'algorithm' | 'raw'>): boolean {
+  return key.raw.length === rawBytes[key.algorithm];
+}
+
 function der(hex: string): Uint8Array {
   return decodeHex(hex) ?? new Uint8Array();
 }

@@ -1,5 +1,8 @@
 import { concatBytes, utf8 } from './bytes.ts';
 
+/** Longest name of an algorithm, namespace or application that `SshReader.text` accepts, in characters. */
+const textCharactersMax = 1024;
+
 /** Writes SSH's `string`: a big-endian 32-bit length and the bytes (RFC 4251 §5). */
 export function sshString(value: Uint8Array | string): Uint8Array<ArrayBuffer> {
   const bytes = typeof value === 'string' ? utf8(value) : value;
@@ -44,7 +47,7 @@ export class SshReader {
   /** A string of printable ASCII: names of algorithms, namespaces. */
   text(): string | null {
     const read = this.string();
-    if (!read?.every((byte) => byte >= 0x20 && byte < 0x7f)) return null;
-    return String.fromCharCode(...read.subarray(0, 1024));
+    if (read === null || read.length > textCharactersMax) return null;
+    return read.every((byte) => byte >= 0x20 && byte < 0x7f) ? String.fromCharCode(...read) : null;
   }
 }

@@ -1,6 +1,7 @@
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { concatBytes, equalBytes, utf8 } from './bytes.ts';
 import type { Crypto, PublicKey, Signer } from './crypto.ts';
+import { ContractsError } from './errors.ts';
 import { sshKeyBlob } from './openssh.ts';
 import { SshReader, sshString, sshUint32 } from './ssh-wire.ts';
 
@@ -44,12 +45,18 @@ export async function verifySshsig(...args: Parameters<typeof checkSshsig>): Pro
   return (await checkSshsig(...args)).ok;
 }
 
-/** An armoured SSHSIG by a key in memory or behind a hook; SHA-512, as `ssh-keygen -Y sign` makes it. */
+/**
+ * An armoured SSHSIG by a key in memory or behind a hook; SHA-512, as `ssh-keygen -Y sign` makes it.
+ * Throws `ContractsError` `bad-key` for a FIDO key.
+ */
 export async function makeSshsig(
   crypto: Crypto,
   { signer, message, namespace }: { readonly signer: Signer; readonly message: Uint8Array; readonly namespace: string },
 ): Promise<string> {
   const { publicKey } = signer;
+  if (publicKey.algorithm === 'sk-ssh-ed25519') {
+    throw new ContractsError('bad-key', 'expected a key in memory or behind a hook: FIDO keys sign through ssh-keygen');
+  }
   const signed = await signedData(crypto, { namespace, hash: 'sha512', message });
   const raw = await signer.sign(signed);
   const signature =
@@ -85,9 +92,10 @@ function parseArmour(armored: string) {
   const reserved = reader.string();
   const hash = reader.text();
   const signature = reader.string();
-  if (publicBlob === null || namespace === null || reserved === null || hash === null || signature === null)
-    return null;
-  return reader.isAtEnd ? { publicBlob, namespace, hash, signature } : null;
+  if (publicBlob === null || namespace === null || hash === null || signature === null) return null;
+  // What is reserved would be covered by no signature: stock verifiers put an empty string in its place.
+  const isWhole = reserved?.length === 0 && reader.isAtEnd;
+  return isWhole ? { publicBlob, namespace, hash, signature } : null;
 }
 
 async function signedData(
@@ -132,12 +140,16 @@ function rawEcdsa(signature: Uint8Array): Uint8Array | null {
   const r = reader.string();
   const s = reader.string();
   if (r === null || s === null || !reader.isAtEnd) return null;
-  const parts = [r, s].map((mpint) => {
-    const digits = mpint[0] === 0 ? mpint.subarray(1) : mpint;
-    return digits.length <= 32 ? concatBytes(new Uint8Array(32 - digits.length), digits) : null;
-  });
-  const [left, right] = parts;
+  const left = scalar(r);
+  const right = scalar(s);
   return left && right ? concatBytes(left, right) : null;
+}
+
+/** 32 bytes of a positive mpint in its shortest form; null for any other. */
+function scalar(encoded: Uint8Array): Uint8Array | null {
+  const digits = encoded[0] === 0 ? encoded.subarray(1) : encoded;
+  if (digits.length > 32 || !equalBytes(mpint(digits), encoded)) return null;
+  return concatBytes(new Uint8Array(32 - digits.length), digits);
 }
 
 /** Shortest form of a positive number: no leading zeroes, one zero byte where the top bit is set (RFC 4251 §5). */

@@ -3,7 +3,7 @@ import { concatBytes } from './bytes.ts';
 import type { Crypto, PrivateKey } from './crypto.ts';
 import { ContractsError } from './errors.ts';
 import { decodeHex } from './hex.ts';
-import { parseSpki, spkiOf } from './public-key.ts';
+import { hasRawLength, parseSpki, spkiOf } from './public-key.ts';
 import { isStrictEd25519 } from './strict-ed25519.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -38,7 +38,7 @@ export function webCrypto(subtle: Subtle): Crypto {
       return new Uint8Array(await subtle.digest('SHA-512', owned(bytes)));
     },
     async verify(key, message, signature) {
-      if (signature.length !== 64) return false;
+      if (signature.length !== 64 || !hasRawLength(key)) return false;
       if (key.algorithm === 'ed25519' && !isStrictEd25519(key.raw, signature)) return false;
       let imported: unknown;
       try {
@@ -63,11 +63,16 @@ export function webCrypto(subtle: Subtle): Crypto {
   };
 }
 
-function importPrivate(subtle: Subtle, key: PrivateKey): Promise<unknown> {
+async function importPrivate(subtle: Subtle, key: PrivateKey): Promise<unknown> {
+  if (key.algorithm === 'ed25519' && key.seed.length !== 32) {
+    throw new ContractsError('bad-key', `expected an ed25519 seed of 32 bytes, got ${key.seed.length}`);
+  }
   const pkcs8 = key.algorithm === 'ed25519' ? concatBytes(ed25519Pkcs8Prefix, key.seed) : owned(key.pkcs8);
-  return subtle.importKey('pkcs8', pkcs8, importAs[key.algorithm], true, ['sign']).catch((cause: unknown) => {
+  try {
+    return await subtle.importKey('pkcs8', pkcs8, importAs[key.algorithm], true, ['sign']);
+  } catch (cause) {
     throw new ContractsError('bad-key', `expected a private ${key.algorithm} key`, { cause });
-  });
+  }
 }
 
 /** WebCrypto refuses views of shared memory; a copy is never one. */
