@@ -5,6 +5,7 @@ import { FailedCause, Floor, HostState, HostTarget, RevertCause, UnconfirmedCaus
 import { Instant } from './instant.ts';
 import { BootId, CheckName, HostName, JournalId, RolloutId, Sha256Hex, StorePath } from './names.ts';
 import { AgentRefusalCode } from './refusal.ts';
+import { SwitchPolicy } from './rollout-policy.ts';
 import { Withheld } from './withheld.ts';
 
 /** What a command printed: its hash, and a bounded excerpt with secrets redacted. The whole stays on the host. */
@@ -42,7 +43,7 @@ export const eventBodies = {
   }),
   withheld: z.object({ withheld: Withheld.nullable() }),
   'local-hold': z.object({ hold: z.object({ until: Instant, reason: z.string().max(1000) }).nullable() }),
-  fetching: z.object({ target }),
+  fetching: z.object({ target, policy: SwitchPolicy }),
   refused: z.object({ target, reason: AgentRefusalCode, detail }),
   deferred: z.object({ target, component: z.string().max(64) }),
   /** The dead man's switch is armed and read back; the switch starts now. */

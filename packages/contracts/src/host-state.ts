@@ -3,6 +3,7 @@ import { CheckMode } from './health-check.ts';
 import { Instant } from './instant.ts';
 import { BootId, ChannelName, CheckName, RolloutId, Sha256Hex, StorePath } from './names.ts';
 import { AgentRefusalCode } from './refusal.ts';
+import { SwitchPolicy } from './rollout-policy.ts';
 import { Withheld } from './withheld.ts';
 
 /** What a host was told to run, as verified from the manifest. */
@@ -132,6 +133,8 @@ export const HostState = z.object({
   /** The closure a revert goes to. */
   confirmed: z.object({ closure: StorePath, rolloutId: RolloutId.nullable(), at: Instant }).nullable(),
   phase: HostPhase,
+  /** The rules of the newest switch, from its own manifest; null before the first. */
+  policy: SwitchPolicy.nullable(),
   quarantine: z.array(Quarantine).max(quarantineMax),
   /** Back-off after unconfirmed switches of one rollout. */
   retry: z.object({ rolloutId: RolloutId, closure: StorePath, count: z.int().min(1), notBefore: Instant }).nullable(),

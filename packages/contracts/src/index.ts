@@ -97,7 +97,7 @@ export {
 } from './openssh.ts';
 export { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './parse-document.ts';
 export type { Clock, Random } from './ports.ts';
-export { declaredKeyOf, keyIdOf, parseSpki, publicKeyOf, spkiOf } from './public-key.ts';
+export { declaredKeyOf, hasRawLength, keyIdOf, parseSpki, publicKeyOf, spkiOf } from './public-key.ts';
 export { entriesOf, lookup } from './record.ts';
 export { AgentRefusalCode, accept, DocumentRefusalCode, type Refusal, refuse, type Verified } from './refusal.ts';
 export { Freeze, mayFinishMax, ReleaseChannel, ReleaseDocument } from './release.ts';
@@ -121,7 +121,7 @@ export {
   RolloutManifest,
   wavesMax,
 } from './rollout-manifest.ts';
-export { ChannelPolicy, ConfirmPolicy, MaxFailures, PromoteWhen } from './rollout-policy.ts';
+export { ChannelPolicy, ConfirmPolicy, MaxFailures, PromoteWhen, SwitchPolicy } from './rollout-policy.ts';
 export { type SealableDocument, type SealedDocument, sealDocument, signBytes } from './seal.ts';
 export { type CertificateRequest, selfSignedCertificate } from './self-signed-certificate.ts';
 export { sha256Hex } from './sha256.ts';

@@ -62,3 +62,13 @@ export const ChannelPolicy = z.object({
   }),
 });
 export type ChannelPolicy = z.infer<typeof ChannelPolicy>;
+
+/** What a started switch still needs of its policy; journalled with it, so that no restart loses it. */
+export const SwitchPolicy = ChannelPolicy.pick({
+  confirm: true,
+  activationTimeoutSeconds: true,
+  onHealthFailure: true,
+  unconfirmedRetrySeconds: true,
+  unconfirmedRetryMaxSeconds: true,
+});
+export type SwitchPolicy = z.infer<typeof SwitchPolicy>;

@@ -1,5 +1,5 @@
 import type { BootId, EventContent, HostPhase, HostState, Instant } from '@nixfleet/contracts';
-import { withQuarantine } from './host-state.ts';
+import { initialHostState, withQuarantine } from './host-state.ts';
 
 /** What an event adds to its content when it is journalled. */
 export interface EventPlace {
@@ -20,10 +20,11 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
   switch (event.kind) {
     case 'journal-started': {
       const { running, confirmed } = event.body;
+      // Another epoch: what its writer still knew of the one before follows in a checkpoint of its own.
       return {
-        ...state,
+        ...initialHostState,
         running,
-        confirmed: confirmed === null ? state.confirmed : { closure: confirmed, rolloutId: null, at },
+        confirmed: confirmed === null ? null : { closure: confirmed, rolloutId: null, at },
       };
     }
     case 'checkpoint':
@@ -43,8 +44,10 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       };
     case 'local-hold':
       return { ...state, localHold: event.body.hold };
-    case 'fetching':
-      return enter(state, { name: 'fetching', target: event.body.target, since: at });
+    case 'fetching': {
+      const { target, policy } = event.body;
+      return enter({ ...state, policy }, { name: 'fetching', target, since: at });
+    }
     case 'refused':
       return enter(state, { name: 'refused', target: event.body.target, at, reason: event.body.reason });
     case 'deferred':
@@ -73,7 +76,13 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     case 'converged': {
       const { target } = event.body;
       return enter(
-        { ...state, confirmed: { closure: target.closure, rolloutId: target.rolloutId, at }, retry: null },
+        {
+          ...state,
+          confirmed: { closure: target.closure, rolloutId: target.rolloutId, at },
+          retry: null,
+          // A higher attempt of it has succeeded.
+          quarantine: state.quarantine.filter(({ closure }) => closure !== target.closure),
+        },
         { name: 'converged', target, at },
       );
     }

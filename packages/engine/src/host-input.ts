@@ -10,6 +10,7 @@ import type {
   HostState,
   HostTarget,
   Instant,
+  RolloutId,
   StorePath,
   Withheld,
 } from '@nixfleet/contracts';
@@ -18,9 +19,9 @@ import type {
 export interface Intent {
   readonly target: HostTarget;
   readonly policy: ChannelPolicy;
-  /** The first brake that stands now (`brakeOn`), or null. */
+  /** The first brake that stands now (`hostBrake`), or null. */
   readonly brake: Withheld | null;
-  /** A `go` for exactly this rollout, wave and attempt is held, its receipts verified. */
+  /** A `go` for exactly this rollout, wave and attempt is held, its receipts verified. False once the control plane took it back. */
   readonly hasGo: boolean;
 }
 
@@ -33,17 +34,22 @@ export type ActivationOutcome =
   /** A switch inhibitor: the closure needs a reboot. */
   | { readonly kind: 'needs-reboot'; readonly component: string };
 
-/** What the dead man's switch says of itself, read back from outside the agent. */
+/** What the dead man's switch says of itself and of the newest switch, read back from outside the agent. */
 export type DeadManReport =
-  /** None was ever armed, or its record was cleared. */
+  /** None stands: never armed, taken by the agent because nothing was switched, or armed in an earlier boot. */
   | { readonly kind: 'absent' }
+  /** It stands and will fire: armed in this boot, and its process lives. */
   | { readonly kind: 'armed'; readonly to: StorePath }
   /** The agent won the rename: everything before `confirmed` had succeeded. */
   | { readonly kind: 'disarmed' }
   /** It fired. `ok` is whether the machine ran `to` afterwards, null while it is still at work. */
   | { readonly kind: 'fired'; readonly to: StorePath; readonly ok: boolean | null; readonly output?: CommandOutput };
 
-/** Facts that workers bring. The agent's loop hands them to `step` one at a time. */
+/**
+ * Facts that workers bring. The agent's loop hands them to `step` one at a time. An input with an `id` answers the effect
+ * with that `id`; the machine ignores it unless that effect is still the one it waits for, so a worker that answers late,
+ * twice, or for a target that has been replaced does no harm.
+ */
 export type HostInput =
   /** First input after every start of the agent: what was found on the machine. */
   | {
@@ -57,32 +63,41 @@ export type HostInput =
     }
   /** Whenever documents, go, brakes or the clock changed; null while there is no verified manifest for this host. */
   | { readonly type: 'intent'; readonly intent: Intent | null }
-  | { readonly type: 'fetched' }
-  | { readonly type: 'fetch-refused'; readonly reason: AgentRefusalCode; readonly detail: string }
+  | { readonly type: 'fetched'; readonly id: number }
+  | {
+      readonly type: 'fetch-refused';
+      readonly id: number;
+      readonly reason: AgentRefusalCode;
+      readonly detail: string;
+    }
   /** Answer to `recheck`: the intent as it is now, after asking the control plane again. */
-  | { readonly type: 'rechecked'; readonly intent: Intent | null }
-  | { readonly type: 'armed'; readonly deadline: Instant }
-  | { readonly type: 'arm-refused'; readonly detail: string }
-  | { readonly type: 'activated'; readonly outcome: ActivationOutcome }
+  | { readonly type: 'rechecked'; readonly id: number; readonly intent: Intent | null }
+  /** `deadline` is `seconds` from the arming, on the wall clock. */
+  | { readonly type: 'armed'; readonly id: number; readonly deadline: Instant }
+  | { readonly type: 'arm-refused'; readonly id: number; readonly detail: string }
+  | { readonly type: 'activated'; readonly id: number; readonly outcome: ActivationOutcome }
+  /** The closure's declared checks were read: from now on each reports itself by `probe`, with the same `id`. */
+  | { readonly type: 'checks-known'; readonly id: number; readonly enforced: readonly CheckName[] }
   | {
       readonly type: 'probe';
+      readonly id: number;
       readonly check: CheckName;
       readonly status: 'pass' | 'fail';
       readonly mode: CheckMode;
       readonly failureThreshold: number;
       readonly detail?: string;
     }
-  /** The closure's declared checks were read: from now on each reports itself by `probe`. */
-  | { readonly type: 'checks-known'; readonly enforced: readonly CheckName[] }
   /** The control plane durably accepted the `probes-passed` event over a new look-up, connection and handshake. */
-  | { readonly type: 'accepted' }
-  | { readonly type: 'committed' }
+  | { readonly type: 'accepted'; readonly id: number }
+  | { readonly type: 'committed'; readonly id: number }
   /** The dead man's switch had fired before it could be disarmed. */
-  | { readonly type: 'commit-lost' }
-  | { readonly type: 'commit-failed'; readonly detail: string }
+  | { readonly type: 'commit-lost'; readonly id: number }
+  | { readonly type: 'commit-failed'; readonly id: number; readonly detail: string }
+  /** Answer to `await-dead-man`; and unasked, as soon as the agent sees that the newest one has fired. */
   | { readonly type: 'dead-man'; readonly report: DeadManReport }
   | {
       readonly type: 'reverted';
+      readonly id: number;
       readonly running: StorePath | null;
       readonly by: 'agent' | 'dead-man' | 'boot';
       readonly output?: CommandOutput;
@@ -90,30 +105,46 @@ export type HostInput =
     }
   /** Drift check: what the machine runs now. */
   | { readonly type: 'observed'; readonly running: StorePath | null }
+  /** At least every few seconds while a switch is under way or soaks, and when an `until` or deadline is reached. */
   | { readonly type: 'tick' };
 
-/** What the agent's shell must do. Each ends in an input; all are safe to repeat. */
+/**
+ * What the agent's shell must do, after the step's events are durable. Every effect with an `id` ends in one input with
+ * the same `id` (`probe-afresh` in many), within a bound of its worker's; all are safe to repeat. A worker whose `id` is
+ * neither `working.busy.id` nor `working.probing` any more may be cancelled; its answer is ignored. A `revert` is never
+ * started beside a worker that still changes the machine: end or await that one first.
+ */
 export type HostEffect =
   /** Realise the closure, recompute its digest → `fetched` | `fetch-refused`. */
-  | { readonly type: 'fetch'; readonly target: HostTarget }
+  | { readonly type: 'fetch'; readonly id: number; readonly target: HostTarget }
   /** Check in again, read brakes again → `rechecked`. */
-  | { readonly type: 'recheck'; readonly target: HostTarget }
+  | { readonly type: 'recheck'; readonly id: number; readonly target: HostTarget }
   /** Arm the dead man's switch and read it back → `armed` | `arm-refused`. `seconds` from now, monotonic. */
-  | { readonly type: 'arm'; readonly target: HostTarget; readonly revertTo: StorePath | null; readonly seconds: number }
+  | {
+      readonly type: 'arm';
+      readonly id: number;
+      readonly target: HostTarget;
+      readonly revertTo: StorePath | null;
+      readonly seconds: number;
+    }
   /** Start the switch outside the agent → `activated`. */
-  | { readonly type: 'activate'; readonly target: HostTarget; readonly timeoutSeconds: number }
+  | { readonly type: 'activate'; readonly id: number; readonly target: HostTarget; readonly timeoutSeconds: number }
   /** Wait for a switch that an earlier incarnation started → `activated`. */
-  | { readonly type: 'await-activation'; readonly target: HostTarget }
-  /** Forget all probe results and probe `closure`'s checks from now on → `checks-known`, then `probe`, repeatedly. */
-  | { readonly type: 'probe-afresh'; readonly closure: StorePath }
-  /** Deliver the journal over a new connection → `accepted` when `probes-passed` is durable there. */
-  | { readonly type: 'request-acceptance' }
-  /** Set profile and boot default, read them back, disarm → `committed` | `commit-lost` | `commit-failed`. */
-  | { readonly type: 'commit'; readonly target: HostTarget }
+  | { readonly type: 'await-activation'; readonly id: number; readonly target: HostTarget }
+  /**
+   * Forget all probe results and probe `closure`'s checks from now on → `checks-known`, then `probe`, repeatedly. Runs
+   * beside other effects until the next `probe-afresh`, or until `working.probing` is null.
+   */
+  | { readonly type: 'probe-afresh'; readonly id: number; readonly closure: StorePath }
+  /** Deliver the journal over a new connection, until told otherwise → `accepted` when `probes-passed` is durable there. */
+  | { readonly type: 'request-acceptance'; readonly id: number }
+  /** Check what runs, set profile and boot default, read them back, disarm → `committed` | `commit-lost` | `commit-failed`. */
+  | { readonly type: 'commit'; readonly id: number; readonly target: HostTarget }
   /** Take the switch from the dead man (or wait for it), go back to `to`, set profile → `reverted`. */
-  | { readonly type: 'revert'; readonly to: StorePath }
-  | { readonly type: 'await-dead-man' }
-  /** The dead man's switch has nothing to guard any more. */
+  | { readonly type: 'revert'; readonly id: number; readonly to: StorePath }
+  /** → `dead-man`, when it is done or gone. */
+  | { readonly type: 'await-dead-man'; readonly id: number }
+  /** The dead man's switch has nothing to guard: take it, so that it reports `absent`. No answer. */
   | { readonly type: 'disarm' };
 
 /** What is known only while the agent runs; after a restart it is found out again. */
@@ -122,15 +153,25 @@ export interface HostMemory {
   readonly working: WorkingMemory;
 }
 
+/** Effects that the machine waits for, one at a time. */
+export type AwaitedEffect = Exclude<HostEffect['type'], 'probe-afresh' | 'disarm'>;
+
 export interface WorkingMemory {
-  /** The newest intent, so that policy is at hand after the switch. */
+  /** The newest intent. */
   readonly intent: Intent | null;
-  /** The effect now under way, by its type. */
-  readonly busy: HostEffect['type'] | null;
+  /** The effect that is under way and still wanted. */
+  readonly busy: { readonly type: AwaitedEffect; readonly id: number } | null;
+  /** `id` of the newest `probe-afresh`; null where results mean nothing: during a switch and a revert. */
+  readonly probing: number | null;
   readonly checks: readonly CheckProgress[];
   /** Names of the enforced checks of the running closure; null until `checks-known`. */
   readonly enforced: readonly CheckName[] | null;
-  readonly revertAttemptedAt: Instant | null;
+  /** Consecutive refusals of one rollout since this start, for their back-off. */
+  readonly refusals: { readonly rolloutId: RolloutId; readonly count: number } | null;
+  /** Attempts at the revert under way since this start, and when the newest began. */
+  readonly reverts: { readonly count: number; readonly at: Instant } | null;
+  /** Given to the next effect. */
+  readonly nextId: number;
 }
 
 export interface CheckProgress {

@@ -6,6 +6,7 @@ export const initialHostState: HostState = {
   running: null,
   confirmed: null,
   phase: { name: 'pending' },
+  policy: null,
   quarantine: [],
   retry: null,
   rebootPending: null,
@@ -30,10 +31,16 @@ export function withQuarantine(quarantine: readonly Quarantine[], entry: Quarant
   return [...quarantine.filter(({ closure }) => closure !== entry.closure), entry].slice(-quarantineMax);
 }
 
-/** Whether an enforced probe is failing now. */
+/** The first enforced probe that is failing now. */
+export function failingProbe(state: HostState): string | undefined {
+  return Object.keys(state.probes)
+    .sort()
+    .find((name) => {
+      const probe = lookup(state.probes, name);
+      return probe?.status === 'fail' && probe.mode === 'enforce';
+    });
+}
+
 export function hasFailingProbe(state: HostState): boolean {
-  return Object.keys(state.probes).some((name) => {
-    const probe = lookup(state.probes, name);
-    return probe?.status === 'fail' && probe.mode === 'enforce';
-  });
+  return failingProbe(state) !== undefined;
 }

@@ -14,6 +14,7 @@ export { foldEvent, outcomesMax } from './fold-event.ts';
 export { hostHealth } from './host-health.ts';
 export type {
   ActivationOutcome,
+  AwaitedEffect,
   CheckProgress,
   DeadManReport,
   HostEffect,
@@ -23,8 +24,9 @@ export type {
   StepResult,
   WorkingMemory,
 } from './host-input.ts';
-export { initialMemory, refusedRetrySeconds, revertRetrySeconds, step } from './host-machine.ts';
-export { hasFailingProbe, initialHostState, quarantineOf, withQuarantine } from './host-state.ts';
+export { initialMemory, step } from './host-machine.ts';
+export { failingProbe, hasFailingProbe, initialHostState, quarantineOf, withQuarantine } from './host-state.ts';
+export { initialWorkingMemory } from './pass.ts';
 export { plan } from './plan.ts';
 export type {
   ActiveHold,
@@ -37,6 +39,8 @@ export type {
   Rebuild,
   RolloutOutcome,
 } from './planner-types.ts';
+export { refusedRetryMaxSeconds, refusedRetrySeconds } from './pursue.ts';
+export { revertRetryMaxSeconds, revertRetrySeconds } from './revert.ts';
 export {
   type HostStanding,
   isProgressing,

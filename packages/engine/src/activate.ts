@@ -1,0 +1,132 @@
+import { type AgentRefusalCode, addSeconds, type HostPhase, type HostTarget, type Instant } from '@nixfleet/contracts';
+import type { ActivationOutcome, HostInput, Intent } from './host-input.ts';
+import { clip, type Pass, unreachable } from './pass.ts';
+import { isStillWanted } from './pursue.ts';
+import { fail } from './revert.ts';
+
+/** Times where the policy of the switch is not known, in seconds. */
+const confirmSecondsDefault = 600;
+const activationSecondsDefault = 600;
+
+export function onFetched(pass: Pass, id: number): void {
+  const { phase } = pass;
+  if (phase.name === 'fetching' && pass.awaits(id, 'fetch')) pass.start({ type: 'recheck', target: phase.target });
+}
+
+export function onFetchRefused(
+  pass: Pass,
+  { id, reason, detail }: Extract<HostInput, { type: 'fetch-refused' }>,
+): void {
+  const { phase } = pass;
+  if (phase.name === 'fetching' && pass.awaits(id, 'fetch')) refused(pass, { target: phase.target, reason, detail });
+}
+
+/** Nothing was changed, and the reason is not the closure's health: tried again with back-off. */
+function refused(
+  pass: Pass,
+  {
+    target,
+    reason,
+    detail,
+  }: { readonly target: HostTarget; readonly reason: AgentRefusalCode; readonly detail: string },
+): void {
+  const { refusals } = pass.working;
+  const count = refusals?.rolloutId === target.rolloutId ? refusals.count + 1 : 1;
+  pass.remember({ refusals: { rolloutId: target.rolloutId, count } });
+  pass.event({ kind: 'refused', body: { target, reason, detail: clip(detail, 1000) } });
+}
+
+/** The `go` is asked for once more just before arming: a hold or halt of the meantime still stops the switch. */
+export function onRechecked(pass: Pass, { id, intent }: { readonly id: number; readonly intent: Intent | null }): void {
+  const { phase } = pass;
+  if (phase.name !== 'fetching' || !pass.awaits(id, 'recheck')) return;
+  pass.remember({ intent, busy: null });
+  if (!isStillWanted(pass, phase.target, intent)) return;
+  arm(pass, phase.target, activationSeconds(pass) + confirmSeconds(pass));
+}
+
+function arm(pass: Pass, target: HostTarget, seconds: number): void {
+  pass.start({ type: 'arm', target, revertTo: pass.state.confirmed?.closure ?? null, seconds });
+}
+
+export function onArmed(pass: Pass, { id, deadline }: { readonly id: number; readonly deadline: Instant }): void {
+  const { phase } = pass;
+  if (!pass.awaits(id, 'arm')) return;
+  if (phase.name === 'deferred') {
+    pass.event({ kind: 'confirming', body: { target: phase.target, deadline } });
+    return pass.probeAfresh(phase.target.closure);
+  }
+  if (phase.name !== 'fetching') return;
+  const { target } = phase;
+  const revertTo = pass.state.confirmed?.closure ?? null;
+  pass.event({ kind: 'activating', body: { target, revertTo, deadline } });
+  pass.start({ type: 'activate', target, timeoutSeconds: activationSeconds(pass) });
+}
+
+export function onArmRefused(pass: Pass, { id, detail }: { readonly id: number; readonly detail: string }): void {
+  const { phase } = pass;
+  if (!pass.awaits(id, 'arm')) return;
+  if (phase.name !== 'fetching' && phase.name !== 'deferred') return;
+  refused(pass, { target: phase.target, reason: 'dead-man-not-armed', detail });
+}
+
+export function onActivated(pass: Pass, { id, outcome }: Extract<HostInput, { type: 'activated' }>): void {
+  const { phase } = pass;
+  if (phase.name !== 'activating' || !pass.awaits(id, 'activate', 'await-activation')) return;
+  activated(pass, phase, outcome);
+}
+
+/** Takes note of how the switch ended. */
+export function activated(
+  pass: Pass,
+  { target, deadline }: Extract<HostPhase, { name: 'activating' }>,
+  outcome: ActivationOutcome,
+): void {
+  switch (outcome.kind) {
+    case 'ok': {
+      const { output, running } = outcome;
+      if (running !== target.closure) {
+        const detail = `expected ${target.closure}, the machine runs ${running ?? 'nothing known'}`;
+        return fail(pass, { cause: 'system-mismatch', output, detail });
+      }
+      // The time to confirm runs from the end of activation; the dead man's own deadline bounds it.
+      const confirmBy = addSeconds(pass.now, confirmSeconds(pass));
+      pass.event({
+        kind: 'confirming',
+        body: { target, deadline: confirmBy < deadline ? confirmBy : deadline, output },
+      });
+      return pass.probeAfresh(target.closure);
+    }
+    case 'failed':
+      return fail(pass, { cause: outcome.cause, output: outcome.output });
+    case 'refused': {
+      pass.disarm();
+      refused(pass, { target, reason: outcome.reason, detail: outcome.detail });
+      return probeRunning(pass);
+    }
+    case 'needs-reboot':
+      pass.disarm();
+      pass.event({ kind: 'deferred', body: { target, component: clip(outcome.component, 64) } });
+      return probeRunning(pass);
+    default:
+      return unreachable(outcome);
+  }
+}
+
+export function probeRunning(pass: Pass): void {
+  const { running } = pass.state;
+  if (running !== null) pass.probeAfresh(running);
+}
+
+/** A closure that needed a reboot was booted: it is guarded again, and confirms by the same rules. */
+export function confirmAfterReboot(pass: Pass, target: HostTarget): void {
+  arm(pass, target, confirmSeconds(pass));
+}
+
+function confirmSeconds({ state }: Pass): number {
+  return state.policy?.confirm.timeoutSeconds ?? confirmSecondsDefault;
+}
+
+function activationSeconds({ state }: Pass): number {
+  return state.policy?.activationTimeoutSeconds ?? activationSecondsDefault;
+}

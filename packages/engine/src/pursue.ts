@@ -1,0 +1,149 @@
+import { addSeconds, type HostTarget, instantToMs, type Withheld } from '@nixfleet/contracts';
+import { backoffSeconds } from './backoff.ts';
+import type { Intent } from './host-input.ts';
+import { failingProbe, quarantineOf } from './host-state.ts';
+import { type Pass, unreachable } from './pass.ts';
+
+/** Wait before a refused closure is tried again, doubling up to the maximum, in seconds. */
+export const refusedRetrySeconds = 30;
+export const refusedRetryMaxSeconds = 3600;
+
+/** Acts on the newest intent, if the phase lets it. */
+export function pursue(pass: Pass): void {
+  const { intent } = pass.working;
+  const { phase } = pass;
+  if (intent === null) return;
+  switch (phase.name) {
+    case 'pending':
+    case 'converged':
+    case 'refused':
+    case 'reverted':
+    case 'soaking':
+      return consider(pass, intent);
+    case 'deferred':
+      // While a booted closure is being armed for its confirmation, nothing else starts.
+      return pass.working.busy === null ? consider(pass, intent) : undefined;
+    case 'failed':
+    case 'unconfirmed':
+      // With somewhere to go back to, the revert comes first.
+      return phase.revertTo === null ? consider(pass, intent) : undefined;
+    case 'fetching':
+      return considerFetching(pass, phase.target, intent);
+    case 'activating':
+    case 'confirming':
+    case 'reverting':
+      return undefined;
+    default:
+      return unreachable(phase);
+  }
+}
+
+function consider(pass: Pass, intent: Intent): void {
+  const { phase } = pass;
+  const { target, policy } = intent;
+  // A host whose closure is unchanged keeps its soak.
+  if (phase.name === 'soaking' && phase.target.closure === target.closure) return;
+  if ((phase.name === 'converged' || phase.name === 'deferred') && isSame(phase.target, target)) return;
+  if (isOnTarget(pass, target)) return convergeInPlace(pass, target);
+  const obstacle = obstacleTo(pass, intent);
+  if (obstacle) return withhold(pass, obstacle);
+  if (!intent.hasGo) return withhold(pass, null);
+  if (isRefusedLately(pass, target)) return;
+  // Only what would start now needs a control plane that answers.
+  if (intent.brake) return withhold(pass, intent.brake);
+  const { confirm, activationTimeoutSeconds, onHealthFailure } = policy;
+  const { unconfirmedRetrySeconds, unconfirmedRetryMaxSeconds } = policy;
+  pass.event({
+    kind: 'fetching',
+    body: {
+      target,
+      policy: {
+        confirm,
+        activationTimeoutSeconds,
+        onHealthFailure,
+        unconfirmedRetrySeconds,
+        unconfirmedRetryMaxSeconds,
+      },
+    },
+  });
+  pass.start({ type: 'fetch', target });
+}
+
+/** What stands against this target whether or not there is a go; in the order in which it is shown. */
+function obstacleTo({ state, now }: Pass, { target, policy, brake }: Intent): Withheld | null {
+  const quarantine = quarantineOf(state, target);
+  if (quarantine) return { code: 'quarantined', reason: quarantine.cause };
+  if (state.retry !== null && state.retry.rolloutId === target.rolloutId && now < state.retry.notBefore) {
+    return { code: 'retry-backoff', until: state.retry.notBefore };
+  }
+  if (policy.mode === 'observe') return { code: 'observe' };
+  return brake !== null && brake.code !== 'control-plane-silent' ? brake : null;
+}
+
+/** The host runs and has confirmed exactly this closure already, so nothing needs to be switched. */
+function isOnTarget({ state }: Pass, target: HostTarget): boolean {
+  return (
+    state.running === target.closure &&
+    state.confirmed?.closure === target.closure &&
+    // Where it failed and was left running (`halt`), a higher attempt has to prove itself.
+    !state.quarantine.some(({ closure }) => closure === target.closure)
+  );
+}
+
+function convergeInPlace(pass: Pass, target: HostTarget): void {
+  const failing = failingProbe(pass.state);
+  // A receipt that lets the next wave start is not signed while an enforced probe fails.
+  if (failing !== undefined) return withhold(pass, { code: 'failed', reason: `probe ${failing} fails` });
+  pass.event({ kind: 'converged', body: { target, switched: false } });
+}
+
+function isRefusedLately({ phase, working, now }: Pass, target: HostTarget): boolean {
+  if (phase.name !== 'refused' || !isSame(phase.target, target)) return false;
+  const count = working.refusals?.rolloutId === target.rolloutId ? working.refusals.count : 1;
+  const seconds = backoffSeconds({ count, firstSeconds: refusedRetrySeconds, maxSeconds: refusedRetryMaxSeconds });
+  return instantToMs(now) < instantToMs(addSeconds(phase.at, seconds));
+}
+
+/** While fetching: another target replaces it, a brake ends it, and after a restart the fetch is started again. */
+function considerFetching(pass: Pass, fetching: HostTarget, intent: Intent): void {
+  if (!isSame(fetching, intent.target)) return turnTo(pass, intent);
+  // A fetch may outlast a minute of silence: what counts is the recheck before arming.
+  if (intent.brake && intent.brake.code !== 'control-plane-silent') return withhold(pass, intent.brake);
+  if (pass.working.busy === null) pass.start({ type: 'fetch', target: fetching });
+}
+
+/** Gives up a fetch for a newer intent; if that may not start, the host is pending again. */
+function turnTo(pass: Pass, intent: Intent): void {
+  const before = pass.phase;
+  consider(pass, intent);
+  if (pass.phase === before) withhold(pass, { code: 'no-go' });
+}
+
+/** Answer of the control plane just before arming. True: the switch may go on. */
+export function isStillWanted(pass: Pass, target: HostTarget, intent: Intent | null): boolean {
+  if (intent === null || (isSame(intent.target, target) && !intent.hasGo)) {
+    withhold(pass, { code: 'no-go' });
+    return false;
+  }
+  if (!isSame(intent.target, target)) {
+    turnTo(pass, intent);
+    return false;
+  }
+  if (intent.brake === null) return true;
+  withhold(pass, intent.brake);
+  return false;
+}
+
+/** Journals what withholds the host when that changes; null when nothing does any more but its go. */
+function withhold(pass: Pass, withheld: Withheld | null): void {
+  const before = pass.state.withheld;
+  // A fetch that is given up is always told: its phase ends with it.
+  if (pass.phase.name === 'fetching' && withheld !== null) return pass.event({ kind: 'withheld', body: { withheld } });
+  if (before?.code === withheld?.code && before?.until === withheld?.until && before?.reason === withheld?.reason)
+    return;
+  pass.event({ kind: 'withheld', body: { withheld } });
+}
+
+function isSame(left: HostTarget, right: HostTarget): boolean {
+  return left.rolloutId === right.rolloutId && left.closure === right.closure && left.attempt === right.attempt;
+}
