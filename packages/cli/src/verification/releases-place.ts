@@ -14,6 +14,9 @@ const gitTimeoutMs = 30_000;
 /** Largest list of files that git may print, in bytes. */
 const gitListBytesMax = 32 * 1024 * 1024;
 
+/** What git may say on standard error, which counts too, in bytes. */
+const gitMessageBytesMax = 64 * 1024;
+
 /** The signed documents as somebody keeps them: nothing here is trusted. */
 export interface ReleasesPlace {
   /** For messages. */
@@ -92,7 +95,7 @@ async function gitPlace(repository: string, ref: string): Promise<ReleasesPlace>
 /** Null where git says no, which for these questions means that there is no such thing. */
 function git(repository: string, args: readonly string[], bytesMax: number): Promise<Buffer | null> {
   return new Promise((resolve, reject) => {
-    const options = { encoding: 'buffer', timeout: gitTimeoutMs, maxBuffer: bytesMax } as const;
+    const options = { encoding: 'buffer', timeout: gitTimeoutMs, maxBuffer: bytesMax + gitMessageBytesMax } as const;
     // A repository that somebody handed over may not run its hooks, filters or fsmonitor here.
     const guarded = ['-C', repository, '-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', ...args];
     execFile('git', guarded, options, (error, stdout) => {
