@@ -93,6 +93,11 @@ in
   };
   channelEdgeToNobody = refused { channelEdges = [ (edge "stable" "beta") ]; };
   channelEdgeCycle = refused { channelEdges = [ (edge "stable" "databases") (edge "databases" "stable") ]; };
+  # Waits for the cycle without being in it.
+  channelEdgeIntoCycle = refused {
+    channels = base.channels // { a-first.rolloutPolicy = "plain"; };
+    channelEdges = [ (edge "a-first" "stable") (edge "stable" "databases") (edge "databases" "stable") ];
+  };
 
   budgetWithoutLimit = refused { disruptionBudgets = [ { name = "web"; selector.all = true; } ]; };
   repeatedBudget = refused {
