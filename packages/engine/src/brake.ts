@@ -25,6 +25,14 @@ export interface ChannelBrakes {
   readonly isEmergency: boolean;
 }
 
+/** Whether an emergency that enough approvers signed stands at `now`: it was verified earlier and may have run out since. */
+export function isEmergencyAt(
+  emergency: { readonly expiresAt: Instant } | undefined,
+  { isApproved, now }: { readonly isApproved: boolean; readonly now: Instant },
+): boolean {
+  return emergency !== undefined && isApproved && now < emergency.expiresAt;
+}
+
 /** The first brake on a channel at `now`, in the order head, hold, freeze, window; or null. */
 export function channelBrake(channel: string, brakes: ChannelBrakes, now: Instant): Withheld | null {
   if (brakes.headExpiresAt <= now) return { code: 'head-expired' };

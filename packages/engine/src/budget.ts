@@ -1,34 +1,28 @@
 import type { HostName, Withheld } from '@nixfleet/contracts';
-import type { Survey, SurveyedHost } from './survey.ts';
+import type { PlannerViews } from './planner-types.ts';
+import { isSwitching, type Survey, type SurveyedHost } from './survey.ts';
 
 /** Disruption budgets of all running rollouts, equal names being one budget: slots are taken as hosts are let go. */
 export class Budgets {
   readonly #byHost = new Map<HostName, Budget[]>();
 
-  constructor(surveys: readonly Survey[]) {
+  constructor(surveys: readonly Survey[], views: PlannerViews) {
     const byName = new Map<string, Budget>();
     for (const { manifest } of surveys) {
       for (const { name, hosts, maxInFlight } of manifest.budgets) {
-        const known = byName.get(name);
         // Two releases may state one budget differently while both run: the smaller limit over both sets holds.
-        const budget = known ?? { name, limit: maxInFlight, taken: 0 };
+        const budget = byName.get(name) ?? { name, limit: maxInFlight, taken: 0, hosts: new Set<HostName>() };
         budget.limit = Math.min(budget.limit, maxInFlight);
         byName.set(name, budget);
-        for (const host of hosts) {
-          const budgets = this.#byHost.get(host) ?? [];
-          if (!budgets.includes(budget)) budgets.push(budget);
-          this.#byHost.set(host, budgets);
-        }
+        for (const host of hosts) this.#add(host, budget);
       }
     }
-    const counted = new Set<HostName>();
-    for (const { hosts } of surveys) {
-      for (const host of hosts) {
-        if (!takesSlot(host) || counted.has(host.name)) continue;
-        counted.add(host.name);
-        this.take(host.name);
-      }
-    }
+    if (byName.size === 0) return;
+    const taking = new Set<HostName>();
+    for (const { hosts } of surveys) for (const host of hosts) if (takesSlot(host)) taking.add(host.name);
+    // In flight for a rollout that no release names any more: out of service all the same.
+    for (const host of this.#byHost.keys()) if (isSwitching(views.hosts.get(host))) taking.add(host);
+    for (const host of taking) this.take(host);
   }
 
   /** The first budget with no slot left for `host`, or null. */
@@ -40,15 +34,24 @@ export class Budgets {
   take(host: HostName): void {
     for (const budget of this.#byHost.get(host) ?? []) budget.taken += 1;
   }
+
+  #add(host: HostName, budget: Budget): void {
+    if (budget.hosts.has(host)) return;
+    budget.hosts.add(host);
+    const budgets = this.#byHost.get(host);
+    if (budgets) budgets.push(budget);
+    else this.#byHost.set(host, [budget]);
+  }
 }
 
 interface Budget {
   readonly name: string;
+  readonly hosts: Set<HostName>;
   limit: number;
   taken: number;
 }
 
 /** Hosts that are, or may be, out of service: unheard ones count, and are never assumed healthy. */
-export function takesSlot({ standing }: SurveyedHost): boolean {
-  return standing === 'in-flight' || standing === 'lost' || standing === 'unheard';
+export function takesSlot({ standing, view }: SurveyedHost): boolean {
+  return standing === 'in-flight' || standing === 'lost' || standing === 'unheard' || isSwitching(view);
 }

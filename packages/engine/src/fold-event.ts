@@ -23,6 +23,8 @@ function outcomesAfter(outcomes: HostFold['outcomes'], event: JournalEvent): Hos
       return withOutcome(outcomes, event.body.target.rolloutId, { converged: true });
     case 'failed':
       return withOutcome(outcomes, event.body.target.rolloutId, { started: true, failed: true, converged: false });
+    case 'journal-started':
+      return afterReinstall(outcomes);
     case 'checkpoint': {
       // A replay may begin here: what the state still tells of rollouts is taken over, so that a halt is not forgotten.
       const { phase, quarantine } = event.body.state;
@@ -35,6 +37,12 @@ function outcomesAfter(outcomes: HostFold['outcomes'], event: JournalEvent): Hos
     default:
       return outcomes;
   }
+}
+
+/** A new journal may mean another disk: what it ran counts no more, what failed is not forgotten. */
+function afterReinstall(outcomes: HostFold['outcomes']): HostFold['outcomes'] {
+  const failures = [...outcomes].filter(([, { failed }]) => failed);
+  return new Map(failures.map(([rolloutId]) => [rolloutId, { started: true, converged: false, failed: true }]));
 }
 
 function withOutcome(

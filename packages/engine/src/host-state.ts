@@ -26,6 +26,18 @@ export function quarantineOf(
   return state.quarantine.find((entry) => entry.closure === closure && entry.attempt >= attempt);
 }
 
+/**
+ * The host runs `closure` and has confirmed it, so that nothing needs to be switched. Where it failed and was left
+ * running (`halt`), a higher attempt has to prove itself first.
+ */
+export function isRunning(state: HostState, closure: StorePath): boolean {
+  return (
+    state.running === closure &&
+    state.confirmed?.closure === closure &&
+    !state.quarantine.some((entry) => entry.closure === closure)
+  );
+}
+
 /** One entry a closure, the newest last; the oldest fall out past `quarantineMax`. */
 export function withQuarantine(quarantine: readonly Quarantine[], entry: Quarantine): Quarantine[] {
   return [...quarantine.filter(({ closure }) => closure !== entry.closure), entry].slice(-quarantineMax);

@@ -7,6 +7,7 @@ export {
   type HostBrakes,
   headAheadSecondsMax,
   hostBrake,
+  isEmergencyAt,
 } from './brake.ts';
 export { Budgets, takesSlot } from './budget.ts';
 export { describeWithheld } from './describe-withheld.ts';
@@ -25,7 +26,14 @@ export type {
   WorkingMemory,
 } from './host-input.ts';
 export { initialMemory, step } from './host-machine.ts';
-export { failingProbe, hasFailingProbe, initialHostState, quarantineOf, withQuarantine } from './host-state.ts';
+export {
+  failingProbe,
+  hasFailingProbe,
+  initialHostState,
+  isRunning,
+  quarantineOf,
+  withQuarantine,
+} from './host-state.ts';
 export { initialWorkingMemory } from './pass.ts';
 export { plan } from './plan.ts';
 export type {
@@ -42,15 +50,20 @@ export type {
 export { refusedRetryMaxSeconds, refusedRetrySeconds } from './pursue.ts';
 export { revertRetryMaxSeconds, revertRetrySeconds } from './revert.ts';
 export {
+  edgesInto,
   type HostStanding,
+  isEdgeOpen,
   isProgressing,
+  isSwitching,
   lostAt,
   lostSecondsMax,
   phaseIn,
   type Survey,
   type SurveyedHost,
   type SurveyedWave,
+  selfHeld,
   surveyRollout,
   toleratedFailures,
+  type WaveGates,
 } from './survey.ts';
 export { namesMax, namesOf, waveGates } from './wave-gate.ts';

@@ -1,22 +1,35 @@
 import {
   addSeconds,
   type ChannelName,
-  entriesOf,
   type HostName,
+  type HostPhaseName,
   type Instant,
-  lookup,
   nextInterval,
   type ReleaseChannel,
   type RolloutId,
+  type RolloutManifest,
   type RolloutStateName,
   type RolloutSummary,
   type Withheld,
 } from '@nixfleet/contracts';
-import { type ChannelBrakes, channelBrake } from './brake.ts';
-import { Budgets, takesSlot } from './budget.ts';
-import { quarantineOf } from './host-state.ts';
+import { type ChannelBrakes, channelBrake, isEmergencyAt } from './brake.ts';
+import { Budgets } from './budget.ts';
+import { isRunning, quarantineOf } from './host-state.ts';
 import type { HostDecision, Plan, PlannerRelease, PlannerViews } from './planner-types.ts';
-import { isProgressing, lostAt, phaseIn, type Survey, type SurveyedHost, surveyRollout } from './survey.ts';
+import { sortedEntriesOf } from './sorted-entries.ts';
+import {
+  edgesInto,
+  isEdgeOpen,
+  isProgressing,
+  isSwitching,
+  lostAt,
+  phaseIn,
+  type Survey,
+  type SurveyedHost,
+  selfHeld,
+  surveyRollout,
+  type WaveGates,
+} from './survey.ts';
 import { namesMax, namesOf, waveGates } from './wave-gate.ts';
 
 /**
@@ -24,16 +37,22 @@ import { namesMax, namesOf, waveGates } from './wave-gate.ts';
  * slots of budgets are taken in order of host names within the pass, so no two passes' worth of hosts overshoot.
  */
 export function plan(release: PlannerRelease, views: PlannerViews, now: Instant): Plan {
-  const channels = entriesOf(release.document.channels).map(([name, channel]) =>
-    planChannel({ name, channel, release, views, now }),
+  const isEmergency = isEmergencyAt(release.document.emergency, { isApproved: release.emergencyApproved, now });
+  const channels = sortedEntriesOf(release.document.channels).map(([name, channel]) =>
+    planChannel({ name, channel, release, views, isEmergency, now }),
   );
-  const running = new Map(channels.map((channel) => [channel.name, channel]));
-  const budgets = new Budgets(channels.flatMap(({ surveys }) => surveys));
+  const running = new Map<string, PlannedChannel>(channels.map((channel) => [channel.name, channel]));
+  const budgets = new Budgets(
+    channels.flatMap(({ rollouts }) => rollouts.map(({ survey }) => survey)),
+    views,
+  );
+  const rebuilding = rebuildingReason(release, views, now);
   const hosts = new Map<HostName, HostDecision>();
-  for (const channel of channels) decideChannel({ channel, running, release, views, budgets, hosts, now });
-  for (const [name] of entriesOf(release.fleet.hosts)) {
-    if (!hosts.has(name))
+  for (const channel of channels) decideChannel({ channel, running, views, budgets, rebuilding, hosts, now });
+  for (const [name] of sortedEntriesOf(release.fleet.hosts)) {
+    if (!hosts.has(name)) {
       hosts.set(name, { rolloutId: null, entry: null, go: null, withheld: [{ code: 'not-in-rollout' }] });
+    }
   }
   return {
     hosts,
@@ -42,14 +61,32 @@ export function plan(release: PlannerRelease, views: PlannerViews, now: Instant)
   };
 }
 
+/** After an empty start nothing is dispatched until every declared host has replayed, or the wait is over. */
+function rebuildingReason({ fleet }: PlannerRelease, { rebuild, hosts }: PlannerViews, now: Instant): Withheld | null {
+  if (rebuild === null || rebuild.until <= now) return null;
+  const unheard: string[] = [];
+  for (const [name] of sortedEntriesOf(fleet.hosts)) {
+    if (hosts.get(name)?.isReplayed) continue;
+    unheard.push(name);
+    if (unheard.length === namesMax) break;
+  }
+  return unheard.length === 0 ? null : { code: 'rebuilding', until: rebuild.until, names: unheard };
+}
+
+interface PlannedRollout {
+  readonly survey: Survey;
+  readonly gates: WaveGates;
+}
+
 /** One channel's rollouts, and which of them has its turn. */
 interface PlannedChannel {
   readonly name: ChannelName;
   readonly brakes: ChannelBrakes;
-  /** Oldest first; the last is the release's current one. */
-  readonly surveys: readonly Survey[];
-  readonly turn: Survey | null;
-  /** Against the whole channel: brakes, halt, rebuilding, earlier channels. */
+  /** Oldest first; without manifests that are not here. */
+  readonly rollouts: readonly PlannedRollout[];
+  /** The one the release names as current; null while its manifest is not here, and then nothing has a turn. */
+  readonly current: PlannedRollout | null;
+  readonly turn: PlannedRollout | null;
   readonly brake: Withheld | null;
 }
 
@@ -58,95 +95,136 @@ function planChannel({
   channel,
   release,
   views,
+  isEmergency,
   now,
 }: {
   readonly name: ChannelName;
   readonly channel: ReleaseChannel;
   readonly release: PlannerRelease;
   readonly views: PlannerViews;
+  readonly isEmergency: boolean;
   readonly now: Instant;
 }): PlannedChannel {
-  const ids: RolloutId[] = [...channel.mayFinish].reverse();
-  ids.push(channel.rolloutId);
-  const surveys: Survey[] = [];
-  for (const rolloutId of ids) {
-    const manifest = release.manifests.get(rolloutId);
-    if (manifest) surveys.push(surveyRollout({ rolloutId, manifest }, { fleet: release.fleet, views, now }));
-  }
-  const current = surveys.at(-1) ?? null;
-  const earlier = release.emergencyApproved ? undefined : surveys.slice(0, -1).find(isProgressing);
-  const turn = earlier ?? current;
+  const rollouts = oldestFirst(channel, release).map(({ rolloutId, manifest }, index, all): PlannedRollout => {
+    const newer = all.slice(index + 1).map((other) => other.rolloutId);
+    const survey = surveyRollout({ rolloutId, manifest, newer }, { fleet: release.fleet, views, now });
+    const heldForUnheard = views.rebuild !== null && manifest.introducedIn <= views.rebuild.releaseVersion;
+    return { survey, gates: waveGates(survey, { heldForUnheard, now }) };
+  });
+  const current = rollouts.find(({ survey }) => survey.rolloutId === channel.rolloutId) ?? null;
+  const turn = current && (isEmergency ? current : (finishing(rollouts, current, now) ?? current));
   const brakes: ChannelBrakes = {
     holds: release.holds,
     freezes: channel.freezes,
-    windows: turn?.manifest.windows ?? null,
-    resolvedUntil: turn?.manifest.resolvedUntil ?? null,
+    windows: turn?.survey.manifest.windows ?? null,
+    resolvedUntil: turn?.survey.manifest.resolvedUntil ?? null,
     headExpiresAt: release.headExpiresAt,
-    isEmergency: release.emergencyApproved,
+    isEmergency,
   };
-  return { name, brakes, surveys, turn, brake: channelBrake(name, brakes, now) };
+  return { name, brakes, rollouts, current, turn, brake: channelBrake(name, brakes, now) };
+}
+
+function oldestFirst({ rolloutId, mayFinish }: ReleaseChannel, { manifests }: PlannerRelease) {
+  const found: { readonly rolloutId: RolloutId; readonly manifest: RolloutManifest }[] = [];
+  for (const id of mayFinish) {
+    const manifest = manifests.get(id);
+    if (manifest && id !== rolloutId) found.push({ rolloutId: id, manifest });
+  }
+  found.sort(
+    (left, right) =>
+      left.manifest.introducedIn - right.manifest.introducedIn || (left.rolloutId < right.rolloutId ? -1 : 1),
+  );
+  const current = manifests.get(rolloutId);
+  return current ? [...found, { rolloutId, manifest: current }] : found;
+}
+
+/**
+ * The earlier rollout that still runs to its end: the newest that was started, unless the current one has started by
+ * now. Others wait for nothing any more, so that of several releases only the newest waits, and a turn never goes back.
+ */
+function finishing(rollouts: readonly PlannedRollout[], current: PlannedRollout, now: Instant): PlannedRollout | null {
+  if (current.survey.started > 0) return null;
+  const started = rollouts.findLast((rollout) => rollout !== current && rollout.survey.started > 0);
+  return started && isProgressing(started.survey, { gates: started.gates, now }) ? started : null;
 }
 
 interface ChannelPass {
   readonly channel: PlannedChannel;
   readonly running: ReadonlyMap<string, PlannedChannel>;
-  readonly release: PlannerRelease;
   readonly views: PlannerViews;
   readonly budgets: Budgets;
+  readonly rebuilding: Withheld | null;
   readonly hosts: Map<HostName, HostDecision>;
   readonly now: Instant;
 }
 
 function decideChannel(pass: ChannelPass): void {
-  const { channel, views, now } = pass;
-  const { turn } = channel;
-  if (!turn) return;
+  const { channel, now } = pass;
+  const { turn, current } = channel;
+  if (!turn || !current) return;
+  const { survey, gates } = turn;
   const onAll = againstChannel(pass, turn);
-  const heldForUnheard = views.rebuild !== null && turn.manifest.introducedIn <= views.rebuild.releaseVersion;
-  const waves = waveGates(turn, heldForUnheard);
-  const fetching = { count: 0, max: turn.manifest.policy.fetchesMax };
-  for (const host of turn.hosts) if (phaseIn(host.view, turn.rolloutId)?.name === 'fetching') fetching.count += 1;
-  for (const host of turn.hosts) {
-    pass.hosts.set(
-      host.name,
-      decideHost({ host, turn, onAll, wave: waves[host.entry.wave] ?? null, fetching, pass, now }),
-    );
+  const fetching = { count: 0, max: survey.manifest.policy.fetchesMax };
+  for (const host of survey.hosts) if (mayFetch(host, survey)) fetching.count += 1;
+  for (const host of refusingLast(survey)) {
+    const wave = gates[host.entry.wave] ?? null;
+    pass.hosts.set(host.name, decideHost({ host, turn: survey, onAll, wave, fetching, budgets: pass.budgets, now }));
   }
-  const current = channel.surveys.at(-1);
-  if (!current || current === turn) return;
-  for (const { name, entry } of current.hosts) {
-    // New in the waiting rollout: its turn has not come.
-    if (pass.hosts.has(name)) continue;
-    const withheld: Withheld[] = [{ code: 'waiting-for-rollout', names: [turn.rolloutId] }];
-    pass.hosts.set(name, { rolloutId: current.rolloutId, entry, go: null, withheld });
+  if (current === turn) return;
+  const waiting: Withheld = { code: 'waiting-for-rollout', names: [survey.rolloutId] };
+  for (const { name, entry, standing } of current.survey.hosts) {
+    const decision = pass.hosts.get(name);
+    if (!decision) {
+      // New in the waiting rollout: its turn has not come.
+      pass.hosts.set(name, { rolloutId: current.survey.rolloutId, entry, go: null, withheld: [waiting] });
+    } else if (decision.go === null && survey.standings.get(name) !== 'in-flight' && standing !== 'converged') {
+      pass.hosts.set(name, { ...decision, withheld: [...decision.withheld, waiting] });
+    }
   }
 }
 
-/** What stands against every host of a channel, in gate order (design §8). */
-function againstChannel({ channel, running, views, now }: ChannelPass, turn: Survey): Withheld[] {
-  const withheld: Withheld[] = [];
-  if (channel.brake) withheld.push(channel.brake);
-  if (views.rebuild && now < views.rebuild.until) {
-    const unheard = turn.hosts.filter(({ standing }) => standing === 'unheard');
-    withheld.push({ code: 'rebuilding', until: views.rebuild.until, names: namesOf(unheard) });
+/** Fetches, or was told to start and has not yet said so. */
+function mayFetch({ view, standing }: SurveyedHost, { rolloutId }: Survey): boolean {
+  const phase = phaseIn(view, rolloutId);
+  return phase?.name === 'fetching' || (standing === 'in-flight' && !isSwitching(view));
+}
+
+/** In order of names, but a host that keeps refusing never takes the slot of one that may succeed. */
+function refusingLast({ hosts, rolloutId, count }: Survey): readonly SurveyedHost[] {
+  if (count.retrying === 0) return hosts;
+  const isRefusing = ({ view }: SurveyedHost) => phaseIn(view, rolloutId)?.name === 'refused';
+  return [...hosts.filter((host) => !isRefusing(host)), ...hosts.filter(isRefusing)];
+}
+
+/** What stands against every host of a channel, in gate order (design §8): before the host's quarantine, and after it. */
+interface AgainstAll {
+  readonly first: readonly Withheld[];
+  readonly then: readonly Withheld[];
+}
+
+function againstChannel({ channel, running, rebuilding }: ChannelPass, { survey }: PlannedRollout): AgainstAll {
+  const first: Withheld[] = [];
+  const then: Withheld[] = [];
+  const { brake } = channel;
+  if (brake) (brake.code === 'hold' || brake.code === 'head-expired' ? first : then).push(brake);
+  if (rebuilding) first.push(rebuilding);
+  if (survey.isHalted) {
+    const failed = survey.hosts.filter(({ standing }) => standing === 'failed' || standing === 'lost');
+    first.push({ code: 'halted', names: namesOf(failed), have: failed.length, need: survey.failuresMax });
   }
-  if (turn.isHalted) {
-    const failed = turn.hosts.filter(({ standing }) => standing === 'failed' || standing === 'lost');
-    withheld.push({ code: 'halted', names: namesOf(failed), have: failed.length, need: turn.failuresMax });
-  }
-  for (const { channel: earlier, reason } of turn.manifest.after) {
+  for (const { channel: earlier, reason } of survey.manifest.after) {
     const predecessor = running.get(earlier);
     // Without history there is nothing to wait for.
-    if (!predecessor?.turn || isSettled(predecessor)) continue;
-    withheld.push({ code: 'channel-edge', names: [earlier], ...(reason === undefined ? {} : { reason }) });
+    if (!predecessor || isSettled(predecessor)) continue;
+    then.push({ code: 'channel-edge', names: [earlier], ...(reason === undefined ? {} : { reason }) });
   }
-  if (turn.manifest.policy.mode === 'observe') withheld.push({ code: 'observe' });
-  return withheld;
+  if (survey.manifest.policy.mode === 'observe') then.push({ code: 'observe' });
+  return { first, then };
 }
 
 /** The channel's current rollout has its turn and every host of it has converged, or was left behind by policy. */
-function isSettled({ surveys, turn }: PlannedChannel): boolean {
-  return turn === surveys.at(-1) && turn !== null && turn.isComplete;
+function isSettled({ current, turn }: PlannedChannel): boolean {
+  return current !== null && turn === current && current.survey.isComplete;
 }
 
 function decideHost({
@@ -155,111 +233,154 @@ function decideHost({
   onAll,
   wave,
   fetching,
-  pass,
+  budgets,
   now,
 }: {
   readonly host: SurveyedHost;
   readonly turn: Survey;
-  readonly onAll: readonly Withheld[];
+  readonly onAll: AgainstAll;
   readonly wave: Withheld | null;
   readonly fetching: { count: number; readonly max: number | null };
-  readonly pass: ChannelPass;
+  readonly budgets: Budgets;
   readonly now: Instant;
 }): HostDecision {
   const { entry, view, standing, name } = host;
-  const base = { rolloutId: turn.rolloutId, entry };
-  if (standing === 'converged') return { ...base, go: null, withheld: runningWithheld(host, now) };
-  const phase = phaseIn(view, turn.rolloutId);
-  const own = hostWithheld(host, turn, now);
-  if (standing === 'failed') return { ...base, go: null, withheld: [...own, ...onAll] };
-  if (phase && phase.name !== 'fetching' && standing === 'in-flight' && phase.name !== 'reverting') {
-    return { ...base, go: null, withheld: own };
+  const withholding = (...withheld: readonly Withheld[]): HostDecision => ({
+    rolloutId: turn.rolloutId,
+    entry,
+    go: null,
+    withheld,
+  });
+  const offline: readonly Withheld[] = view?.isOnline ? [] : [{ code: 'offline', names: [name] }];
+  const own = reported(host, turn, now);
+  switch (standing) {
+    case 'converged':
+      return withholding(...offline);
+    case 'failed':
+      return withholding(...own, ...onAll.first, ...onAll.then);
+    case 'lost':
+      return withholding(...onAll.first, ...onAll.then, ...offline, ...own);
+    case 'unheard':
+      return withholding(...onAll.first, { code: 'unheard-after-rebuild', names: [name] }, ...onAll.then);
+    default:
   }
-  const withheld = [...onAll];
-  const quarantine = view?.fold ? quarantineOf(view.fold.state, entry) : undefined;
+  // In the midst of a switch nothing is to be started; a fetch may still be called back.
+  const phase = view?.fold?.state.phase;
+  if (phase && midSwitchPhases.has(phase.name)) return withholding(...own);
+  const gates = gatesAgainst({ host, turn, onAll, wave, now });
+  const hasSlot = standing === 'in-flight' || isSwitching(view);
+  if (gates.length === 0 && !hasSlot) {
+    const budget = budgets.blocking(name);
+    if (budget) gates.push(budget);
+    else if (fetching.max !== null && fetching.count >= fetching.max) {
+      gates.push({ code: 'fetch-limit', have: fetching.count, need: fetching.max });
+    }
+    // An offline host takes no slot: it gets its go when it is back.
+    gates.push(...offline);
+  }
+  if (gates.length > 0)
+    return withholding(...gates, ...own.filter(({ code }) => !gates.some((gate) => gate.code === code)));
+  if (!hasSlot) {
+    budgets.take(name);
+    fetching.count += 1;
+  }
+  const go = { rolloutId: turn.rolloutId, wave: entry.wave, attempt: entry.attempt };
+  return { rolloutId: turn.rolloutId, entry, go, withheld: own };
+}
+
+const midSwitchPhases: ReadonlySet<HostPhaseName> = new Set(['activating', 'confirming', 'reverting']);
+
+function gatesAgainst({
+  host: { name, entry, view },
+  turn,
+  onAll,
+  wave,
+  now,
+}: {
+  readonly host: SurveyedHost;
+  readonly turn: Survey;
+  readonly onAll: AgainstAll;
+  readonly wave: Withheld | null;
+  readonly now: Instant;
+}): Withheld[] {
+  const state = view?.fold?.state;
+  const withheld = [...onAll.first];
+  const quarantine = state && quarantineOf(state, entry);
   if (quarantine) withheld.push({ code: 'quarantined', reason: quarantine.cause });
+  withheld.push(...onAll.then);
   if (wave) withheld.push(wave);
   const edge = hostEdge(turn, name);
   if (edge) withheld.push(edge);
-  if (standing === 'lost') withheld.push({ code: 'offline', names: [name] });
-  const hasSlot = takesSlot(host);
-  if (withheld.length === 0 && !hasSlot) {
-    const budget = pass.budgets.blocking(name);
-    if (budget) withheld.push(budget);
-    else if (fetching.max !== null && fetching.count >= fetching.max) {
-      withheld.push({ code: 'fetch-limit', have: fetching.count, need: fetching.max });
-    }
+  const held = state && selfHeld(state, { rolloutId: turn.rolloutId, now });
+  if (held) withheld.push(held);
+  // It converges by itself as soon as it has read the manifest; there is nothing to start.
+  if (state && isRunning(state, entry.closure)) {
+    withheld.push(
+      state.withheld?.code === 'failed' ? state.withheld : { code: 'in-progress', reason: 'runs it already' },
+    );
   }
-  if (withheld.length > 0) return { ...base, go: null, withheld: [...withheld, ...own] };
-  // An offline host takes no slot: it gets its go when it is back.
-  if (!view?.isOnline && !hasSlot) return { ...base, go: null, withheld: [{ code: 'offline', names: [name] }, ...own] };
-  if (!hasSlot) {
-    pass.budgets.take(name);
-    fetching.count += 1;
-  }
-  return { ...base, go: { rolloutId: turn.rolloutId, wave: entry.wave, attempt: entry.attempt }, withheld: own };
+  return withheld;
 }
 
-/** What the host's own journal says it waits for; shown, and no reason to keep a go back. */
-function hostWithheld({ view, standing, entry }: SurveyedHost, turn: Survey, now: Instant): Withheld[] {
+/** What the host's own journal says it is at; shown, and no reason to keep a go back. */
+function reported({ view, standing }: SurveyedHost, turn: Survey, now: Instant): Withheld[] {
   const state = view?.fold?.state;
-  if (!state) return standing === 'unheard' ? [{ code: 'unheard-after-rebuild' }] : [];
-  const { phase, retry, withheld } = state;
-  const isAboutThis = 'target' in phase && phase.target.rolloutId === turn.rolloutId;
-  if (isAboutThis && phase.name === 'soaking') return [{ code: 'soak', until: phase.soakUntil }];
-  if (isAboutThis && phase.name === 'refused') return [{ code: 'refused', refusal: phase.reason }];
-  if (isAboutThis && phase.name === 'deferred') return [{ code: 'reboot-needed', reason: phase.component }];
-  if (isAboutThis && phase.name === 'failed') return [{ code: 'failed', reason: phase.cause }];
-  if (isAboutThis && 'deadline' in phase) return [{ code: 'in-progress', until: phase.deadline, reason: phase.name }];
-  if (retry?.rolloutId === turn.rolloutId && retry.closure === entry.closure && now < retry.notBefore) {
-    return [{ code: 'retry-backoff', until: retry.notBefore, have: retry.count }];
+  if (!state) return [];
+  const { phase, withheld } = state;
+  if (!('target' in phase) || phase.target.rolloutId !== turn.rolloutId) {
+    if (midSwitchPhases.has(phase.name) && 'target' in phase) {
+      return [{ code: 'in-progress', reason: phase.name, names: [phase.target.rolloutId] }];
+    }
+    if (standing === 'failed') return [{ code: 'failed' }];
+    return withheld === null ? [] : [withheld];
   }
-  if (isAboutThis && (phase.name === 'fetching' || phase.name === 'reverting' || phase.name === 'unconfirmed')) {
-    return [{ code: 'in-progress', reason: phase.name }];
+  switch (phase.name) {
+    case 'soaking':
+      return [now < phase.soakUntil ? { code: 'soak', until: phase.soakUntil } : { code: 'soak' }];
+    case 'refused':
+      return [{ code: 'refused', refusal: phase.reason }];
+    case 'failed':
+      return [{ code: 'failed', reason: phase.cause }];
+    case 'activating':
+    case 'confirming':
+      return [{ code: 'in-progress', reason: phase.name, ...(now < phase.deadline && { until: phase.deadline }) }];
+    case 'fetching':
+    case 'reverting':
+    case 'unconfirmed':
+      return [{ code: 'in-progress', reason: phase.name }];
+    default:
+      if (standing === 'failed') return [{ code: 'failed' }];
+      return withheld === null ? [] : [withheld];
   }
-  if (standing === 'failed') return [{ code: 'failed' }];
-  return withheld === null ? [] : [withheld];
 }
 
-/** A converged host is told nothing; what it cannot do for itself is still shown. */
-function runningWithheld({ view, name }: SurveyedHost, _now: Instant): Withheld[] {
-  return view?.isOnline ? [] : [{ code: 'offline', names: [name] }];
-}
-
-function hostEdge({ manifest, hosts }: Survey, name: HostName): Withheld | null {
-  const waiting: string[] = [];
-  let why: string | undefined;
-  for (const { gated, gates, reason } of manifest.edges) {
-    if (gated !== name || waiting.length === namesMax) continue;
-    if (hosts.find((host) => host.name === gates)?.standing === 'converged') continue;
-    if (lookup(manifest.hosts, gates) === undefined) continue;
-    waiting.push(gates);
-    why ??= reason;
-  }
-  return waiting.length === 0
-    ? null
-    : { code: 'host-edge', names: waiting, ...(why === undefined ? {} : { reason: why }) };
+function hostEdge(survey: Survey, name: HostName): Withheld | null {
+  const open = edgesInto(survey, name).filter(({ gates }) => !isEdgeOpen(survey, gates));
+  if (open.length === 0) return null;
+  const reason = open.find((edge) => edge.reason !== undefined)?.reason;
+  const names = open.slice(0, namesMax).map(({ gates }) => gates);
+  return { code: 'host-edge', names, ...(reason === undefined ? {} : { reason }) };
 }
 
 // ---- summaries and deadlines
 
-function summarise({ surveys, turn, brake }: PlannedChannel): RolloutSummary[] {
-  const current = surveys.at(-1);
-  const order = turn ? [turn, ...surveys.filter((survey) => survey !== turn).reverse()] : [];
-  return order.map((survey) => {
+function summarise({ rollouts, current, turn, brake }: PlannedChannel): RolloutSummary[] {
+  const order = turn ? [turn, ...rollouts.filter((rollout) => rollout !== turn).reverse()] : rollouts;
+  return order.map((rollout) => {
+    const { survey, gates } = rollout;
     const { manifest, count, waves } = survey;
-    const shut = waveGates(survey, false).findIndex((gate) => gate !== null);
+    const shut = gates.findIndex((gate) => gate !== null);
     const open = (shut === -1 ? waves.length : shut) - 1;
     const withheld: Withheld[] = [];
-    if (survey === turn && brake) withheld.push(brake);
-    if (survey === current && survey !== turn && turn) {
-      withheld.push({ code: 'waiting-for-rollout', names: [turn.rolloutId] });
+    if (rollout === turn && brake) withheld.push(brake);
+    if (rollout === current && rollout !== turn && turn) {
+      withheld.push({ code: 'waiting-for-rollout', names: [turn.survey.rolloutId] });
     }
     return {
       rolloutId: survey.rolloutId,
       channel: manifest.channel,
       displayName: manifest.displayName,
-      state: stateOf(survey, { isTurn: survey === turn, isCurrent: survey === current }),
+      state: stateOf(survey, { isTurn: rollout === turn, isCurrent: rollout === current }),
       wave: survey.started === 0 && count.converged === 0 ? null : open,
       waves: waves.length,
       hosts: survey.hosts.length,
@@ -309,17 +430,22 @@ function nextDeadline({
   };
   consider(release.headExpiresAt);
   consider(views.rebuild?.until);
+  consider(release.document.emergency?.expiresAt);
   for (const hold of release.holds) consider(hold.expiresAt);
-  for (const { brakes, brake, turn } of channels) {
+  for (const { brakes, brake, rollouts } of channels) {
     consider(brake?.until);
     consider(nextInterval(brakes.freezes, now)?.from);
     for (const { to } of brakes.windows ?? []) consider(to);
     consider(brakes.resolvedUntil ?? undefined);
-    const grace = turn?.manifest.policy.offlineGraceSeconds ?? null;
-    for (const { view, standing } of turn?.hosts ?? []) {
-      if (!view || view.isOnline) continue;
-      if (standing === 'in-flight' && turn) consider(lostAt(view, phaseIn(view, turn.rolloutId), turn.manifest));
-      if (standing === 'pending' && grace !== null && view.lastSeenAt) consider(addSeconds(view.lastSeenAt, grace));
+    for (const { survey } of rollouts) {
+      const { manifest, rolloutId } = survey;
+      const grace = manifest.policy.offlineGraceSeconds;
+      for (const { view, standing } of survey.hosts) {
+        if (!view || view.isOnline) continue;
+        if (standing === 'in-flight') consider(lostAt(view, phaseIn(view, rolloutId), manifest));
+        const isWaitedFor = standing === 'pending' || standing === 'retrying' || standing === 'unheard';
+        if (isWaitedFor && grace !== null && view.lastSeenAt) consider(addSeconds(view.lastSeenAt, grace));
+      }
     }
   }
   for (const { withheld } of hosts.values()) for (const { until } of withheld) consider(until);

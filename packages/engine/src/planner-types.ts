@@ -34,7 +34,10 @@ export interface HostView {
   readonly isOnline: boolean;
   /** Last contact; at the least the instant this control plane started. */
   readonly lastSeenAt: Instant | null;
-  /** The newest `go` that was handed out to it, kept until its journal shows what became of it. */
+  /**
+   * The newest `go` that was handed out to it, kept until a later event of its journal names that rollout as its target:
+   * while it is here the host counts as in flight.
+   */
   readonly issued: { readonly rolloutId: RolloutId; readonly attempt: number; readonly at: Instant } | null;
 }
 
@@ -57,7 +60,7 @@ export interface PlannerRelease {
 
 /** The state after an empty start (design §6). */
 export interface Rebuild {
-  /** Until then nothing is dispatched unless every host has replayed before. */
+  /** Until then nothing is dispatched unless every declared host has replayed before. */
   readonly until: Instant;
   /** Rollouts introduced up to this release stay held where an unheard host is in an earlier wave. */
   readonly releaseVersion: number;
@@ -75,7 +78,7 @@ export interface HostDecision {
   readonly entry: ManifestHost | null;
   /** May start now. Receipts are added by the control plane. */
   readonly go: { readonly rolloutId: RolloutId; readonly wave: number; readonly attempt: number } | null;
-  /** Why not, or what the host itself reports to be waiting for. Empty: it runs its target. */
+  /** Why not, or what the host itself reports to be waiting for. Empty without a go: it has converged and is heard. */
   readonly withheld: readonly Withheld[];
 }
 

@@ -1,7 +1,7 @@
 import { addSeconds, type HostTarget, instantToMs, type Withheld } from '@nixfleet/contracts';
 import { backoffSeconds } from './backoff.ts';
 import type { Intent } from './host-input.ts';
-import { failingProbe, quarantineOf } from './host-state.ts';
+import { failingProbe, isRunning, quarantineOf } from './host-state.ts';
 import { type Pass, unreachable } from './pass.ts';
 
 /** Wait before a refused closure is tried again, doubling up to the maximum, in seconds. */
@@ -44,7 +44,7 @@ function consider(pass: Pass, intent: Intent): void {
   // A host whose closure is unchanged keeps its soak.
   if (phase.name === 'soaking' && phase.target.closure === target.closure) return;
   if ((phase.name === 'converged' || phase.name === 'deferred') && isSame(phase.target, target)) return;
-  if (isOnTarget(pass, target)) return convergeInPlace(pass, target);
+  if (isRunning(pass.state, target.closure)) return convergeInPlace(pass, target);
   const obstacle = obstacleTo(pass, intent);
   if (obstacle) return withhold(pass, obstacle);
   if (!intent.hasGo) return withhold(pass, null);
@@ -78,16 +78,6 @@ function obstacleTo({ state, now }: Pass, { target, policy, brake }: Intent): Wi
   }
   if (policy.mode === 'observe') return { code: 'observe' };
   return brake !== null && brake.code !== 'control-plane-silent' ? brake : null;
-}
-
-/** The host runs and has confirmed exactly this closure already, so nothing needs to be switched. */
-function isOnTarget({ state }: Pass, target: HostTarget): boolean {
-  return (
-    state.running === target.closure &&
-    state.confirmed?.closure === target.closure &&
-    // Where it failed and was left running (`halt`), a higher attempt has to prove itself.
-    !state.quarantine.some(({ closure }) => closure === target.closure)
-  );
 }
 
 function convergeInPlace(pass: Pass, target: HostTarget): void {

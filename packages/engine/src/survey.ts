@@ -1,18 +1,23 @@
 import {
   addSeconds,
-  entriesOf,
   type FleetDocument,
+  type HostEdge,
   type HostName,
   type HostPhase,
   type HostPhaseName,
+  type HostState,
   type Instant,
   lookup,
   type ManifestHost,
   type MaxFailures,
   type RolloutId,
   type RolloutManifest,
+  type Withheld,
+  type WithheldCode,
 } from '@nixfleet/contracts';
-import type { HostView, PlannerViews } from './planner-types.ts';
+import { isRunning, quarantineOf } from './host-state.ts';
+import type { HostView, PlannerViews, RolloutOutcome } from './planner-types.ts';
+import { sortedEntriesOf } from './sorted-entries.ts';
 
 /** After the latest instant at which a switched host would have reverted by itself, it is given this long to be heard, in seconds. */
 export const lostSecondsMax = 60;
@@ -27,7 +32,10 @@ export type HostStanding =
   | 'lost'
   /** Reverted on silence, or refused what it was offered, and tries again: no progress, and no failure. */
   | 'retrying'
-  /** Silent for longer than the declared grace, and not in flight: blocks nothing. */
+  /**
+   * Silent for longer than the declared grace, and not in flight: blocks nothing. Never after an unconfirmed switch,
+   * since the silence may be the release's doing.
+   */
   | 'excused'
   /** After an empty start: its journal is not here yet. */
   | 'unheard'
@@ -60,9 +68,11 @@ export interface Survey {
   readonly isHalted: boolean;
   /** Every host is converged or excused. */
   readonly isComplete: boolean;
+  /** Standings by name. */
+  readonly standings: ReadonlyMap<HostName, HostStanding>;
 }
 
-const inFlightPhases: ReadonlySet<HostPhaseName> = new Set([
+const switchingPhases: ReadonlySet<HostPhaseName> = new Set([
   'fetching',
   'activating',
   'confirming',
@@ -70,8 +80,23 @@ const inFlightPhases: ReadonlySet<HostPhaseName> = new Set([
   'reverting',
 ]);
 
+/** Whether the host is in the midst of a switch, for whatever rollout. */
+export function isSwitching(view: HostView | undefined): boolean {
+  const phase = view?.fold?.state.phase;
+  return phase !== undefined && switchingPhases.has(phase.name);
+}
+
 export function surveyRollout(
-  { rolloutId, manifest }: { readonly rolloutId: RolloutId; readonly manifest: RolloutManifest },
+  {
+    rolloutId,
+    manifest,
+    newer,
+  }: {
+    readonly rolloutId: RolloutId;
+    readonly manifest: RolloutManifest;
+    /** The channel's later rollouts: a host that took part in one never comes back to this one. */
+    readonly newer: readonly RolloutId[];
+  },
   { fleet, views, now }: { readonly fleet: FleetDocument; readonly views: PlannerViews; readonly now: Instant },
 ): Survey {
   const hosts: SurveyedHost[] = [];
@@ -87,17 +112,19 @@ export function surveyRollout(
     pending: 0,
   };
   let started = 0;
-  for (const [name, entry] of entriesOf(manifest.hosts)) {
+  for (const [name, entry] of sortedEntriesOf(manifest.hosts)) {
     const wave = waves[entry.wave];
     if (wave) wave.declared += 1;
     // A host that was removed or moved since is no longer this rollout's concern.
     if (lookup(fleet.hosts, name)?.channel !== manifest.channel) continue;
     const view = views.hosts.get(name);
-    const standing = standingOf({ rolloutId, manifest, view, isRebuilding: views.rebuild !== null, now });
+    const outcome = view?.fold?.outcomes.get(rolloutId);
+    if (newer.length > 0 && view && hasMovedOn(view, outcome, newer)) continue;
+    const standing = standingOf({ rolloutId, manifest, entry, view, views, now });
     const host = { name, entry, view, standing };
     hosts.push(host);
     count[standing] += 1;
-    if (standing === 'in-flight' || view?.fold?.outcomes.get(rolloutId)?.started) started += 1;
+    if (standing === 'in-flight' || outcome?.started) started += 1;
     if (!wave) continue;
     wave.hosts.push(host);
     if (standing === 'converged') wave.converged += 1;
@@ -114,6 +141,7 @@ export function surveyRollout(
     failuresMax,
     isHalted: count.failed + count.lost > failuresMax,
     isComplete: count.converged + count.excused === hosts.length,
+    standings: new Map(hosts.map(({ name, standing }) => [name, standing])),
   };
 }
 
@@ -123,31 +151,77 @@ export function toleratedFailures({ count, percent }: MaxFailures, hosts: number
   return Math.min(count ?? byPercent ?? 0, byPercent ?? count ?? 0);
 }
 
+function hasMovedOn({ fold }: HostView, outcome: RolloutOutcome | undefined, newer: readonly RolloutId[]): boolean {
+  if (!fold || outcome?.converged || outcome?.failed) return false;
+  const { phase } = fold.state;
+  if ('target' in phase && newer.includes(phase.target.rolloutId)) return true;
+  return newer.some((rolloutId) => fold.outcomes.has(rolloutId));
+}
+
 function standingOf({
   rolloutId,
   manifest,
+  entry,
   view,
-  isRebuilding,
+  views: { rebuild },
   now,
 }: {
   readonly rolloutId: RolloutId;
   readonly manifest: RolloutManifest;
+  readonly entry: ManifestHost;
   readonly view: HostView | undefined;
-  readonly isRebuilding: boolean;
+  readonly views: PlannerViews;
   readonly now: Instant;
 }): HostStanding {
-  if (isRebuilding && !view?.isReplayed) return 'unheard';
+  const { offlineGraceSeconds } = manifest.policy;
+  if (rebuild !== null && !view?.isReplayed) {
+    // A newer release supersedes the wait: there, an unheard host is a silent one.
+    const isNewer = manifest.introducedIn > rebuild.releaseVersion;
+    return isNewer && view && isExcused(view, offlineGraceSeconds, now) ? 'excused' : 'unheard';
+  }
   if (!view) return 'pending';
   const outcome = view.fold?.outcomes.get(rolloutId);
   if (outcome?.failed) return 'failed';
   if (outcome?.converged) return 'converged';
   const phase = phaseIn(view, rolloutId);
-  const isSwitching = phase !== null && inFlightPhases.has(phase.name);
-  const isIssued = view.issued?.rolloutId === rolloutId && !outcome?.started;
-  if (isSwitching || isIssued) return isLost(view, { phase, manifest, now }) ? 'lost' : 'in-flight';
-  if (view.fold?.state.retry?.rolloutId === rolloutId) return 'retrying';
-  if (phase?.name === 'unconfirmed' || phase?.name === 'refused') return 'retrying';
-  return isExcused(view, manifest.policy.offlineGraceSeconds, now) ? 'excused' : 'pending';
+  const isInFlight = (phase !== null && switchingPhases.has(phase.name)) || isIssued(view, { rolloutId, entry, now });
+  if (isInFlight) return isLost(view, { phase, manifest, now }) ? 'lost' : 'in-flight';
+  if (view.fold?.state.retry?.rolloutId === rolloutId || phase?.name === 'unconfirmed') return 'retrying';
+  if (isExcused(view, offlineGraceSeconds, now)) return 'excused';
+  return phase?.name === 'refused' ? 'retrying' : 'pending';
+}
+
+/** A go was handed out and nothing in the journal says yet what became of it, nor that the host holds itself back. */
+function isIssued(
+  { issued, fold }: HostView,
+  { rolloutId, entry, now }: { readonly rolloutId: RolloutId; readonly entry: ManifestHost; readonly now: Instant },
+): boolean {
+  if (issued?.rolloutId !== rolloutId) return false;
+  return !fold || (selfHeld(fold.state, { rolloutId, now }) === null && !isRunning(fold.state, entry.closure));
+}
+
+/** Reasons that only the host itself can know: while it reports one, a go would take a slot for nothing. */
+const hostsOwnCodes: ReadonlySet<WithheldCode> = new Set([
+  'clock-unsynchronised',
+  'head-from-the-future',
+  'floor-lost',
+]);
+
+/** What keeps the host from starting `rolloutId`, by its own journal; null if nothing does. */
+export function selfHeld(
+  { phase, retry, localHold, withheld }: HostState,
+  { rolloutId, now }: { readonly rolloutId: RolloutId; readonly now: Instant },
+): Withheld | null {
+  if (phase.name === 'deferred' && phase.target.rolloutId === rolloutId) {
+    return { code: 'reboot-needed', reason: phase.component };
+  }
+  if (retry?.rolloutId === rolloutId && now < retry.notBefore) {
+    return { code: 'retry-backoff', until: retry.notBefore, have: retry.count };
+  }
+  if (localHold && now < localHold.until) {
+    return { code: 'local-hold', until: localHold.until, reason: localHold.reason };
+  }
+  return withheld && hostsOwnCodes.has(withheld.code) ? withheld : null;
 }
 
 /** The host's phase, if it is about this rollout. */
@@ -184,11 +258,47 @@ function isExcused(view: HostView, graceSeconds: number | null, now: Instant): b
 }
 
 /**
- * Whether an earlier rollout still runs to its end under `finish`. One that waits for nothing but offline hosts,
- * failures or retries does not: otherwise a release that cannot finish would keep its own fix out.
+ * Whether an earlier rollout still runs to its end under `finish`: some host of it is in flight, or could start in a wave
+ * that is open. One that waits for nothing but offline hosts, failures, refusals or retries does not: otherwise a release
+ * that cannot finish would keep its own fix out. Brakes and budgets are passing and do not count.
  */
-export function isProgressing({ count, started, isHalted, isComplete }: Survey): boolean {
+export function isProgressing(
+  survey: Survey,
+  { gates, now }: { readonly gates: WaveGates; readonly now: Instant },
+): boolean {
+  const { count, started, isHalted, isComplete, hosts, rolloutId } = survey;
   if (isHalted || isComplete || started === 0) return false;
   if (count['in-flight'] > 0) return true;
-  return count.failed === 0 && count.retrying === 0 && count.pending > 0;
+  return hosts.some(({ name, entry, view, standing }) => {
+    if (standing !== 'pending' || !view?.isOnline || gates[entry.wave] !== null) return false;
+    if (isWaitingForHost(survey, name)) return false;
+    const state = view.fold?.state;
+    return !state || (!quarantineOf(state, entry) && selfHeld(state, { rolloutId, now }) === null);
+  });
 }
+
+/** For each wave what keeps it shut, or null. */
+export type WaveGates = readonly (Withheld | null)[];
+
+function isWaitingForHost(survey: Survey, name: HostName): boolean {
+  return edgesInto(survey, name).some(({ gates }) => isEdgeOpen(survey, gates) === false);
+}
+
+/** False while the edge from `gates` holds. A host that is no longer this rollout's concern holds nobody. */
+export function isEdgeOpen({ standings }: Survey, gates: HostName): boolean {
+  const standing = standings.get(gates);
+  return standing === undefined || standing === 'converged';
+}
+
+export function edgesInto({ manifest }: Survey, gated: HostName): readonly HostEdge[] {
+  if (manifest.edges.length === 0) return [];
+  let byHost = edgesByHost.get(manifest.edges);
+  if (!byHost) {
+    byHost = Map.groupBy(manifest.edges, (edge) => edge.gated);
+    edgesByHost.set(manifest.edges, byHost);
+  }
+  return byHost.get(gated) ?? [];
+}
+
+/** Grouped once per manifest: documents do not change. */
+const edgesByHost = new WeakMap<object, ReadonlyMap<HostName, readonly HostEdge[]>>();

@@ -17,17 +17,32 @@ export function namesOf(hosts: Iterable<{ readonly name: HostName }>): string[] 
  * What keeps each wave of a rollout shut: null for the waves that are open. Wave n opens when every earlier wave has
  * converged as its `promoteWhen` demands, with as many host-signed events as the agents will ask for.
  */
-export function waveGates(survey: Survey, heldForUnheard: boolean): (Withheld | null)[] {
+export function waveGates(
+  survey: Survey,
+  { heldForUnheard, now }: { readonly heldForUnheard: boolean; readonly now: Instant },
+): (Withheld | null)[] {
   const gates: (Withheld | null)[] = [];
   let shut: Withheld | null = null;
   for (const [index, wave] of survey.waves.entries()) {
     gates.push(shut);
-    shut ??= waitFor(survey, wave, index, heldForUnheard);
+    shut ??= waitFor({ survey, wave, index, heldForUnheard, now });
   }
   return gates;
 }
 
-function waitFor(survey: Survey, wave: SurveyedWave, index: number, heldForUnheard: boolean): Withheld | null {
+function waitFor({
+  survey,
+  wave,
+  index,
+  heldForUnheard,
+  now,
+}: {
+  readonly survey: Survey;
+  readonly wave: SurveyedWave;
+  readonly index: number;
+  readonly heldForUnheard: boolean;
+  readonly now: Instant;
+}): Withheld | null {
   const unheard = wave.hosts.filter(({ standing }) => standing === 'unheard');
   if (heldForUnheard && unheard.length > 0) return { code: 'unheard-after-rebuild', names: namesOf(unheard) };
   const { convergedPercent } = survey.manifest.waves[index]?.promoteWhen ?? { convergedPercent: 100 };
@@ -38,7 +53,8 @@ function waitFor(survey: Survey, wave: SurveyedWave, index: number, heldForUnhea
   const open = wave.hosts.filter(({ standing }) => standing !== 'converged');
   const soakUntil = lastSoak(survey, wave);
   const waiting = { names: namesOf(open), have: wave.converged, need };
-  return soakUntil ? { code: 'soak', until: soakUntil, ...waiting } : { code: 'wave', ...waiting };
+  // Past its soak a host still waits for a passing probe, which has no instant.
+  return soakUntil && now < soakUntil ? { code: 'soak', until: soakUntil, ...waiting } : { code: 'wave', ...waiting };
 }
 
 /** When the last soaking host of the wave will have soaked, if nothing but soaking is left. */
