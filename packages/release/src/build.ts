@@ -19,11 +19,14 @@ import type { BuildHost, BuildResult } from './build-result.ts';
 import { packagesOf } from './drv-name.ts';
 import { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
 import type { FleetSource } from './fleet-source.ts';
-import type { Nix, NixOutcome } from './nix.ts';
+import type { Nix } from './nix.ts';
 import type { PathInfo } from './path-info.ts';
 import type { ProcessMemory } from './process-memory.ts';
 import type { Progress } from './progress.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
+
+/** Queries of the store at once. */
+const readsMax = 4;
 
 export interface BuildPorts {
   readonly nix: Nix;
@@ -40,8 +43,8 @@ export interface BuildInput {
   /** Hosts of this system only. Default: of every system, for builders that can build them all. */
   readonly systems: readonly SystemName[] | 'all';
   readonly limits: EvaluationLimits;
-  /** Builds at once. */
-  readonly buildsMax: number;
+  /** Builds at once (`max-jobs`). Default: Nix's own configuration. */
+  readonly buildsMax?: number;
   /** An existing folder for the links that protect what was built from garbage collection. */
   readonly rootsDirectory: string;
 }
@@ -68,10 +71,19 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
     .filter(([, { system }]) => input.systems === 'all' || input.systems.includes(system))
     .map(([name]) => name);
   const derivations = await evaluateHosts({ ...ports, source: input.fleet, hosts, limits: input.limits });
+  const toBuild = [...derivations.values()].filter((found) => found.ok).map(({ value }) => value);
+  const report = (detail: string) => ports.progress.report({ step: 'build', state: 'line', detail });
+  ports.progress.report({ step: 'build', state: 'started', detail: `${toBuild.length} hosts` });
+  const { buildsMax } = input;
+  const wanted = [...new Set(toBuild)];
+  const all = await ports.nix.build(wanted, buildsMax === undefined ? {} : { buildsMax }, { onLine: report });
   const closures = new Map<HostName, readonly PathInfo[]>();
-  const built = await boundedMap(hosts, input.buildsMax, async (host): Promise<[HostName, BuildHost]> => {
-    const entry = await buildHost(ports, input, host, derivations.get(host), closures);
-    return [host, entry];
+  const built = await boundedMap(hosts, readsMax, async (host): Promise<[HostName, BuildHost]> => {
+    const derivation = derivations.get(host);
+    if (!derivation?.ok) return [host, failure('evaluate', derivation?.detail ?? 'was not evaluated')];
+    const entry = await readBuilt(ports, { ...input, host, derivation: derivation.value, closures });
+    // Nix says why when it builds, and only which when it is asked again.
+    return [host, entry.ok || all.ok ? entry : failure('build', `${entry.message}; ${all.detail}`)];
   });
 
   const systems = input.systems === 'all' ? systemsOf(fleet) : input.systems;
@@ -88,25 +100,24 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
   return accept({ results, closures, warnings });
 }
 
-async function buildHost(
+async function readBuilt(
   { nix, crypto, progress }: BuildPorts,
-  { rootsDirectory }: BuildInput,
-  host: HostName,
-  derivation: NixOutcome<StorePath> | undefined,
-  closures: Map<HostName, readonly PathInfo[]>,
+  input: {
+    readonly rootsDirectory: string;
+    readonly host: HostName;
+    readonly derivation: StorePath;
+    readonly closures: Map<HostName, readonly PathInfo[]>;
+  },
 ): Promise<BuildHost> {
-  if (!derivation?.ok) return { ok: false, step: 'evaluate', message: derivation?.detail ?? 'was not evaluated' };
-  progress.report({ step: 'build', state: 'started', host });
-  const built = await nix.realise(derivation.value, join(rootsDirectory, host), {
-    onLine: (detail) => progress.report({ step: 'build', state: 'line', host, detail }),
-  });
+  const { host, rootsDirectory } = input;
+  const built = await nix.realise(input.derivation, join(rootsDirectory, host));
   const infos = built.ok ? await nix.closureInfo(built.value) : built;
   if (!built.ok || !infos.ok) {
-    const message = infos.ok ? '' : infos.detail;
-    progress.report({ step: 'build', state: 'failed', host, detail: message });
-    return { ok: false, step: 'build', message };
+    const detail = infos.ok ? '' : infos.detail;
+    progress.report({ step: 'build', state: 'failed', host, detail });
+    return failure('build', detail);
   }
-  closures.set(host, infos.value);
+  input.closures.set(host, infos.value);
   progress.report({ step: 'build', state: 'done', host, detail: built.value });
   return {
     ok: true,
@@ -115,6 +126,10 @@ async function buildHost(
     closureBytes: infos.value.reduce((sum, { narSize }) => sum + narSize, 0),
     packages: packagesOf(infos.value.map(({ path }) => path)),
   };
+}
+
+function failure(step: 'evaluate' | 'build', message: string): BuildHost {
+  return { ok: false, step, message: message.slice(0, 4000) };
 }
 
 const Names = z.array(z.string());

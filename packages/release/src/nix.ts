@@ -31,8 +31,20 @@ export interface Nix {
   topology(source: FleetSource, call?: NixCall): Promise<NixOutcome<Topology>>;
   /** Evaluates one host and writes its derivation to the store. */
   instantiate(source: FleetSource, host: string, call?: NixCall): Promise<NixOutcome<StorePath>>;
-  /** Builds or substitutes the `out` output. `root`: a symbolic link to create that protects it from collection. */
-  realise(derivation: StorePath, root: string, call?: NixCall): Promise<NixOutcome<StorePath>>;
+  /**
+   * Builds or substitutes the `out` outputs, as many as possible even if some fail. One scheduler for all: separate
+   * processes that share a dependency would wait for each other's locks, which Nix polls every five seconds.
+   */
+  build(
+    derivations: readonly StorePath[],
+    options: { readonly buildsMax?: number },
+    call?: NixCall,
+  ): Promise<NixOutcome<null>>;
+  /**
+   * The `out` output of what was built, protected from collection by the symbolic link `root`. Builds nothing: fails for
+   * a derivation that did not build.
+   */
+  realise(derivation: StorePath, root: string): Promise<NixOutcome<StorePath>>;
   /** The whole runtime closure of a path of the local store, sorted by path. */
   closureInfo(path: StorePath): Promise<NixOutcome<PathInfo[]>>;
   /** Copies whole closures to a store; `url` may name a `secret-key`, so it is never printed. */

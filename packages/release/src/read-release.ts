@@ -12,7 +12,6 @@ import {
   refuse,
   releasePath,
   rolloutPath,
-  type SignedBytes,
   type TrustState,
   trustPath,
   trustStepsMax,
@@ -54,7 +53,10 @@ export interface ReadFloors {
 
 export const noFloors: ReadFloors = { trust: null, head: null, release: null };
 
-/** Walks the trust chain of a tree, from a starting point that the caller trusts. */
+/**
+ * Walks the trust chain of a tree, from a starting point that the caller trusts. Returns every version passed, the
+ * newest last.
+ */
 export async function readTrust(
   ctx: VerifyContext,
   {
@@ -62,24 +64,58 @@ export async function readTrust(
     start,
     floor = null,
   }: { readonly tree: ReleaseTree; readonly start: TrustState; readonly floor?: Floor | null },
-): Promise<Verified<TrustState>> {
-  const next: SignedBytes[] = [];
-  for (let version = start.document.version; next.length < trustStepsMax; version++) {
+): Promise<Verified<TrustChain>> {
+  const states = [start];
+  let newest = start;
+  for (let steps = 0, version = start.document.version; steps < trustStepsMax; steps++, version++) {
     const signed = await readSigned(tree, trustPath(version), documentBytesMax.trust);
     // The starting point itself may be missing from a mirror; the documents after it may not.
     if (!signed && version > start.document.version) break;
-    if (signed) next.push(signed);
+    if (!signed) continue;
+    const walked = await walkTrust(ctx, { current: newest, next: [signed] });
+    if (!walked.ok) return walked;
+    if (walked.value !== newest) states.push(walked.value);
+    newest = walked.value;
   }
-  const walked = await walkTrust(ctx, { current: start, next });
-  if (!walked.ok) return walked;
-  const { version } = walked.value.document;
+  const { version } = newest.document;
   if (floor && version < floor.version) {
     return refuse('rolled-back', `trust ${version}: version ${floor.version} was already accepted`);
   }
-  if (floor && version === floor.version && walked.value.sha256 !== floor.sha256) {
-    return refuse('equivocation', `trust ${version}: ${walked.value.sha256}, but ${floor.sha256} was accepted`);
+  if (floor && version === floor.version && newest.sha256 !== floor.sha256) {
+    return refuse('equivocation', `trust ${version}: ${newest.sha256}, but ${floor.sha256} was accepted`);
   }
-  return accept(walked.value);
+  return accept({ newest, states });
+}
+
+/** A verified chain from the starting point on. */
+export interface TrustChain {
+  readonly newest: TrustState;
+  /** Oldest first, `newest` last. */
+  readonly states: readonly TrustState[];
+}
+
+/**
+ * What CI builds its next release on: what is published, verified under the newest trust. Only if signers were replaced
+ * since, so that old signatures do not count any more, under an older one, and then only the very release that this CI
+ * saw verified before (`floors.release`): otherwise whoever held a revoked key could slip content into the next release.
+ */
+export async function readPublished(
+  ctx: VerifyContext,
+  input: {
+    readonly tree: ReleaseTree;
+    readonly chain: TrustChain;
+    readonly floors: ReadFloors;
+    readonly now: Instant;
+  },
+): Promise<Verified<VerifiedTree | null>> {
+  const { chain, floors } = input;
+  const newest = await readRelease(ctx, { ...input, trust: chain.newest, expired: 'accept' });
+  if (newest.ok || newest.reason !== 'too-few-signers' || !floors.release) return newest;
+  for (const trust of chain.states.slice(0, -1).reverse()) {
+    const older = await readRelease(ctx, { ...input, trust, expired: 'accept' });
+    if (older.ok && older.value?.release.sha256 === floors.release.sha256) return older;
+  }
+  return newest;
 }
 
 /**

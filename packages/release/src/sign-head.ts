@@ -12,16 +12,18 @@ import {
   refuse,
   releaseFloorOf,
   Sha256Hex,
+  type SignedBytes,
   type Signer,
   sealDocument,
   type TrustState,
+  type Verified,
   type VerifiedHead,
   type VerifyContext,
   verifyHead,
   verifyHold,
 } from '@nixfleet/contracts';
 import type { FloorStore, Floors } from './floors.ts';
-import { readContent, readTrust, type VerifiedTree } from './read-release.ts';
+import { readContent, readTrust, type TrustChain, type VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type ReleaseTree, readSigned, type TreeChange } from './release-tree.ts';
 import { addSignatures, signedFiles } from './sign-document.ts';
@@ -74,25 +76,18 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
     const hint = 'restore its file, or say that this is the first use';
     return refuse('floor-lost', `this signer does not know what it signed last: ${hint}`);
   }
-  const trust = await readTrust(ctx, { tree, start: input.start, floor: stored?.trust ?? null });
-  if (!trust.ok) return trust;
+  const chain = await readTrust(ctx, { tree, start: input.start, floor: stored?.trust ?? null });
+  if (!chain.ok) return chain;
+  const trust = chain.value.newest;
   const published = await readSigned(tree, headPath, documentBytesMax.head);
-  const before = published
-    ? await verifyHead(ctx, {
-        trust: trust.value,
-        signed: published,
-        floor: stored?.head ?? null,
-        now,
-        expired: 'accept',
-      })
-    : null;
+  const before = published && (await publishedHead(ctx, chain.value, published, stored?.head ?? null, now));
   if (before && !before.ok) return before;
   if (!before && stored?.head)
     return refuse('missing', `${headPath} is gone; version ${stored.head.version} was published`);
   const release = input.release ?? before?.value.document.release;
   if (!release) return refuse('missing', 'nothing was released yet');
 
-  const holds = await activeHolds(ctx, tree, trust.value, now);
+  const holds = await activeHolds(ctx, tree, trust, now);
   if (!holds.ok) return holds;
   const floorInForce = stored?.headVersionSigned ?? 0;
   const document: HeadDocument = {
@@ -108,31 +103,34 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
   // Everything but the signature, checked before a key is asked.
   const content = await readContent(ctx, {
     tree,
-    trust: trust.value,
+    trust: trust,
     head: unsignedHead(document),
     floor: stored?.release ?? null,
     now,
   });
   if (!content.ok) return content;
-  const olderFloor = before?.value.document.release;
-  if (olderFloor && release.version < olderFloor.version) {
-    return refuse('rolled-back', `release ${release.version}: the published head names version ${olderFloor.version}`);
+  const named = before?.value.document.release;
+  if (named && release.version < named.version) {
+    return refuse('rolled-back', `release ${release.version}: the published head names version ${named.version}`);
+  }
+  if (named && release.version === named.version && release.sha256 !== named.sha256) {
+    return refuse('equivocation', `release ${release.version}: the published head names another one of this version`);
   }
 
   // Before the signature exists: a second run after a crash must not sign other bytes under this version.
-  const remembered = floorsOf(trust.value, before?.value ?? null, stored);
+  const remembered = floorsOf(trust, before?.value ?? null, stored);
   await input.floors.write({ ...remembered, headVersionSigned: document.version });
   const { bytes } = await sealDocument(ctx.crypto, document);
   const signed = await addSignatures({
     crypto: ctx.crypto,
     signed: { bytes, signatures: new Map() },
     signers: input.signers,
-    trust: trust.value,
-    names: trust.value.document.roles.head.signers,
+    trust: trust,
+    names: trust.document.roles.head.signers,
     role: 'head',
   });
   if (!signed.ok) return signed;
-  const head = await verifyHead(ctx, { trust: trust.value, signed: signed.value, floor: remembered.head, now });
+  const head = await verifyHead(ctx, { trust: trust, signed: signed.value, floor: remembered.head, now });
   if (!head.ok) return head;
   const change: TreeChange = {
     files: signedFiles(headPath, signed.value),
@@ -142,13 +140,30 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
     document,
     change,
     floors: {
-      trust: { version: trust.value.document.version, sha256: trust.value.sha256 },
+      trust: { version: trust.document.version, sha256: trust.sha256 },
       release: releaseFloorOf(content.value.release),
       head: { ...headFloorOf(head.value), keyIds: [...head.value.keyIds] },
       headVersionSigned: document.version,
     },
-    verified: { trust: trust.value, head: head.value, ...content.value, holds: [] },
+    verified: { trust: trust, head: head.value, ...content.value, holds: [] },
   });
+}
+
+/** Under an older trust if the head's keys were replaced since: it then only says which release was current. */
+async function publishedHead(
+  ctx: VerifyContext,
+  chain: TrustChain,
+  signed: SignedBytes,
+  floor: HeadFloor | null,
+  now: Instant,
+): Promise<Verified<VerifiedHead>> {
+  const newest = await verifyHead(ctx, { trust: chain.newest, signed, floor, now, expired: 'accept' });
+  if (newest.ok || newest.reason !== 'too-few-signers') return newest;
+  for (const trust of chain.states.slice(0, -1).reverse()) {
+    const older = await verifyHead(ctx, { trust, signed, floor, now, expired: 'accept' });
+    if (older.ok) return older;
+  }
+  return newest;
 }
 
 /**
@@ -183,11 +198,7 @@ function unsignedHead(document: HeadDocument): VerifiedHead {
 }
 
 /** What was seen published, never below what is stored. */
-function floorsOf(
-  trust: TrustState,
-  head: VerifiedHead | null,
-  stored: Floors | null,
-): Floors & { head: HeadFloorOrNull } {
+function floorsOf(trust: TrustState, head: VerifiedHead | null, stored: Floors | null): Floors {
   return {
     trust: { version: trust.document.version, sha256: trust.sha256 },
     release: stored?.release ?? null,
@@ -195,8 +206,6 @@ function floorsOf(
     headVersionSigned: stored?.headVersionSigned ?? 0,
   };
 }
-
-type HeadFloorOrNull = Floors['head'] & (HeadFloor | null);
 
 /** Signatures of the head before by keys that did not sign this one: they would be wrong ones. */
 async function staleSignatures(tree: ReleaseTree, now: ReadonlyMap<string, Uint8Array>): Promise<Set<string>> {

@@ -9,10 +9,10 @@ import type { ReleaseOutcome } from './release-refusal.ts';
  */
 export async function readSource(
   git: Git,
-  { repository }: { readonly repository?: string } = {},
+  { repository, acceptDirty = false }: { readonly repository?: string; readonly acceptDirty?: boolean } = {},
 ): Promise<ReleaseOutcome<Source>> {
   const status = await git.run(['status', '--porcelain']);
-  if (status !== '') {
+  if (status !== '' && !acceptDirty) {
     const paths = status
       .split('\n')
       .slice(0, 5)

@@ -105,16 +105,31 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
       return accept(path.data);
     },
 
-    async realise(derivation, root, call) {
-      // `!out` in the old commands is understood by every version; the result is read from the link, not from output.
-      const args = [...settings, '--realise', `${derivation}!out`, '--add-root', root];
+    async build(derivations, { buildsMax }, call) {
+      const jobs = buildsMax === undefined ? [] : ['--max-jobs', String(buildsMax)];
+      const outputs = derivations.map((derivation) => `${derivation}!out`);
+      const args = [...settings, '--realise', '--keep-going', ...jobs, ...outputs];
       const request = {
         file: program('nix-store'),
         args,
         timeoutMs: buildTimeoutMs,
         stdoutBytesMax: evaluationBytesMax,
       };
-      const built = await run(`building ${derivation}`, request, call);
+      const built = await run('building', request, call);
+      return built.ok ? accept(null) : built;
+    },
+
+    async realise(derivation, root) {
+      // `!out` in the old commands is understood by every version; the result is read from the link, not from output.
+      const nothing = ['--max-jobs', '0', '--option', 'builders', ''];
+      const args = [...settings, '--realise', ...nothing, `${derivation}!out`, '--add-root', root];
+      const request = {
+        file: program('nix-store'),
+        args,
+        timeoutMs: buildTimeoutMs,
+        stdoutBytesMax: evaluationBytesMax,
+      };
+      const built = await run(`building ${derivation}`, request);
       if (!built.ok) return built;
       const path = StorePath.safeParse(await readlink(root));
       if (!path.success) throw new ReleaseError('nix', `${root}: expected a link into /nix/store`);
