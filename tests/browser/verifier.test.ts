@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
@@ -9,16 +9,17 @@ import { createTestFleet } from '@nixfleet/testkit';
 import { build } from 'esbuild';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { SerialisedTree, verifyTree } from './page.ts';
+import type { runVectors, VectorFiles } from './vectors-page.ts';
 
 const executablePath = process.env.NIXFLEET_CHROMIUM ?? '/usr/bin/chromium';
 const quiet = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
 
-let script = '';
+let scripts = '';
 let browser: Browser;
 let page: Page;
 const server = createServer((_request, response) => {
   response.setHeader('content-type', 'text/html; charset=utf-8');
-  response.end(`<!doctype html><title>verifier</title><script type="module">${script}</script>`);
+  response.end(`<!doctype html><title>verifier</title>${scripts}`);
 });
 
 before(async () => {
@@ -27,14 +28,17 @@ before(async () => {
     'Chromium is needed: apt-get install chromium, or name it in NIXFLEET_CHROMIUM',
   );
   const bundle = await build({
-    entryPoints: [fileURLToPath(new URL('./page.ts', import.meta.url))],
+    entryPoints: ['page.ts', 'vectors-page.ts'].map((name) => fileURLToPath(new URL(name, import.meta.url))),
+    outdir: 'in-memory',
     bundle: true,
     format: 'esm',
     // Fails on any import of Node: what is bundled is what a browser can run.
     platform: 'browser',
     write: false,
   });
-  script = bundle.outputFiles[0]?.text.replaceAll('</script', '<\\/script') ?? '';
+  for (const { text } of bundle.outputFiles) {
+    scripts += `<script type="module">${text.replaceAll('</script', '<\\/script')}</script>`;
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   browser = await chromium.launch({ executablePath, args: [...quiet, '--disable-component-update', '--disable-sync'] });
   page = await browser.newPage();
@@ -79,4 +83,25 @@ test('and refuse there for the same reasons', async () => {
   assert.equal(await verifyInBrowser(fleet.files, '2026-07-01T00:00:00Z'), 'expired');
   const unsigned = new Map([...fleet.files].filter(([path]) => !/^head\.json\.\w+\.sig$/.test(path)));
   assert.equal(await verifyInBrowser(unsigned, fleet.now), 'too-few-signers');
+});
+
+test('every vector has its verdict in a browser too', async () => {
+  const read = (name: string) =>
+    JSON.parse(readFileSync(new URL(`../../vectors/${name}.json`, import.meta.url), 'utf8'));
+  const files: VectorFiles = {
+    canonical: read('canonical-json'),
+    signatures: read('signatures'),
+    sshsig: read('sshsig'),
+  };
+  const verdicts = await page.evaluate(
+    (sent) => (globalThis as unknown as { runVectors: typeof runVectors }).runVectors(sent),
+    files,
+  );
+  assert.deepEqual(verdicts, [
+    ...files.canonical.cases.map(({ name, canonical }) => `canonical ${name}: ${canonical}`),
+    ...files.signatures.cases.map(
+      ({ name, valid, refusedBeforeTheEquation: refused }) => `signature ${name}: valid ${valid}, strict ${!refused}`,
+    ),
+    ...files.sshsig.cases.map(({ name, expected }) => `sshsig ${name}: ${expected}`),
+  ]);
 });
