@@ -1,4 +1,15 @@
+export { AgentLoop } from './agent-loop.ts';
+export { AgentConfig, parseAgentConfig } from './config.ts';
+export { AgentError, type AgentErrorCode } from './errors.ts';
+export { fileSystem } from './file-system.ts';
+export type { Files } from './files.ts';
+export type { Host } from './host.ts';
+export { clientIdentity, readHostKey } from './host-key.ts';
 export { HttpsTransport, type HttpsTransportOptions } from './https-transport.ts';
+export { clearLocalHold, LocalHold, localHoldPath, readLocalHold, setLocalHold } from './local-hold.ts';
+export { jsonLog, type Log, type LogLevel } from './log.ts';
+export type { Nix, NixSources } from './nix.ts';
+export { NixCommands } from './nix-commands.ts';
 export {
   type ClientIdentity,
   connectPinned,
@@ -6,6 +17,9 @@ export {
   type PinnedConnectionOptions,
   serverKeySha256,
 } from './pinned-connection.ts';
+export { ProfileHost } from './profile-host.ts';
+export { type AgentDeps, type RunningAgent, startAgent } from './start-agent.ts';
+export { startProfileAgent } from './start-profile-agent.ts';
 export { systemClock } from './system-clock.ts';
 export { systemRandom } from './system-random.ts';
 export type {

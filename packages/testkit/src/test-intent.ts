@@ -20,6 +20,8 @@ export interface TestHost {
   /** Version of the host's closure: another one is another closure. */
   closure: number;
   attempt: number;
+  /** A closure that exists, instead of the made-up one of `closure`. */
+  real?: { closure: string; closureDigest: string; closureBytes: number };
   tags: string[];
   /** OpenSSH lines; filled from the seed where empty. */
   pubkeys: string[];
@@ -145,9 +147,9 @@ export function manifestOf(
   const waveOf = new Map(declared.waves.flatMap(({ hosts }, wave) => hosts.map((host) => [host, wave] as const)));
   const hosts = Object.entries(intent.hosts)
     .filter(([, host]) => host.channel === channel)
-    .map(([name, { closure, attempt }]) => [
+    .map(([name, { closure, real, attempt }]) => [
       name,
-      { wave: waveOf.get(name) ?? 0, ...testClosure(name, closure), attempt },
+      { wave: waveOf.get(name) ?? 0, ...(real ?? testClosure(name, closure)), attempt },
     ]);
   const members = new Set(hosts.map(([name]) => name));
   return RolloutManifest.parse({

@@ -1,0 +1,360 @@
+import {
+  type BootId,
+  type CheckinReply,
+  type CheckinRequest,
+  type Clock,
+  type EventContent,
+  type HostPhaseName,
+  instantToMs,
+} from '@nixfleet/contracts';
+import {
+  applyEvent,
+  type HostInput,
+  type HostMemory,
+  type Intent,
+  initialMemory,
+  type StepResult,
+  step,
+} from '@nixfleet/engine';
+import type { AgentTime } from './agent-time.ts';
+import type { Checkin } from './checkin.ts';
+import type { Delivery } from './delivery.ts';
+import type { DocumentSource } from './document-source.ts';
+import type { EffectRunner } from './effect-runner.ts';
+import { AgentError, messageOf } from './errors.ts';
+import type { Files } from './files.ts';
+import type { Host } from './host.ts';
+import { intentOf, type Permission } from './intent.ts';
+import type { IntentSource } from './intent-source.ts';
+import type { Journal, JournalFound } from './journal.ts';
+import { readLocalHold } from './local-hold.ts';
+import type { Log } from './log.ts';
+
+/** Between two ticks while something is under way, and otherwise, in milliseconds. */
+const busyTickMs = 500;
+const idleTickMs = 5000;
+/** Between two looks at what the machine runs, in milliseconds. */
+const driftMs = 60_000;
+/** Inputs kept while the disk is full; past it the oldest of workers that repeat themselves are dropped. */
+const stalledMax = 256;
+/** A head that ends within this time is warned of: less than two days, or less than a quarter of its life. */
+const expiringSeconds = 2 * 24 * 3600;
+
+const busyPhases: ReadonlySet<HostPhaseName> = new Set([
+  'fetching',
+  'activating',
+  'confirming',
+  'soaking',
+  'reverting',
+]);
+
+export interface AgentLoopDeps {
+  readonly agentVersion: string;
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+  readonly time: AgentTime;
+  readonly files: Files;
+  readonly host: Host;
+  readonly journal: Journal;
+  /** Null while floors are unreadable: then nothing is verified, and nothing new starts. */
+  readonly documents: IntentSource | null;
+  readonly permission: Permission | null;
+  readonly controlPlane: DocumentSource;
+  readonly log: Log;
+}
+
+/** Made after the loop, since they report into it. */
+export interface AgentWorkers {
+  readonly effects: EffectRunner;
+  readonly delivery: Delivery;
+  readonly checkin: Checkin;
+}
+
+/**
+ * The one place where state changes: facts are taken in one at a time, each step's events are durable in the journal
+ * before its effects start. Reverting alone does not wait for the disk.
+ */
+export class AgentLoop {
+  readonly #deps: AgentLoopDeps;
+  #workers: AgentWorkers | null = null;
+  #memory: HostMemory = initialMemory;
+  #bootId: BootId = 'unknown' as BootId;
+  /** Everything that touches the memory, in order. */
+  #queue: Promise<void> = Promise.resolve();
+  /** Readings of documents, in order. */
+  #reading: Promise<unknown> = Promise.resolve();
+  /** Events of steps that could not wait for the disk. */
+  #unwritten: EventContent[] = [];
+  /** Facts whose events could not be written: taken in again with the next tick. */
+  #stalled: HostInput[] = [];
+  #contactMs: number | null = null;
+  #driftMs = 0;
+  #isClockSynchronised = false;
+  #warnedHead = '';
+
+  constructor(deps: AgentLoopDeps) {
+    this.#deps = deps;
+  }
+
+  get memory(): HostMemory {
+    return this.#memory;
+  }
+
+  /** Folds the journal, starts an epoch if there is none to go on with, and says what was found on the machine. */
+  async begin(
+    workers: AgentWorkers,
+    found: { readonly journal: JournalFound; readonly hadState: boolean; readonly isFloorLost: boolean },
+  ): Promise<void> {
+    const { host, journal, agentVersion, log } = this.#deps;
+    this.#workers = workers;
+    this.#bootId = await host.bootId();
+    const running = await host.running();
+    if (found.journal.kind === 'intact') {
+      const state = journal.entries.reduce((folded, { event }) => applyEvent(folded, event), this.#memory.state);
+      this.#memory = { ...this.#memory, state };
+      if (found.journal.tornBytes > 0) log('warn', 'a cut-off last line of the journal was dropped', found.journal);
+    } else {
+      if (found.journal.kind === 'corrupt') log('error', 'the journal is corrupt and was put aside', found.journal);
+      await journal.startEpoch();
+      const isFirst = found.journal.kind === 'absent' && !found.hadState;
+      // What both runs and is booted is what a revert may go to.
+      const confirmed = running !== null && (await host.bootDefault()) === running ? running : null;
+      const reason = isFirst ? 'first-contact' : 'state-lost';
+      await this.#record([{ kind: 'journal-started', body: { reason, running, confirmed, agentVersion } }]);
+    }
+    if (found.isFloorLost) {
+      const detail = 'anti-rollback state was not there: only a head younger than two hours is accepted';
+      await this.#record([{ kind: 'floor-lost', body: { detail } }]);
+    }
+    const deadMan = await host.deadMan();
+    const activation = await host.activation();
+    await this.#take({ type: 'started', running, bootId: this.#bootId, agentVersion, deadMan, activation });
+  }
+
+  /** A worker's fact. */
+  readonly submit = (input: HostInput): void => this.#enqueue(() => this.#take(input));
+
+  /** Something to be journalled that is no fact of the host machine. */
+  readonly report = (content: EventContent): void => {
+    this.#deps.log('info', content.kind, { body: content.body });
+    this.#enqueue(() => this.#record([content]));
+  };
+
+  /** This host's state was brought back from an earlier time: a new epoch, visibly, with the whole state at its start. */
+  readonly restored = (detail: string): void =>
+    this.#enqueue(async () => {
+      const { journal, agentVersion, log } = this.#deps;
+      const { journal: id, seq } = journal.position;
+      const { state } = this.#memory;
+      log('error', 'this journal is not the newest: a new one is started', { detail });
+      await journal.startEpoch();
+      await this.#record([
+        {
+          kind: 'journal-started',
+          body: {
+            reason: 'restored',
+            previous: { journal: id, seq },
+            running: state.running,
+            confirmed: state.confirmed?.closure ?? null,
+            agentVersion,
+          },
+        },
+        ...checkpointOf(state),
+      ]);
+    });
+
+  readonly contacted = (): void => {
+    this.#contactMs = this.#deps.clock.monotonicMs();
+  };
+
+  async checkinRequest(): Promise<Omit<CheckinRequest, 'seen'>> {
+    const { host, journal, agentVersion } = this.#deps;
+    const running = await host.running();
+    return { agentVersion, running, bootId: this.#bootId, journal: journal.position };
+  }
+
+  /** False where documents could not be read to their end. */
+  async takeReply(reply: CheckinReply, signal: AbortSignal): Promise<boolean> {
+    const { documents, permission, controlPlane } = this.#deps;
+    this.contacted();
+    if (reply.replayFrom) await this.#workers?.delivery.replayFrom(reply.replayFrom);
+    if (documents === null || permission === null) return true;
+    const isFollowed = await this.#read(async () => {
+      const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
+      const isLate = documents.obstacle !== null || (documents.view?.unreadHolds.length ?? 0) > 0;
+      const outcome = isNew || isLate ? await documents.sync(controlPlane, signal) : 'unchanged';
+      if (reply.go) await permission.set(reply.go, controlPlane, signal);
+      else if (reply.goId === null) await permission.set(null, controlPlane, signal);
+      else if (outcome === 'updated') await permission.verify(controlPlane, signal);
+      return outcome !== 'unreachable';
+    });
+    this.refresh();
+    return isFollowed;
+  }
+
+  /** Reads a mirror. */
+  async readMirror(source: DocumentSource, signal: AbortSignal): Promise<void> {
+    const { documents, permission } = this.#deps;
+    if (documents === null || permission === null) return;
+    await this.#read(async () => {
+      const outcome = await documents.sync(source, signal);
+      if (outcome === 'updated') await permission.verify(source, signal);
+    });
+    this.refresh();
+  }
+
+  /** Hands the machine the intent as it is now. */
+  refresh(): void {
+    this.#enqueue(() => this.#take({ type: 'intent', intent: this.#intent() }));
+  }
+
+  async recheck(signal: AbortSignal): Promise<Intent | null> {
+    const hasAnswered = (await this.#workers?.checkin.again(signal)) ?? false;
+    const intent = this.#intent();
+    if (intent === null || hasAnswered || intent.policy.confirm.by === 'local') return intent;
+    // Nobody said it again: a hold or halt of the meantime would not be known here.
+    return { ...intent, hasGo: false };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    while (!signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#enqueue(async () => this.#tick().finally(resolve));
+      });
+      const isBusy = busyPhases.has(this.#memory.state.phase.name) || this.#memory.working.busy !== null;
+      await clock.sleep(isBusy ? busyTickMs : idleTickMs, signal);
+    }
+  }
+
+  /** Resolves when everything that was submitted is taken in. */
+  async settled(): Promise<void> {
+    await this.#queue;
+  }
+
+  #enqueue(task: () => Promise<void>): void {
+    this.#queue = this.#queue.then(task).catch((error: unknown) => {
+      this.#deps.log('error', 'a step failed', { error: messageOf(error) });
+    });
+  }
+
+  #read<Value>(task: () => Promise<Value>): Promise<Value> {
+    const result = this.#reading.then(task);
+    this.#reading = result.catch(() => {});
+    return result;
+  }
+
+  async #tick(): Promise<void> {
+    const { host, clock, time, files, stateDirectory, journal } = this.#deps;
+    const stalled = this.#stalled;
+    this.#stalled = [];
+    for (const input of stalled) await this.#take(input);
+    this.#isClockSynchronised = await host.isClockSynchronised();
+    const hold = await readLocalHold(files, stateDirectory, time.now());
+    const known = this.#memory.state.localHold;
+    if (hold?.until !== known?.until || hold?.reason !== known?.reason) {
+      await this.#record([{ kind: 'local-hold', body: { hold } }]);
+    }
+    const { name } = this.#memory.state.phase;
+    if (name === 'activating' || name === 'confirming') {
+      const report = await host.deadMan();
+      if (report.kind === 'fired') await this.#take({ type: 'dead-man', report });
+    }
+    if (clock.monotonicMs() - this.#driftMs >= driftMs) {
+      this.#driftMs = clock.monotonicMs();
+      await this.#take({ type: 'observed', running: await host.running() });
+    }
+    await this.#take({ type: 'intent', intent: this.#intent() });
+    await this.#take({ type: 'tick' });
+    await this.#warnOfExpiry();
+    if (journal.isCheckpointDue && !busyPhases.has(this.#memory.state.phase.name)) {
+      await this.#record(checkpointOf(this.#memory.state));
+    }
+  }
+
+  #intent(): Intent | null {
+    const { documents, permission, clock, time } = this.#deps;
+    if (documents === null || permission === null) return null;
+    const sinceContactMs = this.#contactMs === null ? null : clock.monotonicMs() - this.#contactMs;
+    return intentOf(
+      documents,
+      permission,
+      {
+        localHold: this.#memory.state.localHold,
+        isClockSynchronised: this.#isClockSynchronised,
+        secondsSinceContact: sinceContactMs === null ? null : sinceContactMs / 1000,
+      },
+      time.now(),
+    );
+  }
+
+  async #warnOfExpiry(): Promise<void> {
+    const head = this.#deps.documents?.view?.head;
+    if (!head || this.#warnedHead === head.sha256) return;
+    const { signedAt, expiresAt } = head.document;
+    const leftMs = instantToMs(expiresAt) - instantToMs(this.#deps.time.now());
+    const lifeMs = instantToMs(expiresAt) - instantToMs(signedAt);
+    if (leftMs > Math.min(expiringSeconds * 1000, lifeMs / 4)) return;
+    this.#warnedHead = head.sha256;
+    await this.#record([{ kind: 'head-expiring', body: { expiresAt } }]);
+  }
+
+  /** One step: its events are durable before its effects start. */
+  async #take(input: HostInput): Promise<void> {
+    const before = this.#memory;
+    const result = step(before, input, { now: this.#deps.time.now() });
+    if (result.events.length > 0 && !(await this.#write(result))) {
+      const isRepeated = input.type === 'intent' || input.type === 'tick' || input.type === 'observed';
+      if (!isRepeated && this.#stalled.length < stalledMax) this.#stalled.push(input);
+      return;
+    }
+    this.#memory = result.memory;
+    for (const { kind, body } of result.events) this.#deps.log('info', kind, { body });
+    const { phase } = result.memory.state;
+    if (phase.name !== before.state.phase.name) this.#deps.log('info', `now ${phase.name}`);
+    this.#workers?.effects.cancelStale(result.memory.working);
+    for (const effect of result.effects) this.#workers?.effects.run(effect);
+    if (result.events.length > 0) this.#workers?.delivery.kick();
+  }
+
+  /** True when the events are durable, or must not be waited for. */
+  async #write({ events, effects }: StepResult): Promise<boolean> {
+    try {
+      await this.#append(events);
+      return true;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      this.#deps.log('error', 'the journal cannot be written', { code: error.code, error: error.message });
+      const isReverting = effects.some(({ type }) => type === 'revert' || type === 'await-dead-man');
+      if (isReverting) this.#unwritten.push(...events);
+      return isReverting;
+    }
+  }
+
+  /** Events that are no step's: the state is the fold of the journal all the same. */
+  async #record(contents: readonly EventContent[]): Promise<void> {
+    await this.#append(contents);
+    const at = this.#deps.time.now();
+    const place = { at, bootId: this.#bootId };
+    const state = contents.reduce(
+      (folded, content) => applyEvent(folded, { ...content, ...place }),
+      this.#memory.state,
+    );
+    this.#memory = { ...this.#memory, state };
+    this.#workers?.delivery.kick();
+  }
+
+  async #append(contents: readonly EventContent[]): Promise<void> {
+    const { journal, time } = this.#deps;
+    await journal.append([...this.#unwritten, ...contents], { at: time.now(), bootId: this.#bootId });
+    this.#unwritten = [];
+  }
+}
+
+/** The whole state; while converged the receipt again, so that a replay from here still carries one. */
+function checkpointOf(state: HostMemory['state']): EventContent[] {
+  const { phase } = state;
+  const checkpoint: EventContent = { kind: 'checkpoint', body: { state } };
+  if (phase.name !== 'converged') return [checkpoint];
+  return [checkpoint, { kind: 'converged', body: { target: phase.target, switched: false } }];
+}

@@ -1,0 +1,67 @@
+import type { CheckinReply, CheckinRequest, Clock, Random, Sha256Hex } from '@nixfleet/contracts';
+import type { Answer, ControlPlaneClient } from './control-plane-client.ts';
+import type { Gate } from './gate.ts';
+import type { Log } from './log.ts';
+import { RetryDelay } from './retry-delay.ts';
+
+/** A control plane that answers a held check-in at once, again and again, is asked no faster than this, in milliseconds. */
+const restMs = 250;
+
+export interface CheckinDeps {
+  readonly client: ControlPlaneClient;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly waitSeconds: number;
+  /** What this host says of itself now. */
+  readonly request: () => Promise<Omit<CheckinRequest, 'seen'>>;
+  /** Takes a reply in. False: it could not be followed to its end, so that the same is to be told again. */
+  readonly take: (reply: CheckinReply, signal: AbortSignal) => Promise<boolean>;
+}
+
+/** Held check-ins, one after the other: a change at the control plane is told within a moment. */
+export class Checkin {
+  readonly #deps: CheckinDeps;
+  readonly #delay: RetryDelay;
+  #seen: { head: Sha256Hex | null; go: Sha256Hex | null } = { head: null, go: null };
+
+  constructor(deps: CheckinDeps) {
+    this.#deps = deps;
+    this.#delay = new RetryDelay(deps.random, { firstMs: 500, maxMs: 60_000 });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { gate, clock, log, waitSeconds } = this.#deps;
+    while (!signal.aborted) {
+      await gate.open(signal);
+      const startedMs = clock.monotonicMs();
+      const answer = await this.#ask(this.#seen, waitSeconds, signal);
+      if (signal.aborted) return;
+      if (answer.ok) {
+        this.#delay.succeeded();
+        await clock.sleep(restMs - (clock.monotonicMs() - startedMs), signal);
+        continue;
+      }
+      const waitMs = this.#delay.failed();
+      // 403: this key is not declared yet. Waiting is all there is to do; the fleet's owner sees the key listed.
+      log(answer.code === 'unknown-key' ? 'warn' : 'debug', 'no check-in', { ...answer, waitMs });
+      await clock.sleep(waitMs, signal);
+    }
+  }
+
+  /** Now, with nothing held, and told the `go` again whether it was seen or not. False: no answer. */
+  async again(signal: AbortSignal): Promise<boolean> {
+    return (await this.#ask({ ...this.#seen, go: null }, 0, signal)).ok;
+  }
+
+  async #ask(seen: CheckinRequest['seen'], waitSeconds: number, signal: AbortSignal): Promise<Answer<CheckinReply>> {
+    const { client, request, take } = this.#deps;
+    const answer = await client.checkin({ ...(await request()), seen }, waitSeconds, signal);
+    if (!answer.ok) return answer;
+    const isFollowed = await take(answer.value, signal);
+    if (!isFollowed) return { ok: false, code: 'garbled', detail: 'the reply could not be followed to its end' };
+    this.#seen = { head: answer.value.head, go: answer.value.goId };
+    return answer;
+  }
+}

@@ -1,0 +1,64 @@
+import { FleetName, HostName } from '@nixfleet/contracts';
+import { z } from 'zod';
+import { AgentError } from './errors.ts';
+
+const absolutePath = z.string().regex(/^\//, 'expected an absolute path').max(4096);
+const httpsUrl = z.url({ protocol: /^https$/ }).max(2048);
+
+const Mirror = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('directory'), path: absolutePath }),
+  z.strictObject({ kind: z.literal('https'), url: httpsUrl }),
+  z.strictObject({
+    kind: z.literal('git'),
+    repository: z.string().min(1).max(2048),
+    branch: z.string().min(1).max(256).default('releases'),
+    /** Directory of `releases/` inside the repository. */
+    path: z.string().max(1024).default(''),
+  }),
+]);
+
+/** The agent's settings. Every unknown key is a mistake: a misspelt brake must not be ignored. */
+export const AgentConfig = z.strictObject({
+  fleet: FleetName,
+  /** What the fleet must declare this host's key for. */
+  host: HostName,
+  stateDirectory: absolutePath,
+  /** OpenSSH (unencrypted ed25519) or PKCS#8 PEM private key of this host. */
+  key: absolutePath,
+  /** The trust document to start from. */
+  trust: absolutePath,
+  controlPlanes: z.array(httpsUrl).max(16).default([]),
+  mirrors: z.array(Mirror).max(16).default([]),
+  substituters: z.array(z.string().min(1).max(2048)).max(32).default([]),
+  /** How long a check-in may be held, in seconds. */
+  checkinWaitSeconds: z.int().min(0).max(120).default(60),
+  /** Between two looks at the mirrors, in seconds. */
+  mirrorSeconds: z.int().min(1).max(86_400).default(300),
+  /** PATH of git and Nix. */
+  path: z.string().max(4096).default('/run/current-system/sw/bin:/usr/bin:/bin'),
+  /** Variables of Nix commands, such as NIX_SSL_CERT_FILE. */
+  nixEnvironment: z.record(z.string(), z.string()).default({}),
+  backend: z.strictObject({
+    kind: z.literal('profile'),
+    /** Directory of the chroot store; `/` for the machine's own. */
+    storeDirectory: absolutePath,
+    /** Root whose `run/current-system` says what runs. */
+    systemRoot: absolutePath,
+    /** Default: `nix/var/nix/profiles/system` of the store. */
+    profile: absolutePath.optional(),
+    environment: z.record(z.string(), z.string()).default({}),
+    /** Exists while the clock is synchronised; absent setting: taken as synchronised. */
+    clockSynchronisedFile: absolutePath.optional(),
+  }),
+});
+export type AgentConfig = z.infer<typeof AgentConfig>;
+
+/** Throws `AgentError` `bad-config` naming every setting that is unknown, missing or malformed. */
+export function parseAgentConfig(value: unknown): AgentConfig {
+  const parsed = AgentConfig.safeParse(value);
+  if (!parsed.success) throw new AgentError('bad-config', z.prettifyError(parsed.error));
+  if (parsed.data.controlPlanes.length === 0 && parsed.data.mirrors.length === 0) {
+    throw new AgentError('bad-config', 'expected at least one of controlPlanes and mirrors');
+  }
+  return parsed.data;
+}

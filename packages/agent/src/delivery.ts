@@ -1,0 +1,129 @@
+import { batchEventsMax, bodyBytesMax, type Clock, type Random } from '@nixfleet/contracts';
+import type { ControlPlaneClient, NoAnswer } from './control-plane-client.ts';
+import type { Gate } from './gate.ts';
+import type { Journal } from './journal.ts';
+import type { Log } from './log.ts';
+import { RetryDelay } from './retry-delay.ts';
+
+/** Room for what is around the events in a body, in bytes. */
+const envelopeBytes = 4096;
+const batch = { eventsMax: batchEventsMax, bytesMax: bodyBytesMax - envelopeBytes };
+
+export interface DeliveryDeps {
+  readonly journal: Journal;
+  readonly client: ControlPlaneClient;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The control plane answered. */
+  readonly onContact: () => void;
+  /** The control plane has more of this journal than we do, or another one under its name: this host was restored. */
+  readonly onRestored: (detail: string) => void;
+}
+
+/** Brings the journal to the control plane: in order, in bounded batches, until it says that it is durable there. */
+export class Delivery {
+  readonly #deps: DeliveryDeps;
+  readonly #delay: RetryDelay;
+  #wake: () => void = () => {};
+  #isWanted = true;
+
+  constructor(deps: DeliveryDeps) {
+    this.#deps = deps;
+    this.#delay = new RetryDelay(deps.random, { firstMs: 1000, maxMs: 60_000 });
+  }
+
+  /** There is something new to deliver. */
+  kick(): void {
+    this.#isWanted = true;
+    this.#wake();
+  }
+
+  /** The control plane asks for the journal from `seq` on: it lost what it had, or never had it. */
+  async replayFrom({ journal, seq }: { readonly journal: string; readonly seq: number }): Promise<void> {
+    const own = this.#deps.journal;
+    if (journal !== own.id) return;
+    if (seq > own.position.seq + 1) {
+      return this.#deps.onRestored(`the control plane has events up to ${seq - 1}, and here are ${own.position.seq}`);
+    }
+    await own.acknowledge(Math.max(0, seq - 1));
+    this.kick();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, gate, log } = this.#deps;
+    while (!signal.aborted) {
+      await this.#untilWanted(signal);
+      await gate.open(signal);
+      this.#isWanted = false;
+      const outcome = await this.#deliverPending({ isFresh: false, signal });
+      if (outcome === null) this.#delay.succeeded();
+      else if (!signal.aborted) {
+        const waitMs = this.#delay.failed();
+        log('debug', 'events are not delivered', { code: outcome.code, detail: outcome.detail, waitMs });
+        this.#isWanted = true;
+        await clock.sleep(waitMs, signal);
+      }
+    }
+  }
+
+  /**
+   * Once, over a new connection, everything from `seq` on whether it was sent before or not: the proof that this host,
+   * after its switch, reaches the control plane. Null when all of it is durable there.
+   */
+  async deliverFresh(seq: number, signal: AbortSignal): Promise<NoAnswer | null> {
+    const { journal } = this.#deps;
+    if (journal.acknowledgedSeq >= seq) return this.#send(seq, { isFresh: true, signal });
+    return this.#deliverPending({ isFresh: true, signal });
+  }
+
+  async #deliverPending(how: { readonly isFresh: boolean; readonly signal: AbortSignal }): Promise<NoAnswer | null> {
+    const { journal } = this.#deps;
+    while (journal.id !== null && journal.acknowledgedSeq < journal.position.seq) {
+      const problem = await this.#send(journal.acknowledgedSeq + 1, how);
+      if (problem) return problem;
+    }
+    return null;
+  }
+
+  /** One batch from `seq` on. */
+  async #send(seq: number, how: { readonly isFresh: boolean; readonly signal: AbortSignal }): Promise<NoAnswer | null> {
+    const { journal, client, onContact, onRestored } = this.#deps;
+    const { id } = journal;
+    const entries = journal.batchFrom(seq, batch);
+    if (id === null || entries.length === 0) return null;
+    const answer = await client.deliver(id, entries, how);
+    if (journal.id !== id) return null;
+    if (answer.ok) {
+      const { stored } = answer.value;
+      onContact();
+      const own = journal.entryAt(stored.seq);
+      if (stored.journal !== id || stored.seq > journal.position.seq || (own && own.sha256 !== stored.sha256)) {
+        onRestored(`the control plane stored event ${stored.seq} ${stored.sha256}, which is not ours`);
+        return { ok: false, code: 'fork', detail: 'a new journal is started' };
+      }
+      const before = journal.acknowledgedSeq;
+      await journal.acknowledge(Math.max(before, stored.seq));
+      await journal.prune();
+      // Every answer must move on, or the same batch would be sent for ever.
+      const isStuck = journal.acknowledgedSeq < seq;
+      return isStuck ? { ok: false, code: 'garbled', detail: `stored ${stored.seq}, sent from ${seq}` } : null;
+    }
+    if (answer.code === 'fork') onRestored(answer.detail);
+    if (answer.code === 'gap' && answer.replayFrom) await this.replayFrom(answer.replayFrom);
+    return answer;
+  }
+
+  #untilWanted(signal: AbortSignal): Promise<void> {
+    if (this.#isWanted) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(signal.reason);
+      signal.addEventListener('abort', abort, { once: true });
+      this.#wake = () => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      };
+    });
+  }
+}

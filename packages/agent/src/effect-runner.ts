@@ -1,0 +1,230 @@
+import type { Clock, Crypto, HostTarget, StorePath } from '@nixfleet/contracts';
+import { addSeconds } from '@nixfleet/contracts';
+import type { HostEffect, HostInput, Intent, WorkingMemory } from '@nixfleet/engine';
+import type { AgentTime } from './agent-time.ts';
+import type { Delivery } from './delivery.ts';
+import { AgentError, messageOf } from './errors.ts';
+import { fetchClosure } from './fetch-closure.ts';
+import type { Floors } from './floors.ts';
+import type { Gate } from './gate.ts';
+import type { Host } from './host.ts';
+import type { Journal } from './journal.ts';
+import type { Log } from './log.ts';
+import type { Nix, NixSources } from './nix.ts';
+import { runProbes } from './probe-runner.ts';
+import { lostActivation } from './profile-host.ts';
+import type { Transport } from './transport.ts';
+
+/** Between two attempts to deliver `probes-passed` over a new connection, in milliseconds. */
+const acceptanceRetryMs = 1000;
+
+type Awaited_ = Exclude<HostEffect, { type: 'probe-afresh' | 'disarm' }>;
+
+export interface EffectDeps {
+  readonly host: Host;
+  readonly nix: Nix;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly time: AgentTime;
+  /** Null while they are unreadable: nothing is fetched then. */
+  readonly floors: Floors | null;
+  readonly journal: Journal;
+  readonly delivery: Delivery;
+  readonly gate: Gate;
+  readonly transport: Transport;
+  readonly log: Log;
+  readonly sources: () => NixSources;
+  /** Link that protects a closure from the collector. */
+  readonly rootLink: (name: 'target' | 'confirmed') => string;
+  /** Asks the control plane again and returns what may start now. */
+  readonly recheck: (signal: AbortSignal) => Promise<Intent | null>;
+  readonly emit: (input: HostInput) => void;
+}
+
+interface Running {
+  readonly id: number;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Does what the host machine asks for, one awaited effect at a time, with probes beside it; each answer is an input. */
+export class EffectRunner {
+  readonly #deps: EffectDeps;
+  #awaited: Running | null = null;
+  #probes: Running | null = null;
+
+  constructor(deps: EffectDeps) {
+    this.#deps = deps;
+  }
+
+  run(effect: HostEffect): void {
+    if (effect.type === 'probe-afresh') return this.#probe(effect);
+    if (effect.type === 'disarm') {
+      this.#deps.host.standDown().catch((error: unknown) => this.#fault('disarm', error));
+      return;
+    }
+    const previous = this.#awaited;
+    previous?.abort.abort();
+    const abort = new AbortController();
+    this.#awaited = { id: effect.id, abort, done: this.#perform(effect, previous, abort.signal) };
+  }
+
+  /** Ends the workers whose answers nobody waits for any more. */
+  cancelStale({ busy, probing }: WorkingMemory): void {
+    if (this.#awaited && this.#awaited.id !== busy?.id) this.#awaited.abort.abort();
+    if (this.#probes && this.#probes.id !== probing) this.#probes.abort.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.#probes?.abort.abort();
+    this.#awaited?.abort.abort();
+    await this.#awaited?.done;
+    await this.#probes?.done;
+  }
+
+  #probe({ id, closure }: Extract<HostEffect, { type: 'probe-afresh' }>): void {
+    this.#probes?.abort.abort();
+    const abort = new AbortController();
+    const { host, clock, emit } = this.#deps;
+    const done = runProbes({ id, closure }, { host, clock, emit, signal: abort.signal }).catch((error: unknown) => {
+      if (!abort.signal.aborted) this.#fault('probe', error);
+    });
+    this.#probes = { id, abort, done };
+  }
+
+  /** Never beside the one before: that one may still change the machine. */
+  async #perform(effect: Awaited_, previous: Running | null, signal: AbortSignal): Promise<void> {
+    await previous?.done;
+    if (signal.aborted) return;
+    this.#deps.log('info', effect.type, 'target' in effect ? { closure: effect.target.closure } : {});
+    let input: HostInput;
+    try {
+      input = await this.#answer(effect, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#fault(effect.type, error);
+      input = await this.#answerToFault(effect, error);
+    }
+    if (!signal.aborted) this.#deps.emit(input);
+  }
+
+  async #answer(effect: Awaited_, signal: AbortSignal): Promise<HostInput> {
+    const { host, time, delivery, clock, journal } = this.#deps;
+    const { id } = effect;
+    switch (effect.type) {
+      case 'fetch':
+        return this.#fetch(id, effect.target, signal);
+      case 'recheck':
+        return { type: 'rechecked', id, intent: await this.#deps.recheck(signal) };
+      case 'arm': {
+        const armed = await host.arm(effect.revertTo, effect.seconds);
+        if (!armed.ok) return { type: 'arm-refused', id, detail: armed.detail };
+        return { type: 'armed', id, deadline: addSeconds(time.now(), effect.seconds) };
+      }
+      case 'activate':
+        return { type: 'activated', id, outcome: await this.#activate(effect, signal) };
+      case 'await-activation':
+        return { type: 'activated', id, outcome: await host.awaitActivation(signal) };
+      case 'request-acceptance': {
+        const passed = journal.entries.findLast(({ event }) => event.kind === 'probes-passed');
+        const seq = passed?.event.seq ?? journal.position.seq;
+        for (;;) {
+          const problem = await delivery.deliverFresh(seq, signal);
+          if (problem === null) return { type: 'accepted', id };
+          this.#deps.log('info', 'not accepted yet', { code: problem.code, detail: problem.detail });
+          await clock.sleep(acceptanceRetryMs, signal);
+        }
+      }
+      case 'commit':
+        return this.#commit(id, effect.target, signal);
+      case 'revert': {
+        const outcome = await host.revert(effect.to, signal);
+        return { type: 'reverted', id, ...outcome };
+      }
+      case 'await-dead-man':
+        return { type: 'dead-man', report: await host.awaitDeadMan(signal) };
+    }
+  }
+
+  async #fetch(id: number, target: HostTarget, signal: AbortSignal): Promise<HostInput> {
+    const { floors, nix, crypto, sources, rootLink } = this.#deps;
+    if (floors === null) {
+      return { type: 'fetch-refused', id, reason: 'floor-unreadable', detail: 'anti-rollback state cannot be read' };
+    }
+    // From here on this host never goes back to a rollout that was introduced earlier.
+    await floors.accept(target.channel, target.introducedIn);
+    const fetched = await fetchClosure(target, {
+      nix,
+      crypto,
+      sources: sources(),
+      rootLink: rootLink('target'),
+      signal,
+    });
+    return fetched.ok
+      ? { type: 'fetched', id }
+      : { type: 'fetch-refused', id, reason: fetched.reason, detail: fetched.detail };
+  }
+
+  /** Our connections are closed before the switch, so that none that survives it can vouch for the network after it. */
+  async #activate({ target, timeoutSeconds }: Extract<HostEffect, { type: 'activate' }>, signal: AbortSignal) {
+    const { gate, transport, host } = this.#deps;
+    gate.close();
+    transport.close();
+    try {
+      return await host.activate(target.closure, timeoutSeconds, signal);
+    } finally {
+      transport.close();
+      gate.reopen();
+    }
+  }
+
+  /** Design §7: what runs → profile and boot default, read back → disarm. */
+  async #commit(id: number, { closure }: HostTarget, signal: AbortSignal): Promise<HostInput> {
+    const { host } = this.#deps;
+    const running = await host.running();
+    if (running !== closure) {
+      return { type: 'commit-failed', id, detail: `expected ${closure} to run, found ${running ?? 'nothing known'}` };
+    }
+    const set = await host.setDefault(closure);
+    if (!set.ok) return { type: 'commit-failed', id, detail: set.detail };
+    if ((await host.disarm()) === 'fired') return { type: 'commit-lost', id };
+    await this.#protect(closure, signal).catch((error: unknown) => this.#fault('protect', error));
+    return { type: 'committed', id };
+  }
+
+  async #protect(closure: StorePath, signal: AbortSignal): Promise<void> {
+    const { nix, sources, rootLink } = this.#deps;
+    await nix.realise(closure, sources(), rootLink('confirmed'), signal);
+  }
+
+  async #answerToFault(effect: Awaited_, error: unknown): Promise<HostInput> {
+    const { id } = effect;
+    const detail = messageOf(error).slice(0, 900);
+    switch (effect.type) {
+      case 'fetch': {
+        const isFull = error instanceof AgentError && error.code === 'disk-full';
+        return { type: 'fetch-refused', id, reason: isFull ? 'disk-full' : 'closure-unavailable', detail };
+      }
+      case 'recheck':
+        return { type: 'rechecked', id, intent: null };
+      case 'arm':
+        return { type: 'arm-refused', id, detail };
+      case 'activate':
+      case 'await-activation':
+        return { type: 'activated', id, outcome: lostActivation(detail) };
+      case 'request-acceptance':
+      case 'commit':
+        return { type: 'commit-failed', id, detail };
+      case 'revert': {
+        const running = await this.#deps.host.running().catch(() => null);
+        return { type: 'reverted', id, running, by: 'agent', detail };
+      }
+      case 'await-dead-man':
+        return { type: 'dead-man', report: { kind: 'absent' } };
+    }
+  }
+
+  #fault(what: string, error: unknown): void {
+    this.#deps.log('error', `${what} failed`, { error: messageOf(error) });
+  }
+}

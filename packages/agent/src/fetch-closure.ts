@@ -1,0 +1,58 @@
+import {
+  type AgentRefusalCode,
+  type Crypto,
+  closureDigest,
+  type HostTarget,
+  type StorePath,
+} from '@nixfleet/contracts';
+import type { Nix, NixSources } from './nix.ts';
+
+export type Fetched =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: AgentRefusalCode; readonly detail: string };
+
+export interface FetchDeps {
+  readonly nix: Nix;
+  readonly crypto: Crypto;
+  readonly sources: NixSources;
+  /** Link that keeps the target from being collected. */
+  readonly rootLink: string;
+  readonly signal: AbortSignal;
+}
+
+/** Paths that are repaired at most, for one closure. */
+const repairsMax = 64;
+
+/**
+ * Brings a closure here and makes sure that it is the very one that was signed: under safe settings, every path
+ * re-hashed, and the closure digest recomputed over what is in the store. One attempt to repair, then a refusal.
+ */
+export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise<Fetched> {
+  const { nix, sources, rootLink, signal } = deps;
+  const configuration = await nix.checkConfiguration(sources, signal);
+  if (!configuration.ok) return configuration;
+  const realised = await nix.realise(target.closure, sources, rootLink, signal);
+  if (!realised.ok) return realised;
+  const first = await inspect(target, deps);
+  if (first.isRight) return { ok: true };
+  // A path changed in place, or one that was here before and came from elsewhere than the cache.
+  const suspects = first.modified.length > 0 ? first.modified : await nix.unsigned(first.paths, sources, signal);
+  for (const path of suspects.slice(0, repairsMax)) await nix.repair(path, sources, signal);
+  const second = suspects.length === 0 ? first : await inspect(target, deps);
+  if (second.isRight) return { ok: true };
+  const named = second.modified.length > 0 ? second.modified : suspects;
+  const which = named.length > 0 ? named.slice(0, 5).join(', ') : target.closure;
+  const how = second.modified.length > 0 ? 'contents changed in place' : `a closure of ${second.paths.length} paths`;
+  const detail = `${which}: ${how}; expected closure digest ${target.closureDigest}, got ${second.digest}`;
+  return { ok: false, reason: 'closure-digest-mismatch', detail };
+}
+
+/** As `fetchClosure` checks it, without fetching: is what lies here still what was signed? */
+async function inspect({ closure, closureDigest: expected }: HostTarget, { nix, crypto, signal }: FetchDeps) {
+  const entries = await nix.closure(closure, signal);
+  const paths: readonly StorePath[] = entries.map(({ path }) => path);
+  const digest = await closureDigest(crypto, entries);
+  // The registered hashes make the digest; the contents must match them, or it says nothing.
+  const modified = await nix.modified(paths, signal);
+  return { paths, digest, modified, isRight: digest === expected && modified.length === 0 };
+}

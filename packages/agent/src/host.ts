@@ -1,0 +1,54 @@
+import type { BootId, CommandOutput, StorePath } from '@nixfleet/contracts';
+import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
+
+export type Armed = { readonly ok: true } | { readonly ok: false; readonly detail: string };
+
+/** `fired`: the dead man's switch was faster. `absent`: nothing was armed. */
+export type Disarmed = 'disarmed' | 'fired' | 'absent';
+
+export interface RevertOutcome {
+  /** What the machine runs afterwards, read back. */
+  readonly running: StorePath | null;
+  readonly by: 'agent' | 'dead-man';
+  readonly output?: CommandOutput;
+  readonly detail?: string;
+}
+
+/** Port to the machine: everything that the agent reads of it and does to it. Every method is safe to repeat. */
+export interface Host {
+  bootId(): Promise<BootId>;
+  /** The running system; null if it cannot be told. */
+  running(): Promise<StorePath | null>;
+  /** What the machine boots; null if it cannot be told. */
+  bootDefault(): Promise<StorePath | null>;
+  isClockSynchronised(): Promise<boolean>;
+  /** Where a path of a closure lies on this machine: another place than the store path says for a chroot store. */
+  locate(path: string): string;
+  /** The environment of programs that a closure brings: the switch, exec probes. */
+  readonly environment: Readonly<Record<string, string>>;
+
+  /**
+   * Arms a dead man's switch that outlives the agent and goes back to `to` in `seconds`, and reads it back. Whatever was
+   * armed before is disarmed first. With `to` null there is nothing to go back to, and nothing is armed.
+   */
+  arm(to: StorePath | null, seconds: number): Promise<Armed>;
+  deadMan(): Promise<DeadManReport>;
+  /** Resolves when the dead man's switch that has fired is done, or gone. */
+  awaitDeadMan(signal: AbortSignal): Promise<DeadManReport>;
+  /** The last act of a commit; from then on it reports `disarmed`. */
+  disarm(): Promise<Disarmed>;
+  /** There is nothing to guard: nothing that was armed will fire. From then on it reports `absent`. */
+  standDown(): Promise<void>;
+
+  /** Starts the switch outside the agent and waits for its end. */
+  activate(closure: StorePath, timeoutSeconds: number, signal: AbortSignal): Promise<ActivationOutcome>;
+  /** Waits for a switch that an earlier incarnation of the agent started. */
+  awaitActivation(signal: AbortSignal): Promise<ActivationOutcome>;
+  /** The newest switch, if one was started since the dead man's switch was armed. */
+  activation(): Promise<ActivationOutcome | 'running' | 'unknown'>;
+
+  /** Sets profile and boot default, and reads them back. */
+  setDefault(closure: StorePath): Promise<{ readonly ok: true } | { readonly ok: false; readonly detail: string }>;
+  /** Takes the revert from the dead man's switch (or waits for it), ends a running switch, goes back, sets the profile. */
+  revert(to: StorePath, signal: AbortSignal): Promise<RevertOutcome>;
+}

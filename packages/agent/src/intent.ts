@@ -1,0 +1,162 @@
+import {
+  type EventContent,
+  type Go,
+  type HostState,
+  type Instant,
+  lookup,
+  type ManifestHost,
+  type VerifiedManifest,
+  type VerifyContext,
+  verifyReceipts,
+  type Withheld,
+} from '@nixfleet/contracts';
+import { contactSecondsMax, hostBrake, type Intent } from '@nixfleet/engine';
+import type { DocumentSource } from './document-source.ts';
+import type { IntentSource, VerifiedView } from './intent-source.ts';
+
+/** What only this machine knows, when the intent is made. */
+export interface HostFacts {
+  readonly localHold: HostState['localHold'];
+  readonly isClockSynchronised: boolean;
+  /** Null: the control plane has not answered since the agent started. */
+  readonly secondsSinceContact: number | null;
+}
+
+interface Granted {
+  readonly go: Go;
+  readonly manifest: VerifiedManifest;
+  readonly entry: ManifestHost;
+}
+
+/** The control plane's newest `go`, as far as it could be verified: it permits, and says nothing of what to run. */
+export class Permission {
+  readonly #ctx: VerifyContext;
+  readonly #documents: IntentSource;
+  readonly #report: (content: EventContent) => void;
+  #go: Go | null = null;
+  #granted: Granted | null = null;
+  #lastRefused = '';
+
+  constructor(ctx: VerifyContext, documents: IntentSource, report: (content: EventContent) => void) {
+    this.#ctx = ctx;
+    this.#documents = documents;
+    this.#report = report;
+  }
+
+  get granted(): Granted | null {
+    return this.#granted;
+  }
+
+  /** Null: the control plane took its `go` back. */
+  async set(go: Go | null, source: DocumentSource, signal: AbortSignal): Promise<void> {
+    this.#go = go;
+    await this.verify(source, signal);
+  }
+
+  /** Again under the newest documents: a key that left the fleet no longer signs receipts. */
+  async verify(source: DocumentSource, signal: AbortSignal): Promise<void> {
+    const go = this.#go;
+    this.#granted = null;
+    const view = this.#documents.view;
+    if (go === null || view === null) return;
+    const found = await this.#documents.manifestOf(go.rolloutId, source, signal);
+    if (found === null) {
+      return this.#refuse(go, 'wrong-rollout', `go: rollout ${go.rolloutId} is not one of this host now`);
+    }
+    const { manifest, entry } = found;
+    if (go.wave !== entry.wave)
+      return this.#refuse(go, 'wrong-wave', `go: for wave ${go.wave}, expected ${entry.wave}`);
+    if (go.attempt !== entry.attempt) {
+      return this.#refuse(go, 'wrong-version', `go: for attempt ${go.attempt}, expected ${entry.attempt}`);
+    }
+    const receipts = await verifyReceipts(this.#ctx, {
+      fleet: view.fleet,
+      manifest: manifest.document,
+      rolloutId: manifest.rolloutId,
+      wave: entry.wave,
+      receipts: go.receipts,
+    });
+    if (!receipts.ok) return this.#refuse(go, receipts.reason, receipts.detail);
+    this.#granted = { go, manifest, entry };
+  }
+
+  #refuse(go: Go, reason: Extract<EventContent, { kind: 'document-refused' }>['body']['reason'], detail: string): void {
+    const key = `${go.rolloutId}:${go.attempt}:${reason}:${detail}`;
+    if (key === this.#lastRefused) return;
+    this.#lastRefused = key;
+    this.#report({ kind: 'document-refused', body: { document: 'go', reason, detail } });
+  }
+}
+
+/** What the newest verified documents want of this host, and what stands against starting it now. */
+export function intentOf(
+  documents: IntentSource,
+  permission: Permission,
+  facts: HostFacts,
+  now: Instant,
+): Intent | null {
+  const { view } = documents;
+  if (view === null) return null;
+  const granted = permission.granted;
+  const manifest = granted?.manifest ?? view.manifest;
+  const entry = granted?.entry ?? view.entry;
+  if (manifest === null || entry === null) return null;
+  const { document, rolloutId } = manifest;
+  const { policy } = document;
+  const { wave, closure, closureDigest, attempt } = entry;
+  const { soakSeconds = 0, notBefore } = document.waves[wave] ?? {};
+  const isSilent = facts.secondsSinceContact === null || facts.secondsSinceContact > contactSecondsMax;
+  // `timed` is a channel's opt-in: signed earliest starts stand in for a `go` while nobody answers.
+  const isTimed = policy.withoutControlPlane === 'timed' && notBefore !== undefined && notBefore <= now && isSilent;
+  return {
+    target: {
+      rolloutId,
+      channel: document.channel,
+      introducedIn: document.introducedIn,
+      wave,
+      closure,
+      closureDigest,
+      attempt,
+      soakSeconds,
+    },
+    policy,
+    brake: documents.obstacle ?? brakeOf(documents, view, { manifest, facts, isTimed }, now),
+    hasGo: granted !== null || isTimed,
+  };
+}
+
+function brakeOf(
+  documents: IntentSource,
+  view: VerifiedView,
+  input: { readonly manifest: VerifiedManifest; readonly facts: HostFacts; readonly isTimed: boolean },
+  now: Instant,
+): Withheld | null {
+  const { manifest, facts, isTimed } = input;
+  const { document } = manifest;
+  const { emergency } = view.release.document;
+  const [unread] = view.unreadHolds;
+  if (unread !== undefined)
+    return { code: 'hold', reason: `hold ${unread} is named by the head and cannot be read here` };
+  return hostBrake(
+    {
+      channel: document.channel,
+      brakes: {
+        holds: view.holds,
+        freezes: lookup(view.release.document.channels, document.channel)?.freezes ?? [],
+        windows: document.windows,
+        resolvedUntil: document.resolvedUntil,
+        headExpiresAt: view.head.document.expiresAt,
+        isEmergency: view.release.emergencyApproved && emergency !== undefined && now < emergency.expiresAt,
+      },
+      host: {
+        localHold: facts.localHold,
+        isClockSynchronised: facts.isClockSynchronised,
+        headSignedAt: view.head.document.signedAt,
+        secondsSinceContact: facts.secondsSinceContact,
+        confirmsLocally: document.policy.confirm.by === 'local' || isTimed,
+        isFloorLost: documents.isFloorLost,
+      },
+    },
+    now,
+  );
+}

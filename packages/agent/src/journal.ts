@@ -1,0 +1,330 @@
+import {
+  type BootId,
+  canonicalize,
+  type EventContent,
+  type FleetName,
+  type HostName,
+  type Instant,
+  type JournalEvent,
+  JournalId,
+  type JournalPosition,
+  type Json,
+  journalStart,
+  type PublicKey,
+  type Random,
+  type Sha256Hex,
+  SignedEvent,
+  type Signer,
+  sha256Hex,
+  type VerifyContext,
+  verifyEvents,
+} from '@nixfleet/contracts';
+import { z } from 'zod';
+import { AgentError } from './errors.ts';
+import type { Files } from './files.ts';
+
+/** Largest journal file that is read, in bytes: some 100,000 events, kept while nobody acknowledges them. */
+export const journalBytesMax = 64 * 1024 * 1024;
+/** Events after a checkpoint before the next one is due. */
+export const checkpointEvery = 200;
+/** Old or corrupt journals that are kept beside the current one. */
+const keptMax = 3;
+
+/** One event as it lies in the file. */
+export interface JournalEntry {
+  readonly signed: SignedEvent;
+  readonly event: JournalEvent;
+  readonly sha256: Sha256Hex;
+}
+
+export interface JournalOptions {
+  readonly files: Files;
+  /** Directory of its own. */
+  readonly directory: string;
+  readonly fleet: FleetName;
+  readonly host: HostName;
+  readonly signer: Signer;
+  readonly ctx: VerifyContext;
+  readonly random: Random;
+}
+
+/** What was found at the start. */
+export type JournalFound =
+  | { readonly kind: 'absent' }
+  /** Complete and chained, its last event signed by this host's key. `tornBytes`: a cut-off last line was dropped. */
+  | { readonly kind: 'intact'; readonly tornBytes: number }
+  /** Not readable in the middle: put aside, and a new epoch must be started. */
+  | { readonly kind: 'corrupt'; readonly detail: string };
+
+const Acknowledged = z.object({ journal: JournalId, seq: z.int().min(0) });
+
+/**
+ * The host's journal: one file, one signed event a line, appended with fsync before the event has any effect.
+ * A last line without its newline was never acknowledged to anybody, so it had no effect and is dropped; anything else
+ * that does not verify makes the whole file `corrupt`.
+ */
+export class Journal {
+  readonly #options: JournalOptions;
+  #entries: JournalEntry[] = [];
+  #id: JournalId | null = null;
+  #fileBytes = 0;
+  /** The file may end in a part of a line, after a failed append. */
+  #isTorn = false;
+  #acknowledgedSeq = 0;
+
+  private constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  static async open(options: JournalOptions): Promise<{ readonly journal: Journal; readonly found: JournalFound }> {
+    const journal = new Journal(options);
+    return { journal, found: await journal.#load() };
+  }
+
+  /** Every entry that is still kept, oldest first. */
+  get entries(): readonly JournalEntry[] {
+    return this.#entries;
+  }
+
+  get id(): JournalId | null {
+    return this.#id;
+  }
+
+  /** The last event; seq 0 and zeroes while there is none. Throws before an epoch was started. */
+  get position(): JournalPosition {
+    if (this.#id === null) throw new AgentError('io', 'no journal was started');
+    const last = this.#entries.at(-1);
+    return { journal: this.#id, seq: last?.event.seq ?? 0, sha256: last?.sha256 ?? journalStart };
+  }
+
+  get acknowledgedSeq(): number {
+    return this.#acknowledgedSeq;
+  }
+
+  /** A random identifier, and nothing before it: the file of the last epoch is put aside. */
+  async startEpoch(): Promise<JournalId> {
+    await this.#putAside();
+    this.#id = JournalId.parse(Buffer.from(this.#options.random.bytes(16)).toString('hex'));
+    this.#entries = [];
+    this.#fileBytes = 0;
+    this.#isTorn = false;
+    this.#acknowledgedSeq = 0;
+    return this.#id;
+  }
+
+  /**
+   * Durable once it resolves, all or nothing. Throws `AgentError` `disk-full` or `io`, and then nothing was appended.
+   */
+  async append(
+    contents: readonly EventContent[],
+    place: { readonly at: Instant; readonly bootId: BootId },
+  ): Promise<readonly JournalEntry[]> {
+    const { files, signer, ctx } = this.#options;
+    let { journal, seq, sha256 } = this.position;
+    const added: JournalEntry[] = [];
+    for (const content of contents) {
+      const event = this.#eventOf(content, { journal, seq: seq + 1, prevSha256: sha256, ...place });
+      const text = canonicalize(event as unknown as Json);
+      const bytes = new TextEncoder().encode(text);
+      sha256 = await sha256Hex(ctx.crypto, bytes);
+      seq++;
+      const signature = Buffer.from(await signer.sign(bytes)).toString('base64');
+      added.push({ signed: { event: text, signature }, event, sha256 });
+    }
+    const lines = new TextEncoder().encode(added.map(({ signed }) => `${JSON.stringify(signed)}\n`).join(''));
+    if (this.#isTorn) await files.truncate(this.#path, this.#fileBytes);
+    this.#isTorn = true;
+    if (this.#fileBytes === 0) await files.write(this.#path, lines);
+    else await files.append(this.#path, lines);
+    this.#isTorn = false;
+    this.#fileBytes += lines.length;
+    this.#entries.push(...added);
+    return added;
+  }
+
+  /** Entries from `seq` on, at most `eventsMax` and `bytesMax` of text; from the oldest kept one if `seq` was pruned. */
+  batchFrom(seq: number, { eventsMax, bytesMax }: { readonly eventsMax: number; readonly bytesMax: number }) {
+    const batch: JournalEntry[] = [];
+    let bytes = 0;
+    for (const entry of this.#entries) {
+      if (entry.event.seq < seq) continue;
+      // Quotes of the text are escaped inside the batch's JSON.
+      bytes += JSON.stringify(entry.signed).length * 2 + 2;
+      if (batch.length >= eventsMax || (batch.length > 0 && bytes > bytesMax)) break;
+      batch.push(entry);
+    }
+    return batch;
+  }
+
+  entryAt(seq: number): JournalEntry | undefined {
+    const first = this.#entries[0]?.event.seq ?? 0;
+    return this.#entries[seq - first];
+  }
+
+  /** Everything up to `seq` is stored elsewhere. Going back is allowed: the control plane may have lost its state. */
+  async acknowledge(seq: number): Promise<void> {
+    if (this.#id === null || seq === this.#acknowledgedSeq) return;
+    this.#acknowledgedSeq = seq;
+    await this.#writeJson('acknowledged.json', { journal: this.#id, seq } satisfies z.input<typeof Acknowledged>);
+  }
+
+  get isCheckpointDue(): boolean {
+    const last = this.#entries.at(-1)?.event.seq ?? 0;
+    const checkpoint = this.#newestCheckpoint()?.event.seq ?? 0;
+    return last - checkpoint >= checkpointEvery && this.#acknowledgedSeq >= checkpoint;
+  }
+
+  /** Drops what is acknowledged and older than the newest checkpoint that is acknowledged too. */
+  async prune(): Promise<void> {
+    const checkpoint = this.#entries.findLast(
+      ({ event }) => event.kind === 'checkpoint' && event.seq <= this.#acknowledgedSeq,
+    );
+    const first = this.#entries[0];
+    if (!checkpoint || !first || checkpoint.event.seq === first.event.seq) return;
+    const kept = this.#entries.filter(({ event }) => event.seq >= checkpoint.event.seq);
+    const lines = new TextEncoder().encode(kept.map(({ signed }) => `${JSON.stringify(signed)}\n`).join(''));
+    await this.#options.files.write(this.#path, lines);
+    this.#entries = kept;
+    this.#fileBytes = lines.length;
+    this.#isTorn = false;
+  }
+
+  get #path(): string {
+    return `${this.#options.directory}/journal.jsonl`;
+  }
+
+  #newestCheckpoint(): JournalEntry | undefined {
+    return this.#entries.findLast(({ event }) => event.kind === 'checkpoint');
+  }
+
+  #eventOf(
+    content: EventContent,
+    place: {
+      readonly journal: JournalId;
+      readonly seq: number;
+      readonly prevSha256: Sha256Hex;
+      readonly at: Instant;
+      readonly bootId: BootId;
+    },
+  ): JournalEvent {
+    const { fleet, host } = this.#options;
+    const target = 'target' in content.body ? content.body.target : undefined;
+    return {
+      type: 'event',
+      fleet,
+      schemaVersion: 1,
+      host,
+      ...place,
+      ...(target ? { rolloutId: target.rolloutId } : {}),
+      ...withoutUndefined(content),
+    } as JournalEvent;
+  }
+
+  async #load(): Promise<JournalFound> {
+    const bytes = await this.#options.files.read(this.#path, journalBytesMax).catch((error: unknown) => {
+      if (error instanceof AgentError && error.code === 'io') return error;
+      throw error;
+    });
+    if (bytes instanceof AgentError) return { kind: 'corrupt', detail: bytes.message };
+    if (bytes === null) return { kind: 'absent' };
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    // No whole line: the very first append was cut off.
+    if (end === 0) return { kind: 'absent' };
+    const detail = await this.#read(bytes.subarray(0, end));
+    if (detail !== null) {
+      this.#entries = [];
+      return { kind: 'corrupt', detail };
+    }
+    this.#fileBytes = end;
+    this.#isTorn = end < bytes.length;
+    await this.#loadAcknowledged();
+    return { kind: 'intact', tornBytes: bytes.length - end };
+  }
+
+  /** Null, or what is wrong. */
+  async #read(lines: Uint8Array): Promise<string | null> {
+    const events: SignedEvent[] = [];
+    for (const [i, line] of new TextDecoder().decode(lines).split('\n').slice(0, -1).entries()) {
+      const parsed = parseLine(line);
+      if (parsed === null) return `line ${i + 1} is not a signed event`;
+      events.push(parsed);
+    }
+    const first = placeOf(events[0]);
+    if (first === null) return 'the first line is not an event';
+    const { host, signer, ctx } = this.#options;
+    const keys: readonly PublicKey[] = [signer.publicKey];
+    let after: JournalPosition = { journal: first.journal, seq: first.seq - 1, sha256: first.prevSha256 };
+    for (let at = 0; at < events.length; at += chunkEvents) {
+      const chunk = events.slice(at, at + chunkEvents);
+      const verified = await verifyEvents(ctx, {
+        host,
+        keys,
+        journal: first.journal,
+        after,
+        events: chunk,
+        signatures: 'last',
+      });
+      if (!verified.ok) return verified.detail;
+      for (const { event, sha256, text, signature } of verified.value.events) {
+        this.#entries.push({ signed: { event: text, signature }, event, sha256 });
+      }
+      after = verified.value.position;
+    }
+    this.#id = first.journal;
+    return null;
+  }
+
+  async #loadAcknowledged(): Promise<void> {
+    const bytes = await this.#options.files.read(`${this.#options.directory}/acknowledged.json`, 1024);
+    if (bytes === null) return;
+    // Lost or unreadable costs only that events are sent again.
+    const parsed = Acknowledged.safeParse(parseJson(new TextDecoder().decode(bytes)));
+    if (parsed.success && parsed.data.journal === this.#id) {
+      this.#acknowledgedSeq = Math.min(parsed.data.seq, this.position.seq);
+    }
+  }
+
+  async #putAside(): Promise<void> {
+    const { files, directory, random } = this.#options;
+    const name = this.#id ?? Buffer.from(random.bytes(4)).toString('hex');
+    const isThere = await files.rename(this.#path, `${directory}/old-${name}.jsonl`);
+    if (!isThere) return;
+    const old = (await files.list(directory)).filter((file) => file.startsWith('old-'));
+    for (const file of old.slice(0, Math.max(0, old.length - keptMax))) await files.remove(`${directory}/${file}`);
+  }
+
+  async #writeJson(name: string, value: Json): Promise<void> {
+    await this.#options.files.write(
+      `${this.#options.directory}/${name}`,
+      new TextEncoder().encode(`${JSON.stringify(value)}\n`),
+    );
+  }
+}
+
+/** Events verified in one call. */
+const chunkEvents = 5000;
+
+const Place = z.object({ journal: JournalId, seq: z.int().min(1), prevSha256: z.string() });
+
+function placeOf(signed: SignedEvent | undefined) {
+  const parsed = Place.safeParse(signed ? parseJson(signed.event) : undefined);
+  return parsed.success ? { ...parsed.data, prevSha256: parsed.data.prevSha256 as Sha256Hex } : null;
+}
+
+function parseLine(line: string): SignedEvent | null {
+  const parsed = SignedEvent.safeParse(parseJson(line));
+  return parsed.success ? parsed.data : null;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Optional fields that are present but undefined have no canonical form. */
+function withoutUndefined<Value>(value: Value): Value {
+  return JSON.parse(JSON.stringify(value)) as Value;
+}

@@ -1,0 +1,44 @@
+import { Instant } from '@nixfleet/contracts';
+import { z } from 'zod';
+import type { Files } from './files.ts';
+
+const bytesMax = 16 * 1024;
+
+/** A brake set on the machine itself: no new switch until it ends. */
+export const LocalHold = z.object({ until: Instant, reason: z.string().min(1).max(1000) });
+export type LocalHold = z.infer<typeof LocalHold>;
+
+/** The agent reads the file within a few seconds, and journals the change. */
+export function localHoldPath(stateDirectory: string): string {
+  return `${stateDirectory}/local-hold.json`;
+}
+
+export async function setLocalHold(files: Files, stateDirectory: string, hold: LocalHold): Promise<void> {
+  await files.write(
+    localHoldPath(stateDirectory),
+    new TextEncoder().encode(`${JSON.stringify(LocalHold.parse(hold))}\n`),
+  );
+}
+
+export async function clearLocalHold(files: Files, stateDirectory: string): Promise<void> {
+  await files.remove(localHoldPath(stateDirectory));
+}
+
+/** Null without one, and once it ended. A file that cannot be read holds: whoever wrote it wanted to stop something. */
+export async function readLocalHold(files: Files, stateDirectory: string, now: Instant): Promise<LocalHold | null> {
+  const bytes = await files.read(localHoldPath(stateDirectory), bytesMax);
+  if (bytes === null) return null;
+  const unreadable: LocalHold = {
+    until: Instant.parse('2999-12-31T00:00:00Z'),
+    reason: 'local-hold.json cannot be read',
+  };
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return unreadable;
+  }
+  const parsed = LocalHold.safeParse(json);
+  if (!parsed.success) return unreadable;
+  return now < parsed.data.until ? parsed.data : null;
+}

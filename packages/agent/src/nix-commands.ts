@@ -1,0 +1,218 @@
+import { type Clock, type ClosurePath, closurePathsMax, parseNarHash, StorePath } from '@nixfleet/contracts';
+import { z } from 'zod';
+import { AgentError } from './errors.ts';
+import type { Nix, NixDone, NixRefusal, NixSources } from './nix.ts';
+import { describe } from './profile-system.ts';
+import { type CommandResult, runCommand } from './run-command.ts';
+
+/** Longest fetch of one closure, and longest other command, in milliseconds. */
+const realiseTimeoutMs = 6 * 3600_000;
+const commandTimeoutMs = 30 * 60_000;
+const stdoutBytesMax = 64 * 1024 * 1024;
+/** Paths handed to one command: far below the kernel's limit on arguments. */
+const pathsPerCommand = 400;
+
+export interface NixCommandsOptions {
+  /** PATH on which `nix` and `nix-store` are found. */
+  readonly path: string;
+  /** Directory of a chroot store; null: the machine's own store. */
+  readonly storeDirectory: string | null;
+  /** Further variables, such as a CA file. No `NIX_CONFIG`: settings come from the machine and from us. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+}
+
+/** Values of `nix show-config --json` (2.x) and `nix config show --json` (newer, Lix), as far as they matter. */
+const Setting = <Value extends z.ZodType>(value: Value) => z.object({ value }).optional();
+const EffectiveConfig = z.object({
+  'require-sigs': Setting(z.boolean()),
+  substituters: Setting(z.array(z.string())),
+  'trusted-users': Setting(z.array(z.string())),
+});
+
+/** Nix by its plumbing commands, whose output is the same from 2.8 to the newest and in Lix. */
+export class NixCommands implements Nix {
+  readonly #options: NixCommandsOptions;
+
+  constructor(options: NixCommandsOptions) {
+    this.#options = options;
+  }
+
+  async checkConfiguration(sources: NixSources, signal: AbortSignal): Promise<NixDone> {
+    const features = ['--extra-experimental-features', 'nix-command'];
+    const newer = await this.#run(['nix', ...features, 'config', 'show', '--json'], { signal });
+    const shown =
+      newer.exitCode === 0 ? newer : await this.#run(['nix', ...features, 'show-config', '--json'], { signal });
+    if (shown.exitCode !== 0)
+      throw new AgentError('nix-failed', `cannot read Nix's settings: ${describe(shown.output)}`);
+    const parsed = EffectiveConfig.safeParse(parseJson(shown.stdout));
+    if (!parsed.success) return unsafe('Nix’s settings cannot be read');
+    const { substituters, 'require-sigs': requireSigs, 'trusted-users': trustedUsers } = parsed.data;
+    if (requireSigs?.value !== true) return unsafe('require-sigs is not true: signatures would not be checked');
+    const trusted = [...sources.substituters, ...(substituters?.value ?? [])].find(isTrustedUrl);
+    if (trusted !== undefined)
+      return unsafe(`the substituter ${trusted} is set as trusted: its signatures would not be checked`);
+    if (trustedUsers && !trustedUsers.value.some((user) => user === 'root' || user === '*')) {
+      return unsafe('root is not one of trusted-users: the daemon would ignore our substituters and keys');
+    }
+    if (sources.publicKeys.length === 0) return unsafe('no cache keys: nothing could be accepted');
+    return { ok: true };
+  }
+
+  async realise(closure: StorePath, sources: NixSources, rootLink: string, signal: AbortSignal): Promise<NixDone> {
+    const result = await this.#run(
+      ['nix-store', ...this.#store, ...optionsFor(sources), '--realise', closure, '--add-root', rootLink, '--indirect'],
+      { signal, timeoutMs: realiseTimeoutMs },
+    );
+    return result.exitCode === 0 ? { ok: true } : refusalOf(result);
+  }
+
+  async closure(path: StorePath, signal: AbortSignal): Promise<readonly ClosurePath[]> {
+    const listed = await this.#query(['--query', '--requisites', path], signal);
+    const paths = listed.map((line) => StorePath.parse(line));
+    if (paths.length > closurePathsMax)
+      throw new AgentError('nix-failed', `${path}: more than ${closurePathsMax} paths`);
+    const entries: ClosurePath[] = [];
+    for (const some of inPieces(paths)) {
+      const hashes = await this.#query(['--query', '--hash', ...some], signal);
+      for (const [i, name] of some.entries()) {
+        const narHash = parseNarHash(hashes[i] ?? '');
+        if (narHash === null) throw new AgentError('nix-failed', `${name}: expected a SHA-256, got ${hashes[i]}`);
+        entries.push({ path: name, narHash });
+      }
+    }
+    return entries;
+  }
+
+  async modified(paths: readonly StorePath[], signal: AbortSignal): Promise<readonly StorePath[]> {
+    const found: StorePath[] = [];
+    for (const some of inPieces(paths)) {
+      const result = await this.#run(['nix-store', ...this.#store, '--verify-path', ...some], {
+        signal,
+        keepsAll: true,
+      });
+      if (result.exitCode === 0) continue;
+      const named = some.filter((path) => result.all.includes(`path '${path}' was modified`));
+      // A path that is not there at all stops the command before it gets to the next ones.
+      if (named.length === 0 && some.length === 1) named.push(...some);
+      else if (named.length === 0) for (const path of some) named.push(...(await this.modified([path], signal)));
+      found.push(...named);
+    }
+    return found;
+  }
+
+  async unsigned(paths: readonly StorePath[], sources: NixSources, signal: AbortSignal): Promise<readonly StorePath[]> {
+    const found: StorePath[] = [];
+    for (const some of inPieces(paths)) {
+      const result = await this.#run(
+        [
+          'nix',
+          '--extra-experimental-features',
+          'nix-command',
+          'store',
+          'verify',
+          ...this.#store,
+          '--option',
+          'trusted-public-keys',
+          sources.publicKeys.join(' '),
+          '--no-contents',
+          '--sigs-needed',
+          '1',
+          ...some,
+        ],
+        { signal, keepsAll: true },
+      );
+      if (result.exitCode !== 0)
+        found.push(...some.filter((path) => result.all.includes(`path '${path}' is untrusted`)));
+    }
+    return found;
+  }
+
+  async repair(path: StorePath, sources: NixSources, signal: AbortSignal): Promise<NixDone> {
+    const result = await this.#run(['nix-store', ...this.#store, ...optionsFor(sources), '--repair-path', path], {
+      signal,
+    });
+    return result.exitCode === 0 ? { ok: true } : refusalOf(result);
+  }
+
+  get #store(): readonly string[] {
+    const { storeDirectory } = this.#options;
+    return storeDirectory === null ? [] : ['--store', storeDirectory];
+  }
+
+  async #query(args: readonly string[], signal: AbortSignal): Promise<string[]> {
+    const result = await this.#run(['nix-store', ...this.#store, ...args], { signal });
+    if (result.exitCode !== 0) throw new AgentError('nix-failed', `nix-store ${args[1]}: ${describe(result.output)}`);
+    return result.stdout.split('\n').filter((line) => line !== '');
+  }
+
+  async #run(
+    argv: readonly [string, ...string[]],
+    options: { readonly signal: AbortSignal; readonly timeoutMs?: number; readonly keepsAll?: boolean },
+  ): Promise<CommandResult & { readonly all: string }> {
+    const { path, environment, clock } = this.#options;
+    const { signal, timeoutMs = commandTimeoutMs, keepsAll = false } = options;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const result = await runCommand({
+      argv,
+      environment: { PATH: path, HOME: '/nonexistent', LC_ALL: 'C', ...environment },
+      timeoutMs,
+      stdoutBytesMax,
+      directory: '/',
+      signal,
+      clock,
+      onOutput: (chunk) => {
+        bytes += chunk.length;
+        if (keepsAll && bytes <= stdoutBytesMax) chunks.push(chunk);
+      },
+    });
+    signal.throwIfAborted();
+    if (result.ended === 'not-started') throw new AgentError('nix-failed', `${argv[0]}: ${describe(result.output)}`);
+    return { ...result, all: Buffer.concat(chunks).toString('utf8') };
+  }
+}
+
+/** Design §7: always the fleet's substituters and keys, and nothing that was answered before. */
+function optionsFor({ substituters, publicKeys }: NixSources): string[] {
+  const settings: Readonly<Record<string, string>> = {
+    substituters: substituters.join(' '),
+    'trusted-public-keys': publicKeys.join(' '),
+    'require-sigs': 'true',
+    'narinfo-cache-positive-ttl': '0',
+    'narinfo-cache-negative-ttl': '0',
+    // Fetched, never built: a host has no business building a system.
+    builders: '',
+    'max-jobs': '0',
+  };
+  return Object.entries(settings).flatMap(([name, value]) => ['--option', name, value]);
+}
+
+/** A store URL may say of itself that its signatures need not be checked (`?trusted=1`). */
+function isTrustedUrl(url: string): boolean {
+  return /[?&]trusted=(?!0|false)/i.test(url);
+}
+
+function refusalOf({ output }: CommandResult): NixRefusal {
+  const text = output.excerpt;
+  const detail = describe(output);
+  if (/no space left on device|disk quota exceeded/i.test(text)) return { ok: false, reason: 'disk-full', detail };
+  const isUnsigned = /lacks a (?:valid )?signature|lacks a signature by a trusted key|is not signed by any/i.test(text);
+  return { ok: false, reason: isUnsigned ? 'closure-unsigned' : 'closure-unavailable', detail };
+}
+
+function unsafe(detail: string): NixRefusal {
+  return { ok: false, reason: 'unsafe-nix-configuration', detail };
+}
+
+function* inPieces(paths: readonly StorePath[]): Generator<readonly StorePath[]> {
+  for (let at = 0; at < paths.length; at += pathsPerCommand) yield paths.slice(at, at + pathsPerCommand);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

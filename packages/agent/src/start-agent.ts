@@ -1,0 +1,263 @@
+import { join } from 'node:path';
+import { type Clock, type Crypto, keyIdOf, pinTrust, type Random, type TrustState } from '@nixfleet/contracts';
+import { AgentLoop } from './agent-loop.ts';
+import { AgentTime } from './agent-time.ts';
+import { Checkin } from './checkin.ts';
+import type { AgentConfig } from './config.ts';
+import { ControlPlaneClient } from './control-plane-client.ts';
+import { controlPlaneSource } from './control-plane-source.ts';
+import { Delivery } from './delivery.ts';
+import { directorySource } from './directory-source.ts';
+import { DocumentCache } from './document-cache.ts';
+import type { DocumentSource } from './document-source.ts';
+import { EffectRunner } from './effect-runner.ts';
+import { AgentError, messageOf } from './errors.ts';
+import type { Files } from './files.ts';
+import { Floors } from './floors.ts';
+import { Gate } from './gate.ts';
+import { gitMirrorSource } from './git-mirror-source.ts';
+import type { Host } from './host.ts';
+import { clientIdentity, readHostKey } from './host-key.ts';
+import { httpsMirrorSource } from './https-mirror-source.ts';
+import { HttpsTransport } from './https-transport.ts';
+import { Permission } from './intent.ts';
+import { IntentSource } from './intent-source.ts';
+import { Journal } from './journal.ts';
+import type { Log } from './log.ts';
+import type { Nix } from './nix.ts';
+import type { ClientIdentity } from './pinned-connection.ts';
+import type { Transport } from './transport.ts';
+import { TrustWalk } from './trust-walk.ts';
+
+/** Largest trust document, in bytes. */
+const trustBytesMax = 256 * 1024;
+
+export interface AgentDeps {
+  readonly agentVersion: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crypto: Crypto;
+  readonly files: Files;
+  readonly host: Host;
+  readonly nix: Nix;
+  readonly log: Log;
+  /** Default: `HttpsTransport` to the configured control planes. */
+  readonly transport?: (identity: ClientIdentity, pins: () => ReadonlySet<string>) => Transport;
+}
+
+export interface RunningAgent extends AsyncDisposable {
+  readonly loop: AgentLoop;
+  /** Settles when the agent has stopped; rejects for a fault that stops it. */
+  readonly stopped: Promise<void>;
+}
+
+/**
+ * Starts the agent: reads its state, says what it found, and runs until disposed. Throws `AgentError` for settings, key
+ * or trust that are of no use. Unreadable floors do not end it: it goes on reporting, and starts nothing.
+ */
+export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<RunningAgent> {
+  const { clock, random, crypto, files, host, nix, log, agentVersion } = deps;
+  const state = config.stateDirectory;
+  const { identity, signer } = await clientIdentity(await readHostKey(files, config.key), {
+    commonName: config.host,
+    random,
+  });
+  const ctx = { crypto, fleet: config.fleet };
+  const shipped = await files.read(config.trust, trustBytesMax);
+  if (shipped === null) throw new AgentError('bad-trust', `there is no trust document at ${config.trust}`);
+
+  const cache = new DocumentCache(files, join(state, 'documents'));
+  const opened = await openFloors(files, join(state, 'floors.json'), log);
+  const { journal, found } = await Journal.open({
+    files,
+    directory: join(state, 'journal'),
+    fleet: config.fleet,
+    host: config.host,
+    signer,
+    ctx,
+    random,
+  });
+  const hadJournal = found.kind !== 'absent';
+  const isFloorLost = opened !== null && opened.found === 'absent' && hadJournal;
+  const time = new AgentTime(clock, opened?.floors.values.time ?? journal.entries.at(-1)?.event.at ?? null);
+  const floors = opened?.floors ?? null;
+  const trust = floors ? await TrustWalk.open({ ctx, floors, cache, shipped }) : null;
+  const pinned = await pinTrust(ctx, shipped);
+  if (!pinned.ok) throw new AgentError('bad-trust', `${config.trust}: ${pinned.detail}`);
+  const pins = (): ReadonlySet<string> => pinsOf(trust?.current ?? pinned.value);
+
+  const transport = deps.transport
+    ? deps.transport(identity, pins)
+    : config.controlPlanes.length > 0
+      ? new HttpsTransport({ urls: config.controlPlanes, identity, pins, clock })
+      : noTransport;
+  const controlPlane = controlPlaneSource(transport);
+  const stop = new AbortController();
+  const gate = new Gate();
+  const client = new ControlPlaneClient(transport);
+
+  let loop: AgentLoop | null = null;
+  const report: AgentLoop['report'] = (content) => loop?.report(content);
+  const documents =
+    floors && trust
+      ? new IntentSource({
+          ctx,
+          host: config.host,
+          ownKeyId: await keyIdOf(crypto, signer.publicKey),
+          trust,
+          floors,
+          cache,
+          time,
+          report,
+          isFloorLost,
+        })
+      : null;
+  const permission = documents ? new Permission(ctx, documents, report) : null;
+  const theLoop = new AgentLoop({
+    agentVersion,
+    stateDirectory: state,
+    clock,
+    time,
+    files,
+    host,
+    journal,
+    documents,
+    permission,
+    controlPlane,
+    log,
+  });
+  loop = theLoop;
+  const delivery = new Delivery({
+    journal,
+    client,
+    gate,
+    clock,
+    random,
+    log,
+    onContact: theLoop.contacted,
+    onRestored: theLoop.restored,
+  });
+  const checkin = new Checkin({
+    client,
+    gate,
+    clock,
+    random,
+    log,
+    waitSeconds: config.checkinWaitSeconds,
+    request: () => theLoop.checkinRequest(),
+    take: (reply, signal) => theLoop.takeReply(reply, signal),
+  });
+  const effects = new EffectRunner({
+    host,
+    nix,
+    crypto,
+    clock,
+    time,
+    floors,
+    journal,
+    delivery,
+    gate,
+    transport,
+    log,
+    sources: () => ({ substituters: config.substituters, publicKeys: trust?.current.document.cacheKeys ?? [] }),
+    rootLink: (name) => join(state, 'roots', name),
+    recheck: (signal) => theLoop.recheck(signal),
+    emit: theLoop.submit,
+  });
+
+  await files.write(join(state, 'roots', 'created'), new Uint8Array());
+  await theLoop.begin(
+    { effects, delivery, checkin },
+    { journal: found, hadState: opened?.found !== 'absent', isFloorLost },
+  );
+  if (opened === null) {
+    const reason = 'floors.json cannot be read: nothing new starts until it is examined';
+    theLoop.report({ kind: 'withheld', body: { withheld: { code: 'refused', refusal: 'floor-unreadable', reason } } });
+  }
+  // Its own copies first, verified like any other: so a host without network knows its intent after a restart.
+  await theLoop.readMirror(cache.source, stop.signal);
+
+  const mirrors = mirrorsOf(config, { files, clock, log });
+  const workers = [
+    theLoop.run(stop.signal),
+    pollMirrors(theLoop, mirrors, { config, clock, random, log }, stop.signal),
+  ];
+  if (transport !== noTransport) workers.push(checkin.run(stop.signal), delivery.run(stop.signal));
+  const stopped = Promise.all(workers.map((worker) => untilStopped(worker, stop.signal))).then(() => {});
+  stopped.catch(() => stop.abort());
+  return {
+    loop: theLoop,
+    stopped,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      transport.close();
+      await stopped.catch((error: unknown) => log('error', 'the agent failed', { error: messageOf(error) }));
+      await effects.stop();
+      await theLoop.settled();
+    },
+  };
+}
+
+/** Null: there, and not readable. Never reset: an attacker could make that happen. */
+async function openFloors(files: Files, path: string, log: Log) {
+  try {
+    return await Floors.open(files, path);
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== 'floor-unreadable') throw error;
+    log('error', 'stopped acting: floor-unreadable', { error: error.message });
+    return null;
+  }
+}
+
+function pinsOf({ document }: TrustState): ReadonlySet<string> {
+  return new Set(document.controlPlanes.map(({ spkiSha256 }) => spkiSha256));
+}
+
+async function untilStopped(worker: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await worker;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+const noTransport: Transport = {
+  request: async () => ({ ok: false, reason: 'aborted', detail: 'no control plane is configured' }),
+  close: () => {},
+};
+
+function mirrorsOf(
+  config: AgentConfig,
+  { files, clock, log }: { readonly files: Files; readonly clock: Clock; readonly log: Log },
+): readonly DocumentSource[] {
+  return config.mirrors.map((mirror, i): DocumentSource => {
+    if (mirror.kind === 'directory') return directorySource(files, mirror.path);
+    if (mirror.kind === 'https') return httpsMirrorSource(mirror.url, clock);
+    return gitMirrorSource({
+      ...mirror,
+      directory: join(config.stateDirectory, 'mirrors', `${i}.git`),
+      searchPath: config.path,
+      files,
+      clock,
+      log: (detail) => log('debug', 'a mirror cannot be read', { detail }),
+    });
+  });
+}
+
+async function pollMirrors(
+  loop: AgentLoop,
+  mirrors: readonly DocumentSource[],
+  deps: { readonly config: AgentConfig; readonly clock: Clock; readonly random: Random; readonly log: Log },
+  signal: AbortSignal,
+): Promise<void> {
+  if (mirrors.length === 0) return;
+  while (!signal.aborted) {
+    for (const mirror of mirrors) {
+      await loop.readMirror(mirror, signal).catch((error: unknown) => {
+        if (!signal.aborted) deps.log('error', 'a mirror failed', { mirror: mirror.name, error: messageOf(error) });
+      });
+    }
+    const spread = 0.9 + 0.2 * deps.random.uniform();
+    await deps.clock.sleep(deps.config.mirrorSeconds * 1000 * spread, signal);
+  }
+}
