@@ -1,0 +1,381 @@
+import {
+  type Clock,
+  type Crypto,
+  type HostName,
+  type Identity,
+  type Instant,
+  instantToMs,
+  protocolHeader,
+  protocolVersion,
+  type Random,
+} from '@nixfleet/contracts';
+import { Deadlines } from './deadlines.ts';
+import { ControlPlaneError, messageOf } from './errors.ts';
+import { addressGroup, isLoopback } from './http/address.ts';
+import { checkin, hasNews } from './http/checkin-route.ts';
+import { EventFeed } from './http/event-feed.ts';
+import { postEvents } from './http/events-route.ts';
+import { HeldCheckins } from './http/held-checkins.ts';
+import { type ApiRequest, type ApiResponse, errorResponse, jsonResponse, type Peer } from './http/message.ts';
+import { type Audience, matchRoute, type RouteMatch } from './http/routes.ts';
+import { TokenBuckets } from './http/token-buckets.ts';
+import { UnknownKeys } from './http/unknown-keys.ts';
+import { getEvents, getFleet, getHost, getRollout, getRollouts, getWhy, type ViewDeps } from './http/view-routes.ts';
+import { EventIntake } from './intake/event-intake.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import { type Log, shown } from './log.ts';
+import { Metrics } from './metrics.ts';
+import { GoBuilder } from './planner/go-builder.ts';
+import { PlannerLoop } from './planner/planner-loop.ts';
+import { type Readiness, readinessOf } from './readiness.ts';
+import { ReleaseIntake } from './release/release-intake.ts';
+import { ReleasePoller } from './release/release-poller.ts';
+import type { ReleaseSource } from './release/release-source.ts';
+import { isImmutablePath, isSignedPath } from './release/signed-path.ts';
+import type { Store } from './store/store.ts';
+import { FleetRecords } from './views/fleet-records.ts';
+import { Presence } from './views/presence.ts';
+import { fleetView, type ViewSources } from './views/render-views.ts';
+
+export interface ControlPlaneOptions {
+  /** The trust document's bytes: where the chain starts. */
+  readonly trust: Uint8Array;
+  readonly source: ReleaseSource;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crypto: Crypto;
+  readonly log: Log;
+  /** Default 30. */
+  readonly pollSeconds?: number;
+  /** Default 120. */
+  readonly rebuildSecondsMax?: number;
+  /** Default 150: a held check-in and some. */
+  readonly offlineAfterSeconds?: number;
+  readonly limits?: Partial<Limits>;
+}
+
+/**
+ * The whole control plane but its server: `handle` is the API, for a TLS server, a test or a simulation alike.
+ * It signs nothing; what it hands out was signed elsewhere, and what it decides can only delay.
+ */
+export class ControlPlane implements AsyncDisposable {
+  readonly metrics = new Metrics();
+  readonly #options: ControlPlaneOptions;
+  readonly #limits: Limits;
+  readonly #intake: ReleaseIntake;
+  readonly #records: FleetRecords;
+  readonly #presence: Presence;
+  readonly #planner: PlannerLoop;
+  readonly #poller: ReleasePoller;
+  readonly #held: HeldCheckins;
+  readonly #deadlines: Deadlines;
+  readonly #feed: EventFeed;
+  readonly #events: EventIntake;
+  readonly #unknown: UnknownKeys;
+  readonly #identityRate: TokenBuckets;
+  readonly #addressRate: TokenBuckets;
+  readonly #eventRate: TokenBuckets;
+  readonly #stopping = new AbortController();
+  readonly #views: ViewDeps;
+  #storeProblem: string | null = null;
+  #sourceAnsweredAtMs: number | null = null;
+  /** Called when keys may have been added or removed: the server closes connections that are nobody's now. */
+  onIdentitiesChanged: () => void = () => {};
+
+  private constructor(
+    options: ControlPlaneOptions,
+    { intake, records }: { intake: ReleaseIntake; records: FleetRecords },
+  ) {
+    const { clock, random, log, store, source } = options;
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#intake = intake;
+    this.#records = records;
+    this.#presence = new Presence({ clock, offlineAfterSeconds: options.offlineAfterSeconds ?? 150 });
+    this.#deadlines = new Deadlines(clock);
+    this.#held = new HeldCheckins(this.#deadlines);
+    this.#feed = new EventFeed({ store, clock });
+    this.#events = new EventIntake({ store, records, ctx: intake.ctx });
+    this.#unknown = new UnknownKeys(clock);
+    this.#identityRate = new TokenBuckets(clock, this.#limits.identityRequests);
+    this.#addressRate = new TokenBuckets(clock, this.#limits.addressRequests);
+    this.#eventRate = new TokenBuckets(clock, this.#limits.hostEvents);
+    this.#planner = new PlannerLoop({
+      clock,
+      log,
+      intake,
+      records,
+      presence: this.#presence,
+      goBuilder: new GoBuilder({ store, records, ctx: intake.ctx }),
+      rebuildSecondsMax: options.rebuildSecondsMax ?? 120,
+      onPublished: () => this.#held.wake((host, seen) => hasNews(this.#checkinDeps, host, seen)),
+      onPass: (ms) => this.metrics.planSeconds.observe(ms / 1000),
+      onGos: (count) => this.metrics.gos.inc(count),
+    });
+    this.#poller = new ReleasePoller({
+      source,
+      intake,
+      clock,
+      random,
+      log,
+      pollSeconds: options.pollSeconds ?? 30,
+      onPolled: (outcome) => {
+        this.metrics.polls.inc({ outcome });
+        if (outcome !== 'failed') this.#sourceAnsweredAtMs = clock.monotonicMs();
+      },
+    });
+    this.#views = { sources: () => this.#sources(), store, feed: this.#feed, stopping: this.#stopping.signal };
+    this.#observe();
+    intake.onChange = () => this.#releaseChanged();
+  }
+
+  /** Reads the state and starts to poll and to plan. Throws `bad-trust` and `state-unreadable`. */
+  static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
+    const intake = await ReleaseIntake.load(options);
+    const records = await FleetRecords.load(options.store);
+    const controlPlane = new ControlPlane(options, { intake, records });
+    controlPlane.#poller.start();
+    controlPlane.#planner.start();
+    return controlPlane;
+  }
+
+  /** The one entrance. Never throws; every outcome is a response. */
+  async handle(peer: Peer, request: ApiRequest): Promise<ApiResponse> {
+    const match = matchRoute(request.method, request.path);
+    const response = await this.#answer(peer, request, match);
+    this.metrics.requests.inc({ route: match?.route.name ?? 'none', status: String(response.status) });
+    return response;
+  }
+
+  async #answer(peer: Peer, request: ApiRequest, match: RouteMatch | null): Promise<ApiResponse> {
+    try {
+      const identity = this.identityOf(peer);
+      const refusal = this.#refuse(peer, identity, request, match);
+      if (refusal) return refusal;
+      if (!match) return errorResponse('not-found', 'there is no such route');
+      const response = await this.#dispatch(identity, request, match);
+      this.#storeProblem = null;
+      return response;
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  /** Null for a key that the newest verified release does not declare, and for no key. */
+  identityOf({ spkiSha256 }: Pick<Peer, 'spkiSha256'>): Identity | null {
+    if (spkiSha256 === null) return null;
+    return this.#intake.current?.fleet.identities.get(spkiSha256) ?? null;
+  }
+
+  /** The body was larger than allowed, or malformed below HTTP: counted like any other answer. */
+  countRefused(route: string, status: number): void {
+    this.metrics.requests.inc({ route, status: String(status) });
+  }
+
+  /** What keeps it from being ready, and what is merely wrong. */
+  readiness(): Readiness {
+    return readinessOf(this.#sources());
+  }
+
+  /** Looks at the release source soon; a hint that may be given by anybody. */
+  refresh(): void {
+    this.#poller.refresh();
+  }
+
+  /** Answers every held check-in at once, and holds none from now on. Requests under way may still end. */
+  drain(): void {
+    this.#stopping.abort();
+    this.#held.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drain();
+    await this.#poller.stop();
+    await this.#planner.stop();
+    this.#deadlines.stop();
+    await this.#records.checkpoint(true).catch((error: unknown) => {
+      this.#options.log.warn({ problem: messageOf(error) }, 'the last checkpoint was not written');
+    });
+  }
+
+  /** Everything that is decided before a route runs: rates, who may, which protocol. Null: go on. */
+  #refuse(peer: Peer, identity: Identity | null, request: ApiRequest, match: RouteMatch | null): ApiResponse | null {
+    const isTooMany = identity
+      ? !this.#identityRate.take(`${identity.kind} ${identity.name}`)
+      : !this.#addressRate.take(addressGroup(peer.address));
+    const audience = match?.route.audience;
+    const isAllowed = audience !== undefined && mayUse(audience, identity, peer);
+    if (!identity && peer.spkiSha256 !== null && this.#intake.current !== null) {
+      const isNew = this.#unknown.note(peer.spkiSha256, peer.address);
+      if (isNew) this.#options.log.info({ key: peer.spkiSha256, address: peer.address }, 'unknown key');
+    }
+    if (isTooMany) return errorResponse('rate-limited', 'too many requests', { retryAfterSeconds: 5 });
+    if (!isAllowed && !identity) return this.#unidentified(peer);
+    if (!match) return errorResponse('not-found', 'there is no such route');
+    if (!isAllowed) return errorResponse('not-allowed', `${identity?.kind ?? 'nobody'} may not do this`);
+    const protocol = request.headers[protocolHeader];
+    if (protocol === undefined ? match.route.needsProtocol : protocol !== String(protocolVersion)) {
+      const got = protocol === undefined ? 'none' : shown(protocol);
+      return errorResponse('unsupported-protocol', `expected ${protocolHeader}: ${protocolVersion}, got ${got}`);
+    }
+    return null;
+  }
+
+  #unidentified({ spkiSha256 }: Peer): ApiResponse {
+    if (spkiSha256 === null) return errorResponse('unauthenticated', 'present a client certificate of a declared key');
+    if (!this.#intake.current) {
+      return errorResponse('not-ready', 'no verified release yet: nobody is known', { retryAfterSeconds: 10 });
+    }
+    return errorResponse('unknown-key', `the key ${spkiSha256} is not declared in the newest verified release`);
+  }
+
+  async #dispatch(identity: Identity | null, request: ApiRequest, match: RouteMatch): Promise<ApiResponse> {
+    const { route, parameter, query } = match;
+    const host = identity?.kind === 'host' ? identity.name : null;
+    if (host !== null && this.#presence.note(host)) this.#planner.changed();
+    switch (route.name) {
+      case 'checkin':
+        this.metrics.checkins.inc();
+        return checkin(this.#checkinDeps, host as HostName, request);
+      case 'events-post':
+        return postEvents(this.#eventsDeps, host as HostName, request);
+      case 'signed':
+        return this.#signed(parameter);
+      case 'fleet':
+        return getFleet(this.#views);
+      case 'host':
+        return getHost(this.#views, parameter);
+      case 'why':
+        return getWhy(this.#views, parameter);
+      case 'rollouts':
+        return getRollouts(this.#views);
+      case 'rollout':
+        return getRollout(this.#views, parameter);
+      case 'events':
+        return getEvents(this.#views, query, request);
+      case 'refresh':
+        this.refresh();
+        return jsonResponse('{}', 202);
+      case 'healthz':
+        return jsonResponse('{"alive":true}');
+      case 'readyz': {
+        const readiness = this.readiness();
+        return jsonResponse(JSON.stringify(readiness), readiness.ready ? 200 : 503);
+      }
+      case 'metrics': {
+        const { registry } = this.metrics;
+        const headers = { 'content-type': registry.contentType, 'cache-control': 'no-store' };
+        return { status: 200, headers, body: await registry.metrics() };
+      }
+    }
+  }
+
+  #signed(path: string): ApiResponse {
+    const bytes = isSignedPath(path) ? this.#intake.file(path) : null;
+    if (!bytes) return errorResponse('not-found', 'there is no such file in releases/');
+    const type = path.endsWith('.json') ? 'application/json' : 'application/octet-stream';
+    const cache = isImmutablePath(path) ? 'private, max-age=31536000, immutable' : 'no-cache';
+    return { status: 200, headers: { 'content-type': type, 'cache-control': cache }, body: bytes };
+  }
+
+  #failed(error: unknown): ApiResponse {
+    const text = messageOf(error);
+    if (error instanceof ControlPlaneError && (error.code === 'disk-full' || error.code === 'store-failed')) {
+      this.metrics.storeFailures.inc();
+      if (this.#storeProblem !== text) this.#options.log.error({ problem: text }, 'store');
+      this.#storeProblem = text;
+      return errorResponse('overloaded', 'the state cannot be written now: nothing of this request was kept', {
+        retryAfterSeconds: 10,
+      });
+    }
+    if (error instanceof ControlPlaneError && error.code === 'closed') {
+      return errorResponse('not-ready', 'stopping', { retryAfterSeconds: 5 });
+    }
+    this.#options.log.error({ err: error }, 'request failed');
+    return errorResponse('internal', 'this is a fault of the control plane; its log says more');
+  }
+
+  #releaseChanged(): void {
+    const identities = this.#intake.current?.fleet.identities;
+    for (const key of [...this.#unknown.keys()]) if (identities?.has(key)) this.#unknown.forget(key);
+    const hosts = this.#intake.current?.fleet.document.hosts ?? {};
+    this.#presence.keepOnly((host) => Object.hasOwn(hosts, host));
+    this.onIdentitiesChanged();
+    this.#planner.wakeWithin(0);
+  }
+
+  get #checkinDeps() {
+    return {
+      intake: this.#intake,
+      planner: this.#planner,
+      records: this.#records,
+      presence: this.#presence,
+      held: this.#held,
+      store: this.#options.store,
+    };
+  }
+
+  get #eventsDeps() {
+    const { log } = this.#options;
+    const { metrics } = this;
+    return { ...this.#checkinDeps, events: this.#events, feed: this.#feed, eventRate: this.#eventRate, metrics, log };
+  }
+
+  #sources(): ViewSources {
+    const problems = [this.#poller.problem, ...this.#intake.problems, this.#planner.problem, this.#storeProblem];
+    return {
+      fleet: this.#intake.ctx.fleet,
+      now: this.#intake.now(),
+      tree: this.#intake.current,
+      trustVersion: this.#intake.trust.document.version,
+      published: this.#planner.published,
+      records: this.#records,
+      presence: this.#presence,
+      problems: problems.filter((problem) => problem !== null),
+      unknownKeys: this.#unknown.list(),
+    };
+  }
+
+  #observe(): void {
+    const { clock } = this.#options;
+    const seconds = (instant: Instant | undefined): number => (instant ? instantToMs(instant) / 1000 : 0);
+    this.metrics.observe({
+      releaseVersion: () => this.#intake.current?.release.document.version ?? 0,
+      headVersion: () => this.#intake.current?.head.document.version ?? 0,
+      headExpiresAt: () => seconds(this.#intake.current?.head.document.expiresAt),
+      trustVersion: () => this.#intake.trust.document.version,
+      hostsByHealth: () => countBy(fleetView(this.#sources()).hosts, ({ health }) => health),
+      rolloutsByState: () => countBy(this.#planner.published?.plan.rollouts ?? [], ({ state }) => state),
+      heldCheckins: () => this.#held.size,
+      eventStreams: () => this.#feed.streams,
+      unknownKeys: () => this.#unknown.size,
+      problems: () => this.readiness().problems.length,
+      rebuilding: () => this.readiness().rebuilding !== null,
+      position: () => this.#records.position,
+      sourceAgeSeconds: () =>
+        this.#sourceAnsweredAtMs === null ? -1 : (clock.monotonicMs() - this.#sourceAnsweredAtMs) / 1000,
+    });
+  }
+}
+
+function mayUse(audience: Audience, identity: Identity | null, peer: Peer): boolean {
+  switch (audience) {
+    case 'host':
+      return identity?.kind === 'host';
+    case 'operator':
+      return identity?.kind === 'operator';
+    case 'host-or-operator':
+      return identity !== null;
+    case 'operational':
+      return identity?.kind === 'operator' || isLoopback(peer.address);
+    case 'anyone':
+      return true;
+  }
+}
+
+function countBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return counts;
+}

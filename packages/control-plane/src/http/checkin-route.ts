@@ -1,0 +1,114 @@
+import {
+  CheckinRequest,
+  type HostName,
+  type JournalPosition,
+  type Withheld,
+  waitSecondsMax,
+} from '@nixfleet/contracts';
+import type { PlannerLoop } from '../planner/planner-loop.ts';
+import type { ReleaseIntake } from '../release/release-intake.ts';
+import type { Store } from '../store/store.ts';
+import type { FleetRecords } from '../views/fleet-records.ts';
+import type { Presence } from '../views/presence.ts';
+import type { HeldCheckins, Seen } from './held-checkins.ts';
+import { type ApiRequest, type ApiResponse, errorResponse, jsonResponse } from './message.ts';
+import { parseBody } from './parse-body.ts';
+
+/** Reasons sent with a reply that has no go. */
+const withheldMax = 16;
+
+export interface CheckinDeps {
+  readonly intake: ReleaseIntake;
+  readonly planner: PlannerLoop;
+  readonly records: FleetRecords;
+  readonly presence: Presence;
+  readonly held: HeldCheckins;
+  readonly store: Store;
+}
+
+type ReplayFrom = { readonly journal: JournalPosition['journal']; readonly seq: number };
+
+/** Parse, compare, hold: whatever a reply says was decided by the planner before. */
+export async function checkin(deps: CheckinDeps, host: HostName, request: ApiRequest): Promise<ApiResponse> {
+  const parsed = parseBody(CheckinRequest, request.body);
+  if (!parsed.ok) return errorResponse('malformed', parsed.detail);
+  const { presence, planner, held, intake } = deps;
+  presence.noteCheckin(host, parsed.value);
+  const replayFrom = await missingFrom(deps, host, parsed.value.journal);
+  const seen = parsed.value.seen;
+  const waitMs = waitOf(request.headers.prefer) * 1000;
+  if (waitMs === 0 || replayFrom !== null || hasNews(deps, host, { ...seen, trustVersion: trustVersionOf(intake) })) {
+    return reply(deps, host, { go: seen.go, replayFrom });
+  }
+  presence.hold(host);
+  try {
+    const trustVersion = trustVersionOf(intake);
+    const how = await held.hold(host, { ...seen, trustVersion }, { waitMs, signal: request.signal });
+    if (how === 'gone') return errorResponse('not-ready', 'the client is gone');
+  } finally {
+    presence.release(host);
+    // It goes offline some time after this, unless it comes back.
+    planner.wakeWithin(presence.offlineAfterMs + 1);
+  }
+  return reply(deps, host, { go: seen.go, replayFrom: null });
+}
+
+/** Whether a reply would differ from what the agent has seen. */
+export function hasNews(
+  { intake, planner }: Pick<CheckinDeps, 'intake' | 'planner'>,
+  host: HostName,
+  seen: Seen,
+): boolean {
+  const goId = planner.published?.hosts.get(host)?.go?.goId ?? null;
+  const head = intake.current?.head.sha256 ?? null;
+  return seen.head !== head || seen.go !== goId || seen.trustVersion !== trustVersionOf(intake);
+}
+
+function reply(
+  { intake, planner }: CheckinDeps,
+  host: HostName,
+  { go: seenGo, replayFrom }: { readonly go: string | null; readonly replayFrom: ReplayFrom | null },
+): ApiResponse {
+  const published = planner.published?.hosts.get(host);
+  const go = published?.go ?? null;
+  const head = intake.current?.head.sha256 ?? null;
+  const withheld: readonly Withheld[] = published ? published.decision.withheld : [{ code: 'no-release' }];
+  let text = `{"head":${JSON.stringify(head)},"trustVersion":${trustVersionOf(intake)},"goId":${JSON.stringify(go?.goId ?? null)}`;
+  if (go && go.goId !== seenGo) text += `,"go":${go.json}`;
+  if (replayFrom) text += `,"replayFrom":${JSON.stringify(replayFrom)}`;
+  if (!go && withheld.length > 0) text += `,"withheld":${JSON.stringify(withheld.slice(0, withheldMax))}`;
+  return jsonResponse(`${text}}`);
+}
+
+function trustVersionOf(intake: ReleaseIntake): number {
+  return intake.trust.document.version;
+}
+
+/**
+ * The first place of the host's journal that is not stored here; null if nothing is missing. A journal that ends before
+ * what is stored is an old check-in that was overtaken, not a loss.
+ */
+async function missingFrom(
+  { records, store, planner }: CheckinDeps,
+  host: HostName,
+  claimed: JournalPosition,
+): Promise<ReplayFrom | null> {
+  const { journal, seq } = claimed;
+  const { journal: stored, forks } = records.of(host);
+  if (stored === null || stored.journal !== journal) {
+    const extent = seq === 0 ? null : await store.journalExtent(host, journal);
+    if (seq > (extent?.last.seq ?? 0)) return { journal, seq: (extent?.last.seq ?? 0) + 1 };
+  } else {
+    if (seq > stored.seq) return { journal, seq: stored.seq + 1 };
+    // The same place with another hash: asked for once, so that the fork is kept as evidence.
+    if (seq === stored.seq && claimed.sha256 !== stored.sha256) return forks === 0 ? { journal, seq } : null;
+  }
+  if (records.markReplayed(host)) planner.changed();
+  return null;
+}
+
+/** `Prefer: wait=N` in seconds (RFC 7240 §4.3), bounded; 0 without it. */
+function waitOf(prefer: string | undefined): number {
+  const seconds = /(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])/.exec(prefer ?? '')?.[1];
+  return Math.min(Number(seconds ?? 0), waitSecondsMax);
+}

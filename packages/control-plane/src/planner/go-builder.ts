@@ -1,0 +1,116 @@
+import {
+  bodyBytesMax,
+  canonicalBytes,
+  canonicalize,
+  type Go,
+  type HostName,
+  isSignedBy,
+  type Json,
+  type RolloutId,
+  receiptsOf,
+  type Sha256Hex,
+  type SignedEvent,
+  sha256Hex,
+  type VerifyContext,
+  verifyReceipts,
+  waveHosts,
+} from '@nixfleet/contracts';
+import type { VerifiedTree } from '../release/verify-tree.ts';
+import type { Store } from '../store/store.ts';
+import type { FleetRecords } from '../views/fleet-records.ts';
+
+/** Room that the rest of a check-in reply needs beside a go, in bytes. */
+const replyBytes = 64 * 1024;
+
+export interface BuiltGo {
+  readonly goId: Sha256Hex;
+  /** Canonical JSON, ready to be put into replies. */
+  readonly json: string;
+}
+
+export type GoResult = { readonly ok: true; readonly go: BuiltGo } | { readonly ok: false; readonly detail: string };
+
+export interface GoKey {
+  readonly rolloutId: RolloutId;
+  readonly wave: number;
+  readonly attempt: number;
+}
+
+/**
+ * Makes a go with the receipts of every earlier wave and checks it as the agent will. One is the same for all hosts of a
+ * wave, so it is made once; `reset` when a release changes, since the fleet's keys decide which receipts still count.
+ */
+export class GoBuilder {
+  readonly #store: Store;
+  readonly #records: FleetRecords;
+  readonly #ctx: VerifyContext;
+  readonly #built = new Map<string, BuiltGo>();
+  /** Hosts of each wave, by rollout. */
+  readonly #waves = new Map<RolloutId, readonly (readonly HostName[])[]>();
+
+  constructor({ store, records, ctx }: { store: Store; records: FleetRecords; ctx: VerifyContext }) {
+    this.#store = store;
+    this.#records = records;
+    this.#ctx = ctx;
+  }
+
+  reset(): void {
+    this.#built.clear();
+    this.#waves.clear();
+  }
+
+  async build(tree: VerifiedTree, key: GoKey): Promise<GoResult> {
+    const { rolloutId, wave, attempt } = key;
+    const id = `${rolloutId} ${wave} ${attempt}`;
+    const known = this.#built.get(id);
+    if (known) return { ok: true, go: known };
+    const manifest = tree.manifests.get(rolloutId)?.document;
+    if (!manifest) return { ok: false, detail: 'its manifest is no longer named by the release' };
+    const receipts = await this.#receipts(tree, key);
+    const { fleet } = tree;
+    const verified = await verifyReceipts(this.#ctx, { fleet, manifest, rolloutId, wave, receipts });
+    if (!verified.ok) return { ok: false, detail: `${verified.detail} (${verified.reason})` };
+    const go: Go = { rolloutId, wave, attempt, receipts };
+    const json = canonicalize(go as unknown as Json);
+    if (Buffer.byteLength(json) > bodyBytesMax - replyBytes) {
+      return { ok: false, detail: `${receipts.length} receipts do not fit a reply: lower receiptsPercent` };
+    }
+    const built = { goId: await sha256Hex(this.#ctx.crypto, canonicalBytes(go as unknown as Json)), json };
+    this.#built.set(id, built);
+    return { ok: true, go: built };
+  }
+
+  /**
+   * As many `converged` events of each earlier wave as the manifest demands, by the names of the hosts. One whose key is
+   * declared no longer is passed over, since agents would refuse the whole go for it.
+   */
+  async #receipts(tree: VerifiedTree, { rolloutId, wave }: GoKey): Promise<SignedEvent[]> {
+    const manifest = tree.manifests.get(rolloutId)?.document;
+    const receipts: SignedEvent[] = [];
+    if (!manifest) return receipts;
+    for (let earlier = 0; earlier < wave; earlier++) {
+      const hosts = this.#hostsOf(tree, rolloutId, earlier);
+      const need = receiptsOf(manifest, earlier, hosts.length);
+      const positions = hosts.flatMap((host) => this.#records.of(host).receipts.get(rolloutId) ?? []);
+      let have = 0;
+      for (const entry of await this.#store.readAt(positions)) {
+        if (have === need) break;
+        if (entry.kind !== 'event') continue;
+        const receipt = { event: entry.text, signature: entry.signature };
+        if (!(await isSignedBy(this.#ctx, tree.fleet.hostKeys(entry.host), receipt))) continue;
+        receipts.push(receipt);
+        have++;
+      }
+    }
+    return receipts;
+  }
+
+  #hostsOf(tree: VerifiedTree, rolloutId: RolloutId, wave: number): readonly HostName[] {
+    const known = this.#waves.get(rolloutId);
+    if (known) return known[wave] ?? [];
+    const manifest = tree.manifests.get(rolloutId)?.document;
+    const waves = manifest?.waves.map((_, i) => waveHosts(manifest, i)) ?? [];
+    this.#waves.set(rolloutId, waves);
+    return waves[wave] ?? [];
+  }
+}

@@ -1,0 +1,50 @@
+import { entriesOf, type HostName, type Instant, instantToMs } from '@nixfleet/contracts';
+import type { HostView, PlannerRelease, PlannerViews } from '@nixfleet/engine';
+import type { ReleaseIntake } from '../release/release-intake.ts';
+import type { VerifiedTree } from '../release/verify-tree.ts';
+import type { FleetRecords } from '../views/fleet-records.ts';
+import type { Presence } from '../views/presence.ts';
+
+/** What `plan` reads of the newest release. While a brake could not be had, every channel is held until it can. */
+export function plannerRelease(
+  tree: VerifiedTree,
+  missingBrake: ReleaseIntake['missingBrake'],
+  now: Instant,
+): PlannerRelease {
+  const { document, emergencyApproved } = tree.release;
+  const holds = tree.holds.map(({ document: { channel, reason, expiresAt } }) => ({ channel, reason, expiresAt }));
+  const reason = 'a newer head names a hold that the release source does not have in full';
+  const missing = Object.keys(document.channels).map((channel) => ({
+    channel,
+    reason,
+    expiresAt: missingBrake?.until ?? now,
+  }));
+  return {
+    document,
+    headExpiresAt: tree.head.document.expiresAt,
+    emergencyApproved: emergencyApproved && document.emergency !== undefined && now < document.emergency.expiresAt,
+    fleet: tree.fleet.document,
+    manifests: new Map([...tree.manifests].map(([rolloutId, manifest]) => [rolloutId, manifest.document])),
+    holds: missingBrake ? [...holds, ...missing] : holds,
+  };
+}
+
+/** What `plan` reads of the hosts: every declared one, heard or not. */
+export function plannerViews(
+  tree: VerifiedTree,
+  { records, presence }: { readonly records: FleetRecords; readonly presence: Presence },
+): PlannerViews {
+  const hosts = new Map<HostName, HostView>();
+  for (const [name] of entriesOf(tree.fleet.document.hosts)) {
+    const { fold, issued, isReplayed, lastEventAt } = records.of(name);
+    const lastSeenAt = presence.lastSeenAt(name);
+    hosts.set(name, {
+      fold,
+      issued,
+      isReplayed,
+      isOnline: presence.isOnline(name),
+      lastSeenAt: lastEventAt !== null && instantToMs(lastEventAt) > instantToMs(lastSeenAt) ? lastEventAt : lastSeenAt,
+    });
+  }
+  return { hosts, rebuild: records.rebuild };
+}

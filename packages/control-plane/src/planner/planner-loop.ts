@@ -1,0 +1,215 @@
+import {
+  addSeconds,
+  type Clock,
+  entriesOf,
+  type HostName,
+  type Instant,
+  instantToMs,
+  type Withheld,
+} from '@nixfleet/contracts';
+import { type HostDecision, type Plan, type PlannerViews, plan } from '@nixfleet/engine';
+import { messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { ReleaseIntake } from '../release/release-intake.ts';
+import type { VerifiedTree } from '../release/verify-tree.ts';
+import type { FleetRecords } from '../views/fleet-records.ts';
+import type { Presence } from '../views/presence.ts';
+import type { BuiltGo, GoBuilder, GoKey } from './go-builder.ts';
+import { plannerRelease, plannerViews } from './planner-inputs.ts';
+
+/** Changes within this time are planned for together, in milliseconds. */
+export const coalesceMs = 50;
+/** After a pass that failed, in milliseconds. */
+const retryMs = 5000;
+/** Longest sleep between two passes, in milliseconds: a wall clock that was set is noticed by then. */
+const passIntervalMsMax = 60_000;
+
+/** What check-ins are answered from. */
+export interface PublishedHost {
+  readonly decision: HostDecision;
+  readonly go: BuiltGo | null;
+}
+
+/** The result of one planning pass. */
+export interface Published {
+  readonly now: Instant;
+  readonly plan: Plan;
+  readonly views: PlannerViews;
+  readonly hosts: ReadonlyMap<HostName, PublishedHost>;
+}
+
+export interface PlannerLoopOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly intake: ReleaseIntake;
+  readonly records: FleetRecords;
+  readonly presence: Presence;
+  readonly goBuilder: GoBuilder;
+  readonly rebuildSecondsMax: number;
+  /** After every pass. */
+  readonly onPublished: (published: Published) => void;
+  readonly onPass: (milliseconds: number) => void;
+  readonly onGos: (count: number) => void;
+}
+
+/**
+ * The one task that decides. A full pass after every change and at every deadline; what it allows is recorded in the log
+ * before anybody is told.
+ */
+export class PlannerLoop {
+  readonly #options: PlannerLoopOptions;
+  #published: Published | null = null;
+  #problem: string | null = null;
+  #dueAtMs: number | null = null;
+  #nap = new AbortController();
+  #isStopped = false;
+  #running: Promise<void> = Promise.resolve();
+  #lastTree: VerifiedTree | null = null;
+
+  constructor(options: PlannerLoopOptions) {
+    this.#options = options;
+  }
+
+  get published(): Published | null {
+    return this.#published;
+  }
+
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  start(): void {
+    this.wakeWithin(0);
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#nap.abort();
+    await this.#running;
+  }
+
+  /** Something that `plan` reads has changed. */
+  changed(): void {
+    this.wakeWithin(coalesceMs);
+  }
+
+  wakeWithin(milliseconds: number): void {
+    const atMs = this.#options.clock.monotonicMs() + milliseconds;
+    if (this.#dueAtMs !== null && this.#dueAtMs <= atMs) return;
+    this.#dueAtMs = atMs;
+    this.#nap.abort();
+  }
+
+  async #run(): Promise<void> {
+    while (await this.#isDue()) {
+      this.#dueAtMs = null;
+      try {
+        await this.#pass();
+        this.#problem = null;
+      } catch (error) {
+        const problem = `planning failed: ${messageOf(error)}`;
+        if (problem !== this.#problem) this.#options.log.error({ problem }, 'planner');
+        this.#problem = problem;
+        this.wakeWithin(retryMs);
+      }
+    }
+  }
+
+  /** False once stopped. */
+  async #isDue(): Promise<boolean> {
+    const { clock } = this.#options;
+    while (!this.#isStopped) {
+      const left = (this.#dueAtMs ?? clock.monotonicMs() + passIntervalMsMax) - clock.monotonicMs();
+      if (left <= 0) return true;
+      this.#nap = new AbortController();
+      await clock.sleep(left, this.#nap.signal).catch(() => {});
+      this.#dueAtMs ??= this.#nap.signal.aborted ? null : clock.monotonicMs();
+    }
+    return false;
+  }
+
+  async #pass(): Promise<void> {
+    const { intake, records, presence, clock, goBuilder } = this.#options;
+    const tree = intake.current;
+    if (!tree) return;
+    if (tree !== this.#lastTree) {
+      goBuilder.reset();
+      this.#lastTree = tree;
+    }
+    const now = intake.now();
+    await this.#keepRebuild(tree, now);
+    const startedAtMs = clock.monotonicMs();
+    const views = plannerViews(tree, { records, presence });
+    const planned = plan(plannerRelease(tree, intake.missingBrake, now), views, now);
+    this.#options.onPass(clock.monotonicMs() - startedAtMs);
+    const { hosts, fresh } = await this.#build(tree, planned);
+    try {
+      await records.recordGos(fresh, now);
+      this.#options.onGos(fresh.size);
+    } catch (error) {
+      // What is not recorded is not handed out; brakes and withdrawals still are.
+      for (const host of fresh.keys()) {
+        const known = hosts.get(host);
+        if (known) hosts.set(host, { ...known, go: null });
+      }
+      this.#publish({ now, plan: planned, views, hosts });
+      throw error;
+    }
+    this.#publish({ now, plan: planned, views, hosts });
+    this.#sleepUntil(planned.nextDeadline, now);
+    await records.checkpoint();
+  }
+
+  /** A log that has just begun waits for the hosts' journals; the wait ends for good once all of them are here. */
+  async #keepRebuild(tree: VerifiedTree, now: Instant): Promise<void> {
+    const { records, rebuildSecondsMax, log } = this.#options;
+    if (records.isNew) {
+      const until = addSeconds(now, rebuildSecondsMax);
+      await records.beginRebuild({ until, releaseVersion: tree.release.document.version }, now);
+      log.info({ until }, 'empty state: waiting for the journals of every host');
+    }
+    if (records.rebuild === null) return;
+    if (entriesOf(tree.fleet.document.hosts).some(([name]) => !records.of(name).isReplayed)) return;
+    await records.endRebuild(now);
+    log.info('every host was heard');
+  }
+
+  /** Adds receipts to the gos. `fresh` are those not recorded yet. */
+  async #build(tree: VerifiedTree, planned: Plan) {
+    const hosts = new Map<HostName, PublishedHost>();
+    const fresh = new Map<HostName, GoKey>();
+    for (const [name, decision] of planned.hosts) {
+      if (!decision.go) {
+        hosts.set(name, { decision, go: null });
+        continue;
+      }
+      const built = await this.#options.goBuilder.build(tree, decision.go);
+      if (!built.ok) {
+        const withheld: Withheld = { code: 'wave', reason: `receipts: ${built.detail}`.slice(0, 1000) };
+        hosts.set(name, { decision: { ...decision, go: null, withheld: [withheld] }, go: null });
+        continue;
+      }
+      hosts.set(name, { decision, go: built.go });
+      if (!this.#isRecorded(name, decision.go)) fresh.set(name, decision.go);
+    }
+    return { hosts, fresh };
+  }
+
+  #isRecorded(name: HostName, { rolloutId, wave, attempt }: GoKey): boolean {
+    const { lastGo } = this.#options.records.of(name);
+    return lastGo?.rolloutId === rolloutId && lastGo.wave === wave && lastGo.attempt === attempt;
+  }
+
+  #publish(published: Published): void {
+    this.#published = published;
+    this.#options.onPublished(published);
+  }
+
+  #sleepUntil(deadline: Instant | null, now: Instant): void {
+    const { clock, presence } = this.#options;
+    if (deadline !== null) this.wakeWithin(instantToMs(deadline) - Math.max(clock.now(), instantToMs(now)));
+    const offline = presence.nextOfflineMs();
+    if (offline !== null) this.wakeWithin(offline + 1);
+  }
+}

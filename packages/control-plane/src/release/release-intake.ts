@@ -1,0 +1,234 @@
+import {
+  type Clock,
+  type Crypto,
+  FleetName,
+  headFloorOf,
+  type Instant,
+  latest,
+  msToInstant,
+  pinTrust,
+  releaseFloorOf,
+  type TrustState,
+  trustPath,
+  type VerifyContext,
+} from '@nixfleet/contracts';
+import { ControlPlaneError, messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Store, StoredRelease } from '../store/store.ts';
+import { type ReleaseReader, storedReader } from './signed-files.ts';
+import { readTrustHistory, walkTrustOf } from './trust-chain.ts';
+import { type TreeRefusal, type VerifiedTree, verifyTree } from './verify-tree.ts';
+
+export interface ReleaseIntakeOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly log: Log;
+  /** The trust document that the operator gave: where the chain starts. */
+  readonly trust: Uint8Array;
+}
+
+/** What one look at the source came to. `unchanged` and `accepted` are good. */
+export type IntakeOutcome = 'accepted' | 'unchanged' | 'refused';
+
+/**
+ * The newest release that verified, and its floors. Whatever else the source offers is refused with a reason, and the
+ * last good release stays.
+ */
+export class ReleaseIntake {
+  readonly #options: ReleaseIntakeOptions;
+  readonly #ctx: VerifyContext;
+  #trust: TrustState;
+  #floors: Pick<StoredRelease, 'release' | 'head'> = { release: null, head: null };
+  #trustFiles: ReadonlyMap<string, Uint8Array>;
+  #current: VerifiedTree | null = null;
+  #previousFiles: ReadonlyMap<string, Uint8Array> = new Map();
+  #missingBrake: TreeRefusal['missingBrake'] | null = null;
+  readonly #problems = new Map<'trust' | 'release', string>();
+  /** Called after the current release, its trust or its brakes changed. */
+  onChange: () => void = () => {};
+
+  private constructor(options: ReleaseIntakeOptions, ctx: VerifyContext, trust: TrustState) {
+    this.#options = options;
+    this.#ctx = ctx;
+    this.#trust = trust;
+    this.#trustFiles = new Map([[trustPath(trust.document.version), trust.bytes]]);
+  }
+
+  /**
+   * From the operator's trust document and what is stored. Throws `bad-trust`, and `state-unreadable` where what is
+   * stored does not lead to its own floor: a floor is never reset.
+   */
+  static async load(options: ReleaseIntakeOptions): Promise<ReleaseIntake> {
+    const fleet = fleetOf(options.trust);
+    const ctx: VerifyContext = { crypto: options.crypto, fleet };
+    const pinned = await pinTrust(ctx, options.trust);
+    if (!pinned.ok) throw new ControlPlaneError('bad-trust', `the given trust document: ${pinned.detail}`);
+    const intake = new ReleaseIntake(options, ctx, pinned.value);
+    const stored = await options.store.loadRelease();
+    if (stored) await intake.#restore(stored);
+    return intake;
+  }
+
+  get ctx(): VerifyContext {
+    return this.#ctx;
+  }
+
+  get trust(): TrustState {
+    return this.#trust;
+  }
+
+  get current(): VerifiedTree | null {
+    return this.#current;
+  }
+
+  /** Set while the newest head names a hold that could not be had. */
+  get missingBrake(): { readonly until: Instant } | null {
+    return this.#missingBrake ?? null;
+  }
+
+  get problems(): readonly string[] {
+    return [...this.#problems.values()];
+  }
+
+  /** Stored bytes of `releases/`, untouched; those of the release before too, for hosts that are still reading it. */
+  file(path: string): Uint8Array | null {
+    return this.#trustFiles.get(path) ?? this.#current?.files.get(path) ?? this.#previousFiles.get(path) ?? null;
+  }
+
+  /** max(wall clock, newest verified head): a clock that was set back does not bring expired things to life. */
+  now(): Instant {
+    const wall = msToInstant(this.#options.clock.now());
+    const signedAt = this.#current?.head.document.signedAt;
+    return signedAt === undefined ? wall : latest(wall, signedAt);
+  }
+
+  /**
+   * Takes what `reader` has, if it verifies. Trust is applied and stored at once, before and whatever becomes of the
+   * rest; floors and files of a release are stored together before it is used. Throws what reader and store throw.
+   */
+  async take(reader: ReleaseReader): Promise<IntakeOutcome> {
+    const trustMoved = await this.#takeTrust(reader);
+    const known = this.#current?.files ?? new Map<string, Uint8Array>();
+    const tree = await verifyTree(this.#ctx, {
+      reader,
+      trust: this.#trust,
+      floors: this.#floors,
+      now: this.now(),
+      known,
+    });
+    if (!tree.ok) {
+      this.#refuse(tree);
+      if (trustMoved || tree.missingBrake) this.onChange();
+      return 'refused';
+    }
+    this.#problems.delete('release');
+    const isSame = this.#current?.head.sha256 === tree.value.head.sha256;
+    const hadMissingBrake = this.#missingBrake !== null;
+    this.#missingBrake = null;
+    if (isSame && !trustMoved && !hadMissingBrake) return 'unchanged';
+    const floors = { release: releaseFloorOf(tree.value.release), head: headFloorOf(tree.value.head) };
+    await this.#persist(floors, tree.value.files);
+    if (!isSame) this.#previousFiles = this.#current?.files ?? new Map();
+    this.#floors = floors;
+    this.#current = tree.value;
+    const { version } = tree.value.release.document;
+    const head = tree.value.head.document.version;
+    this.#options.log.info({ version, head, trust: this.#trust.document.version }, 'release accepted');
+    this.onChange();
+    return isSame ? 'unchanged' : 'accepted';
+  }
+
+  async #takeTrust(reader: ReleaseReader): Promise<boolean> {
+    const before = this.#trust;
+    const firstPath = trustPath(1);
+    const isHistoryKnown = before.document.version === 1 || this.#trustFiles.has(firstPath);
+    const history = isHistoryKnown ? new Map<string, Uint8Array>() : await readTrustHistory(this.#ctx, reader, before);
+    const walk = await walkTrustOf(this.#ctx, reader, before);
+    if (walk.stoppedBy) {
+      this.#problem('trust', `trust chain: ${walk.stoppedBy.detail} (${walk.stoppedBy.reason})`);
+    } else this.#problems.delete('trust');
+    const files = new Map([...history, ...this.#trustFiles, ...walk.files]);
+    const isMoved = walk.reached.sha256 !== before.sha256;
+    if (!isMoved && files.size === this.#trustFiles.size) return false;
+    const kept = this.#trustFiles;
+    this.#trust = walk.reached;
+    this.#trustFiles = files;
+    try {
+      await this.#persist(this.#floors, this.#current?.files ?? new Map());
+    } catch (error) {
+      this.#trust = before;
+      this.#trustFiles = kept;
+      throw error;
+    }
+    if (isMoved) this.#options.log.info({ version: walk.reached.document.version }, 'trust advanced');
+    return isMoved;
+  }
+
+  #refuse(refusal: TreeRefusal): void {
+    const keeps = this.#current ? `release ${this.#current.release.document.version} stays` : 'there is none yet';
+    this.#missingBrake = refusal.missingBrake ?? this.#missingBrake;
+    this.#problem('release', `the offered release was refused: ${refusal.detail} (${refusal.reason}); ${keeps}`);
+  }
+
+  #problem(part: 'trust' | 'release', text: string): void {
+    if (this.#problems.get(part) !== text) this.#options.log.warn({ problem: text }, 'release source');
+    this.#problems.set(part, text);
+  }
+
+  async #persist(
+    floors: Pick<StoredRelease, 'release' | 'head'>,
+    files: ReadonlyMap<string, Uint8Array>,
+  ): Promise<void> {
+    await this.#options.store.saveRelease({
+      trust: { version: this.#trust.document.version, sha256: this.#trust.sha256 },
+      ...floors,
+      files: new Map([...this.#trustFiles, ...files]),
+    });
+  }
+
+  async #restore(stored: StoredRelease): Promise<void> {
+    const reader = storedReader(stored.files);
+    const given = this.#trust;
+    const walk = await walkTrustOf(this.#ctx, reader, given);
+    const reached = walk.reached.document.version;
+    if (reached < stored.trust.version) {
+      const detail = walk.stoppedBy?.detail ?? 'a document is missing';
+      const text = `trust ${stored.trust.version} was accepted, but from trust ${given.document.version} only ${reached} is reached: ${detail}`;
+      throw new ControlPlaneError('state-unreadable', text);
+    }
+    if (reached === stored.trust.version && walk.reached.sha256 !== stored.trust.sha256) {
+      throw new ControlPlaneError(
+        'bad-trust',
+        `trust ${reached}: the given document is not the one that was accepted before; one of the two is forged`,
+      );
+    }
+    this.#trust = walk.reached;
+    this.#trustFiles = new Map([
+      ...[...stored.files].filter(([path]) => path.startsWith('trust/')),
+      ...this.#trustFiles,
+      ...walk.files,
+    ]);
+    this.#floors = { release: stored.release, head: stored.head };
+    if (!stored.head) return;
+    const tree = await verifyTree(this.#ctx, {
+      reader,
+      trust: this.#trust,
+      floors: this.#floors,
+      now: this.now(),
+      known: new Map(),
+    });
+    if (tree.ok) this.#current = tree.value;
+    else this.#problem('release', `the stored release no longer verifies: ${tree.detail} (${tree.reason})`);
+  }
+}
+
+/** The fleet's name comes from the operator's own trust document. */
+function fleetOf(trust: Uint8Array): FleetName {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(trust));
+    return FleetName.parse(typeof value === 'object' && value !== null && 'fleet' in value ? value.fleet : null);
+  } catch (error) {
+    throw new ControlPlaneError('bad-trust', `expected a trust document: ${messageOf(error)}`, { cause: error });
+  }
+}
