@@ -128,6 +128,7 @@ test('bytes that are not UTF-8 are malformed', () => {
   ]) {
     const result = parseCanonical(Uint8Array.from(bytes), bounds);
     assert.equal(result.ok ? 'ok' : result.reason, 'malformed');
+    assert.equal(reasonOf('"é"'), 'ok', 'and leave nothing behind in the decoder');
   }
 });
 

@@ -108,8 +108,7 @@ export function parseCanonical(bytes: Uint8Array, bounds: JsonBounds): ParseCano
   }
   let text: string;
   try {
-    // ignoreBOM keeps a byte order mark in the text, where JSON.parse refuses it.
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = decoder.decode(bytes);
   } catch {
     return refused('malformed', 'not UTF-8');
   }
@@ -124,13 +123,17 @@ export function parseCanonical(bytes: Uint8Array, bounds: JsonBounds): ParseCano
   // Both walks recurse at most depthMax deep, which the scan has just made sure of.
   const unsafe = findUnsafeNumber(value);
   if (unsafe !== null) return refused('unsafe-number', `expected integers within ±(2^53−1), got ${unsafe}`);
-  if (hasLoneSurrogate(value)) return refused('malformed', 'lone surrogate in a string');
+  // UTF-8 has no surrogates: only an escape makes a lone one.
+  if (text.includes('\\u') && hasLoneSurrogate(value)) return refused('malformed', 'lone surrogate in a string');
   const canonical = canonicalize(value);
   if (canonical !== text) {
     return refused('not-canonical', `differs from its RFC 8785 form at character ${firstDifference(canonical, text)}`);
   }
   return { ok: true, value, text };
 }
+
+// ignoreBOM keeps a byte order mark in the text, where JSON.parse refuses it.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function refused(reason: ParseCanonicalReason, detail: string): ParseCanonicalResult & { ok: false } {
   return { ok: false, reason, detail };
