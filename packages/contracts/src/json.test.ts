@@ -144,6 +144,11 @@ test('size, depth and count are checked before parsing, each at its boundary', (
   assert.equal(reasonOf('['.repeat(32) + ']'.repeat(32)), 'ok');
   assert.equal(reasonOf('['.repeat(33) + ']'.repeat(33)), 'too-deep');
   assert.equal(reasonOf('['.repeat(1 << 20)), 'too-deep', 'not a stack overflow');
+  assert.equal(
+    reasonOf('['.repeat(300) + ']'.repeat(300), { depthMax: 1000 }),
+    'too-deep',
+    'not deeper than is written',
+  );
   assert.equal(reasonOf('[{},{"a":1,"b":[]}]', { nodesMax: 5 }), 'ok');
   assert.equal(reasonOf('[{},{"a":1,"b":[]}]', { nodesMax: 4 }), 'oversized');
 });

@@ -6,7 +6,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** Bounds on received bytes, checked before they are parsed. */
 export interface JsonBounds {
   readonly bytesMax: number;
-  /** Nested containers; a scalar has depth 0, `[]` depth 1. Default `jsonDepthMaxDefault`. */
+  /** Nested containers; a scalar has depth 0, `[]` depth 1. Default `jsonDepthMaxDefault`, at most `canonicalizeDepthMax`. */
   readonly depthMax?: number;
   /** Values of any kind, containers included, keys not. Default: as many as `bytesMax` has room for. */
   readonly nodesMax?: number;
@@ -112,7 +112,8 @@ export function parseCanonical(bytes: Uint8Array, bounds: JsonBounds): ParseCano
   } catch {
     return refused('malformed', 'not UTF-8');
   }
-  const overBound = scanBounds(text, bounds.depthMax ?? jsonDepthMaxDefault, bounds.nodesMax ?? bounds.bytesMax);
+  const depthMax = Math.min(bounds.depthMax ?? jsonDepthMaxDefault, canonicalizeDepthMax);
+  const overBound = scanBounds(text, depthMax, bounds.nodesMax ?? bounds.bytesMax);
   if (overBound !== null) return overBound;
   let value: Json;
   try {
