@@ -44,12 +44,7 @@ export function hookSigner(input: {
         };
         const result = await commands.run(request);
         if (!succeeded(result)) throw new ReleaseError('command', failureText('the sign hook', request, result));
-        const { size } = await stat(output);
-        if (size !== signatureBytes) {
-          const hint = size === 0 ? 'nothing (did it write to standard output?)' : `${size} bytes (DER or base64?)`;
-          throw new ReleaseError('command', `the sign hook wrote ${hint}, expected a raw signature of 64 bytes`);
-        }
-        const signature = new Uint8Array(await readFile(output));
+        const signature = await readSignature(output);
         if (await crypto.verify(publicKey, message, signature)) return signature;
         throw new ReleaseError('command', "the sign hook's signature does not verify under the declared public key");
       } finally {
@@ -57,4 +52,16 @@ export function hookSigner(input: {
       }
     },
   };
+}
+
+async function readSignature(path: string): Promise<Uint8Array> {
+  let size = 0;
+  try {
+    size = (await stat(path)).size;
+  } catch {
+    // The hook removed the file: as good as an empty one.
+  }
+  if (size === signatureBytes) return new Uint8Array(await readFile(path));
+  const what = size === 0 ? 'nothing (did it write to standard output?)' : `${size} bytes (DER or base64?)`;
+  throw new ReleaseError('command', `the sign hook wrote ${what}, expected a raw signature of 64 bytes`);
 }
