@@ -104,11 +104,11 @@ export function confirmed(pass: Pass): void {
 }
 
 export function onCommitFailed(pass: Pass, id: number, detail: string): void {
-  if (pass.awaits(id, 'commit')) fail(pass, { cause: 'profile-not-set', detail });
+  if (pass.phase.name === 'confirming' && pass.awaits(id, 'commit')) fail(pass, { cause: 'profile-not-set', detail });
 }
 
 export function onCommitLost(pass: Pass, id: number): void {
-  if (pass.awaits(id, 'commit')) unconfirm(pass, 'dead-man');
+  if (pass.phase.name === 'confirming' && pass.awaits(id, 'commit')) unconfirm(pass, 'dead-man');
 }
 
 /** The deadline has passed: the machine goes back, unless a commit already contends with the dead man for the rename. */
