@@ -1,10 +1,22 @@
 import type { CommandDefinition } from './command-definition.ts';
 import { configShowCommand } from './commands/config-show.ts';
+import { headSignCommand } from './commands/head-sign.ts';
 import { hostShowCommand } from './commands/host-show.ts';
+import { keysNewCommand } from './commands/keys-new.ts';
+import { keysShowCommand } from './commands/keys-show.ts';
+import { releaseCommand } from './commands/release.ts';
+import { releaseAssembleCommand } from './commands/release-assemble.ts';
+import { releaseBuildCommand } from './commands/release-build.ts';
+import { releasePublishCommand } from './commands/release-publish.ts';
+import { releaseSignCommand } from './commands/release-sign.ts';
 import { rolloutEventsCommand } from './commands/rollout-events.ts';
 import { rolloutListCommand } from './commands/rollout-list.ts';
 import { rolloutShowCommand } from './commands/rollout-show.ts';
 import { statusCommand } from './commands/status.ts';
+import { trustInitCommand } from './commands/trust-init.ts';
+import { trustShowCommand } from './commands/trust-show.ts';
+import { trustSignCommand } from './commands/trust-sign.ts';
+import { trustUpdateCommand } from './commands/trust-update.ts';
 import { verifyJournalCommand } from './commands/verify-journal.ts';
 import { verifyReleaseCommand } from './commands/verify-release.ts';
 import { verifyRolloutCommand } from './commands/verify-rollout.ts';
@@ -20,6 +32,10 @@ export interface CommandGroup {
 export const commandGroups: readonly CommandGroup[] = [
   { name: 'rollout', summary: 'look at rollouts' },
   { name: 'host', summary: 'look at a host' },
+  { name: 'trust', summary: 'who may sign what' },
+  { name: 'keys', summary: 'make and show keys' },
+  { name: 'release', summary: 'the steps by themselves: build, assemble, sign, publish' },
+  { name: 'head', summary: 'the head of the releases' },
   { name: 'verify', summary: 'check signed documents and journals, offline' },
   { name: 'config', summary: 'settings of this program' },
 ];
@@ -32,6 +48,18 @@ export const commands: readonly CommandDefinition[] = [
   rolloutShowCommand,
   rolloutEventsCommand,
   hostShowCommand,
+  trustInitCommand,
+  trustUpdateCommand,
+  trustSignCommand,
+  trustShowCommand,
+  keysNewCommand,
+  keysShowCommand,
+  releaseCommand,
+  releaseBuildCommand,
+  releaseAssembleCommand,
+  releaseSignCommand,
+  releasePublishCommand,
+  headSignCommand,
   verifyTrustCommand,
   verifyReleaseCommand,
   verifyRolloutCommand,

@@ -55,6 +55,10 @@ export class CommandValues {
     return this.#find(name) ? this.text(name) : undefined;
   }
 
+  flagIfDeclared(name: string): boolean {
+    return this.#find(name) !== undefined && this.flag(name);
+  }
+
   listIfDeclared(name: string): readonly string[] {
     return this.#find(name) ? this.list(name) : [];
   }

@@ -124,7 +124,7 @@ export async function openReader(context: CommandContext, values: CommandValues)
   const urls = requireSetting(settings, 'controlPlanes');
   const keyPath = requireSetting(settings, 'identity');
   const pins = await pinsOf(settings);
-  const key = await loadOperatorKey(keyPath, context.clock);
+  const key = await loadOperatorKey(keyPath);
   const transport = new HttpsTransport({ urls, identity: key.identity, pins: () => pins, clock: context.clock });
   return new ControlPlaneReader({ transport, key, signal: context.signal, settings });
 }

@@ -1,22 +1,11 @@
 import { open } from 'node:fs/promises';
-import { type ClientIdentity, systemRandom } from '@nixfleet/agent';
-import {
-  addSeconds,
-  type Clock,
-  ContractsError,
-  formatOpensshPublicLine,
-  msToInstant,
-  type PrivateKey,
-  parseOpensshPrivateKey,
-  selfSignedCertificate,
-} from '@nixfleet/contracts';
-import { privateKeyFromPem, privateKeyToPem, signerFor } from '@nixfleet/contracts/node-crypto';
+import { type ClientIdentity, clientIdentity, systemRandom } from '@nixfleet/agent';
+import { ContractsError, formatOpensshPublicLine, type PrivateKey, parseOpensshPrivateKey } from '@nixfleet/contracts';
+import { privateKeyFromPem } from '@nixfleet/contracts/node-crypto';
 import { CliError } from './cli-error.ts';
 
 /** Largest private key file, in bytes. */
 const keyFileBytesMax = 16 * 1024;
-/** Either side of now for the certificate that shows the key: nobody checks it, but clocks differ. */
-const certificateSeconds = 24 * 3600;
 
 export interface OperatorKey {
   readonly path: string;
@@ -29,25 +18,10 @@ export interface OperatorKey {
  * The operator's private key, and a certificate of its own for TLS to prove possession. OpenSSH ed25519 or PKCS#8 PEM
  * (ed25519, P-256), without passphrase. Refused when others may read the file, as ssh does.
  */
-export async function loadOperatorKey(path: string, clock: Clock): Promise<OperatorKey> {
+export async function loadOperatorKey(path: string): Promise<OperatorKey> {
   const key = parseKey(await readKeyFile(path), path);
-  const signer = await signerFor(key);
-  const now = msToInstant(clock.now());
-  const der = await selfSignedCertificate({
-    signer,
-    commonName: 'operator',
-    notBefore: addSeconds(now, -certificateSeconds),
-    notAfter: addSeconds(now, certificateSeconds),
-    serial: systemRandom.bytes(8),
-  });
-  return {
-    path,
-    identity: {
-      keyPem: privateKeyToPem(key),
-      certificatePem: `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString('base64')}\n-----END CERTIFICATE-----\n`,
-    },
-    publicLine: formatOpensshPublicLine(signer.publicKey),
-  };
+  const { identity, signer } = await clientIdentity(key, { commonName: 'operator', random: systemRandom });
+  return { path, identity, publicLine: formatOpensshPublicLine(signer.publicKey) };
 }
 
 async function readKeyFile(path: string): Promise<string> {

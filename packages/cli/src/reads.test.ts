@@ -194,7 +194,18 @@ test('--check is 0 only for a fleet wholly converged, heard, and under a valid h
 });
 
 test('--json of every read is the view', async () => {
-  const event = { position: 1, receivedAt: now, host: 'web-1', event: '{}', signature: 'x' };
+  const reported = (rolloutId: string, position: number) => ({
+    position,
+    receivedAt: now,
+    host: 'web-1',
+    event: JSON.stringify({
+      ...{ type: 'event', fleet: 'demo', schemaVersion: 1, host: 'web-1', journal: 'c'.repeat(32), seq: position },
+      ...{ prevSha256: hash, at: now, bootId: 'boot-1', rolloutId },
+      ...{ kind: 'head-expiring', body: { expiresAt: now } },
+    }),
+    signature: 'x',
+  });
+  const other = reported('cd'.repeat(32), 2);
   answers.set('/v1/why/web-1', {
     body: {
       host: 'web-1',
@@ -211,8 +222,10 @@ test('--json of every read is the view', async () => {
   answers.set(`/v1/rollouts/${hash}`, {
     body: { ...rollout, hostStates: [{ name: 'web-1', wave: 0, phase: 'converged', converged: true, withheld: [] }] },
   });
-  answers.set(`/v1/events?rollout=${hash}&after=0`, { body: EventsView.parse({ events: [event], next: 1 }) });
-  answers.set(`/v1/events?rollout=${hash}&after=1`, { body: { events: [{ ...event, position: 2 }], next: null } });
+  answers.set('/v1/events?after=0&limit=500', {
+    body: EventsView.parse({ events: [reported(hash, 1), other], next: 2 }),
+  });
+  answers.set('/v1/events?after=2&limit=500', { body: { events: [reported(hash, 3)], next: null } });
   const json = async (...args: string[]): Promise<unknown> => {
     const { code, stdout, stderr } = await run([...args, '--json']);
     assert.equal(code, 0, stderr);
@@ -229,7 +242,7 @@ test('--json of every read is the view', async () => {
       .trim()
       .split('\n')
       .map((line) => (JSON.parse(line) as { position: number }).position),
-    [1, 2],
+    [1, 3],
   );
 });
 

@@ -13,7 +13,13 @@ export function absolutePath(path: string, { base, home }: From): string {
 /** As `absolutePath` for a `releases` setting: `<directory>`, or `<git repository>#<ref>`. */
 export function absoluteReleases(text: string, from: From): string {
   const { place, ref } = splitReleases(text);
-  return ref === null ? absolutePath(place, from) : `${absolutePath(place, from)}#${ref}`;
+  if (ref === null) return absolutePath(place, from);
+  return `${isRemote(place) ? place : absolutePath(place, from)}#${ref}`;
+}
+
+/** A URL, or git's `host:path` without a slash before the colon. */
+export function isRemote(place: string): boolean {
+  return /^(?:[a-z][a-z0-9+.-]*:\/\/|[^/]+:)/.test(place);
 }
 
 /** The part after the last `#` is a git ref; null for a plain directory. */

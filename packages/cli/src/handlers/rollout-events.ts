@@ -12,15 +12,11 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const { terminal } = context;
   try {
     const { rolloutId } = await findRollout(reader, values);
-    for await (const view of readEvents(reader, { rollout: rolloutId })) {
+    for await (const view of readEvents(reader)) {
       const event = readJournalEvent(view.event);
-      // An older control plane may not filter.
-      if (event?.rolloutId !== undefined && event.rolloutId !== rolloutId) continue;
+      if (event?.rolloutId !== rolloutId) continue;
       if (values.flag('json')) terminal.result(JSON.stringify(view));
-      else
-        terminal.result(
-          event ? `${event.at} ${event.host} ${eventText(event)}` : `${view.receivedAt} ${view.host} (unreadable)`,
-        );
+      else terminal.result(`${event.at} ${event.host} ${eventText(event)}`);
     }
     return 0;
   } finally {

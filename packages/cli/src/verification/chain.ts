@@ -22,8 +22,9 @@ import {
   verifyRelease,
   walkTrust,
 } from '@nixfleet/contracts';
+import { readSigned } from '@nixfleet/release';
 import { plural } from '../render/plural.ts';
-import { type ReleasesPlace, readSigned } from './releases-place.ts';
+import type { ReleasesPlace } from './releases-place.ts';
 import type { VerificationStep } from './report.ts';
 
 /** Most trust documents walked. */

@@ -7,8 +7,8 @@ import {
   refuse,
   verifyHold,
 } from '@nixfleet/contracts';
+import { readSigned } from '@nixfleet/release';
 import type { Chain, VerifiedChain } from './chain.ts';
-import { readSigned } from './releases-place.ts';
 
 /** Every hold that the head names. One that is over is reported and stops nothing. */
 export async function verifyHolds(

@@ -26,7 +26,7 @@ export interface OpenedChain {
 /** Everything an offline check starts from, as options and settings say. */
 export async function openChain(context: CommandContext, values: CommandValues): Promise<OpenedChain> {
   const settings = await loadSettings(context, values);
-  const place = await openReleases(requireSetting(settings, 'releases'));
+  const place = await openReleases(context, requireSetting(settings, 'releases'));
   const expectedText = values.text('trust-sha256');
   const expected = expectedText === undefined ? null : parseTyped(Sha256Hex, expectedText, '--trust-sha256');
   const atText = values.text('at');

@@ -1,0 +1,17 @@
+import type { Progress, ProgressEvent } from '@nixfleet/release';
+import { printable } from '../printable.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** Progress as lines on standard error; what programs print only with `isVerbose`. */
+export function progressLines(terminal: Terminal, { isVerbose }: { readonly isVerbose: boolean }): Progress {
+  return {
+    report(event: ProgressEvent) {
+      if (event.state === 'line' && !isVerbose) return;
+      const { step, host, state, detail } = event;
+      const who = host === undefined ? '' : ` ${host}`;
+      const what = state === 'line' ? '' : ` ${state}`;
+      const more = detail === undefined ? '' : `: ${printable(detail)}`;
+      terminal.talk(`${step}${who}${what}${more}`);
+    },
+  };
+}
