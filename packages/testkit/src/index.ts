@@ -1,6 +1,7 @@
 export { accepted } from './accepted.ts';
 export { FakeClock } from './fake-clock.ts';
 export { type HostileForm, hostileForms } from './hostile-forms.ts';
+export { NixCache, type RealClosure } from './nix-cache.ts';
 export { putSigned, readSigned } from './release-files.ts';
 export { SeededRandom } from './seeded-random.ts';
 export {

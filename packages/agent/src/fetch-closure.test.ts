@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { appendFileSync, chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type HostTarget, StorePath } from '@nixfleet/contracts';
+import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { createTestFleet, NixCache, type RealClosure } from '@nixfleet/testkit';
+import { fetchClosure } from './fetch-closure.ts';
+import type { NixSources } from './nix.ts';
+import { NixCommands } from './nix-commands.ts';
+import { systemClock } from './system-clock.ts';
+
+const cache = new NixCache();
+const directories: string[] = [];
+after(() => {
+  cache[Symbol.dispose]();
+  for (const directory of directories) {
+    execFileSync('chmod', ['-R', 'u+w', directory]);
+    rmSync(directory, { recursive: true });
+  }
+});
+
+function newDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'nixfleet-fetch-'));
+  directories.push(directory);
+  return directory;
+}
+
+const fleet = await createTestFleet();
+await fleet.publish();
+const anyTarget = await fleet.target('canary');
+const released = await cache.release({ name: 'web', version: '1', service: false });
+const dependency = cache.paths(released.closure).find(({ path }) => path.includes('-app-'))?.path ?? '';
+
+const targetOf = (real: RealClosure): HostTarget => ({
+  ...anyTarget,
+  closure: real.closure,
+  closureDigest: real.closureDigest as HostTarget['closureDigest'],
+});
+
+interface Attempt {
+  readonly store?: string;
+  readonly sources?: Partial<NixSources>;
+  readonly environment?: Record<string, string>;
+  readonly target?: HostTarget;
+}
+
+async function fetchInto({ store = newDirectory(), sources = {}, environment = {}, target }: Attempt) {
+  const nix = new NixCommands({
+    path: process.env.PATH ?? '',
+    storeDirectory: store,
+    environment,
+    clock: systemClock,
+  });
+  return fetchClosure(target ?? targetOf(released), {
+    nix,
+    crypto: nodeCrypto,
+    sources: { substituters: [cache.substituter], publicKeys: [cache.publicKey], ...sources },
+    rootLink: join(store, 'root'),
+    signal: new AbortController().signal,
+  });
+}
+
+function reasonOf(fetched: Awaited<ReturnType<typeof fetchInto>>): string {
+  return fetched.ok ? 'ok' : fetched.reason;
+}
+
+/** Changes a path of a chroot store behind Nix's back. */
+function tamper(store: string, path: string): void {
+  const file = join(store, path, 'bin/server.js');
+  chmodSync(join(store, path, 'bin'), 0o755);
+  chmodSync(file, 0o644);
+  appendFileSync(file, '// and more\n');
+}
+
+test('a released closure is fetched, and protected from the collector', async () => {
+  const store = newDirectory();
+  assert.equal(reasonOf(await fetchInto({ store })), 'ok');
+  execFileSync('nix-store', ['--store', store, '--gc'], { stdio: 'pipe' });
+  assert.equal(reasonOf(await fetchInto({ store, sources: { substituters: [] } })), 'ok');
+});
+
+test('a path changed in place is found and repaired; without a cache it is refused by name', async () => {
+  const store = newDirectory();
+  assert.equal(reasonOf(await fetchInto({ store })), 'ok');
+  tamper(store, dependency);
+  const refused = await fetchInto({ store, sources: { substituters: [] } });
+  assert.ok(!refused.ok);
+  assert.equal(refused.reason, 'closure-digest-mismatch');
+  assert.ok(refused.detail.startsWith(dependency), refused.detail);
+  assert.equal(reasonOf(await fetchInto({ store })), 'ok');
+  assert.ok(!readFileSync(join(store, dependency, 'bin/server.js'), 'utf8').includes('and more'));
+});
+
+test('a dependency changed and re-signed with the stolen cache key is refused, once and for all', async () => {
+  // Another machine's store with another app under the same path, signed by the real key.
+  const thief = new NixCache();
+  try {
+    const store = newDirectory();
+    assert.equal(reasonOf(await fetchInto({ store })), 'ok');
+    tamper(store, dependency);
+    const nar = execFileSync('nix-store', ['--dump', join(store, dependency)]);
+    const lines = execFileSync('nix-store', ['--store', store, '--dump-db', dependency], { encoding: 'utf8' }).split(
+      '\n',
+    );
+    lines[1] = createHash('sha256').update(nar).digest('hex');
+    lines[2] = String(nar.length);
+    execFileSync('nix-store', ['--store', store, '--load-db'], { input: lines.join('\n') });
+    writeFileSync(join(thief.directory, 'secret'), readFileSync(join(cache.directory, 'secret')));
+    thief.push(StorePath.parse(released.closure), store);
+    assert.equal(readdirSync(join(thief.directory, 'cache')).filter((name) => name.endsWith('.narinfo')).length, 4);
+    const refused = await fetchInto({ sources: { substituters: [thief.substituter] } });
+    assert.ok(!refused.ok);
+    assert.equal(refused.reason, 'closure-digest-mismatch');
+    assert.match(refused.detail, new RegExp(`expected closure digest ${released.closureDigest}`));
+  } finally {
+    thief[Symbol.dispose]();
+  }
+});
+
+test('another key, no such path and an empty cache are refused with their reasons', async () => {
+  const stranger = 'stranger-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+  assert.equal(reasonOf(await fetchInto({ sources: { publicKeys: [stranger] } })), 'closure-unsigned');
+  assert.equal(
+    reasonOf(await fetchInto({ sources: { substituters: [`file://${newDirectory()}`] } })),
+    'closure-unavailable',
+  );
+});
+
+test('settings under which signatures are not checked are refused before anything is fetched', async () => {
+  const unsafe = 'unsafe-nix-configuration';
+  const withConfig = (text: string) => fetchInto({ environment: { NIX_CONFIG: text } });
+  assert.equal(reasonOf(await withConfig('require-sigs = false')), unsafe);
+  assert.equal(reasonOf(await withConfig(`substituters = ${cache.substituter}?trusted=1`)), unsafe);
+  assert.equal(reasonOf(await withConfig('trusted-users = somebody')), unsafe);
+  const trusted = [`${cache.substituter}?trusted=true`];
+  assert.equal(reasonOf(await fetchInto({ sources: { substituters: trusted } })), unsafe);
+  assert.equal(reasonOf(await fetchInto({ sources: { publicKeys: [] } })), unsafe);
+});
