@@ -71,7 +71,6 @@ export {
 } from './sign-head.ts';
 export { fromPending, pendingDirectory, type SignedRelease, signRelease, toPending } from './sign-release.ts';
 export { checkDescent, readSource } from './source-commit.ts';
-export { readStage, type Stage, writeStage } from './stage.ts';
 export { systemClock } from './system-clock.ts';
 export { systemCommands } from './system-commands.ts';
 export { type NixConfig, systemNix } from './system-nix.ts';

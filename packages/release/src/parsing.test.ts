@@ -10,7 +10,6 @@ import { parseFleetSource } from './fleet-source.ts';
 import { fileFloors } from './floors.ts';
 import { narInfoBytesMax, parseNarInfo } from './nar-info.ts';
 import { parseValidityRegistration } from './path-info.ts';
-import { readStage, writeStage } from './stage.ts';
 import { systemRandom } from './system-random.ts';
 
 const digits = '0'.repeat(32);
@@ -152,24 +151,6 @@ describe('files', () => {
       assert.equal(found.path, join(directory, 'sub/default.nix'));
       assert.deepEqual(found.attribute, ['a', 'b']);
       assert.throws(() => parseFleetSource('sub', { directory, attribute: 'a; abort' }), /not an attribute name/);
-    } finally {
-      await rm(directory, { recursive: true });
-    }
-  });
-
-  test('a stage is read back as it was written', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'nixfleet-stage-'));
-    try {
-      const sha256 = Sha256Hex.parse('a'.repeat(64));
-      const files = new Map([
-        ['release/x.json', Uint8Array.of(1)],
-        ['rollouts/y.json', Uint8Array.of(2)],
-      ]);
-      const stage = { sha256, change: { files, removed: new Set(['pending/z']) } };
-      await writeStage(directory, stage);
-      assert.deepEqual(await readStage(directory), stage);
-      await writeFile(join(directory, 'stage.json'), '{}');
-      await assert.rejects(readStage(directory), { code: 'bad-input' });
     } finally {
       await rm(directory, { recursive: true });
     }
