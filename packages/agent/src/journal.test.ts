@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type BootId, type EventContent, FleetName, HostName, type Instant, verifyEvents } from '@nixfleet/contracts';
+import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { initialHostState } from '@nixfleet/engine';
+import { SeededRandom, testKey } from '@nixfleet/testkit';
+import { AgentError } from './errors.ts';
+import { fileSystem } from './file-system.ts';
+import type { Files } from './files.ts';
+import { checkpointEvery, Journal } from './journal.ts';
+
+const directories: string[] = [];
+after(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true });
+});
+
+const place = { at: '2026-06-01T08:00:00Z' as Instant, bootId: 'boot-1' as BootId };
+const ctx = { crypto: nodeCrypto, fleet: FleetName.parse('demo') };
+const host = HostName.parse('canary');
+const signer = await testKey('host:canary');
+const started: EventContent = { kind: 'started', body: { running: null, agentVersion: '0.1.0' } };
+const first: EventContent = {
+  kind: 'journal-started',
+  body: { reason: 'first-contact', running: null, confirmed: null, agentVersion: '0.1.0' },
+};
+const random = new SeededRandom(1);
+
+function newDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'nixfleet-journal-'));
+  directories.push(directory);
+  return directory;
+}
+
+const open = (directory: string, files: Files = fileSystem, key = signer) =>
+  Journal.open({ files, directory, fleet: ctx.fleet, host, signer: key, ctx, random });
+
+async function withEvents(count: number) {
+  const directory = newDirectory();
+  const { journal, found } = await open(directory);
+  assert.deepEqual(found, { kind: 'absent' });
+  await journal.startEpoch();
+  await journal.append([first], place);
+  for (let i = 1; i < count; i++) await journal.append([started], place);
+  return { directory, journal, path: join(directory, 'journal.jsonl') };
+}
+
+test('what is appended is there after a restart, chained and signed as the control plane demands', async () => {
+  const { directory, journal } = await withEvents(3);
+  const again = await open(directory);
+  assert.deepEqual(again.found, { kind: 'intact', tornBytes: 0 });
+  assert.deepEqual(again.journal.position, journal.position);
+  assert.equal(again.journal.position.seq, 3);
+  const verified = await verifyEvents(ctx, {
+    host,
+    keys: [signer.publicKey],
+    journal: journal.position.journal,
+    after: null,
+    events: again.journal.entries.map(({ signed }) => signed),
+    signatures: 'every',
+  });
+  assert.ok(verified.ok, verified.ok ? '' : verified.detail);
+});
+
+test('a cut-off last line had no effect and is dropped, at every length', async () => {
+  const { directory, path } = await withEvents(2);
+  const whole = statSync(path).size;
+  const two = readFileSync(path);
+  const lastLine = two.lastIndexOf(0x0a, whole - 2) + 1;
+  for (const length of [lastLine + 1, lastLine + 100, whole - 1]) {
+    writeFileSync(path, two);
+    truncateSync(path, length);
+    const { journal, found } = await open(directory);
+    assert.deepEqual(found, { kind: 'intact', tornBytes: length - lastLine });
+    assert.equal(journal.position.seq, 1);
+    await journal.append([started], place);
+    const after = await open(directory);
+    assert.deepEqual(after.found, { kind: 'intact', tornBytes: 0 });
+    assert.equal(after.journal.position.seq, 2);
+  }
+});
+
+test('anything else that does not verify is corrupt, put aside, and a new epoch starts', async () => {
+  const { directory, path } = await withEvents(3);
+  const good = readFileSync(path, 'utf8');
+  const lines = good.trimEnd().split('\n');
+  const damaged: Record<string, string> = {
+    'a changed byte': good.replace('0.1.0', '0.1.1'),
+    'a lost line': `${lines[0]}\n${lines[2]}\n`,
+    'swapped lines': `${lines[1]}\n${lines[0]}\n${lines[2]}\n`,
+    garbage: `${good}garbage\n`,
+    'zeroes in the middle': `${lines[0]}\n\0\0\0\0\n${lines[2]}\n`,
+  };
+  for (const [what, text] of Object.entries(damaged)) {
+    writeFileSync(path, text);
+    const { journal, found } = await open(directory);
+    assert.equal(found.kind, 'corrupt', what);
+    assert.equal(journal.entries.length, 0);
+    await journal.startEpoch();
+    await journal.append([first], place);
+    const after = await open(directory);
+    assert.equal(after.found.kind, 'intact', what);
+    assert.equal(after.journal.position.seq, 1);
+  }
+  writeFileSync(path, good);
+  const stranger = await testKey('host:web-1');
+  assert.equal((await open(directory, fileSystem, stranger)).found.kind, 'corrupt', 'another key');
+});
+
+test('a full disk appends nothing, and the journal goes on when there is room again', async () => {
+  const directory = newDirectory();
+  let isFull = false;
+  const files: Files = {
+    ...fileSystem,
+    async append(path, bytes) {
+      if (!isFull) return fileSystem.append(path, bytes);
+      // Part of the line gets in before the disk is full.
+      appendFileSync(path, bytes.subarray(0, 50));
+      throw new AgentError('disk-full', 'no space left on device');
+    },
+  };
+  const { journal } = await open(directory, files);
+  await journal.startEpoch();
+  await journal.append([first], place);
+  isFull = true;
+  await assert.rejects(journal.append([started], place), { code: 'disk-full' });
+  assert.equal(journal.position.seq, 1);
+  isFull = false;
+  await journal.append([started], place);
+  const again = await open(directory);
+  assert.deepEqual(again.found, { kind: 'intact', tornBytes: 0 });
+  assert.equal(again.journal.position.seq, 2);
+});
+
+test('only what is acknowledged and older than an acknowledged checkpoint is dropped', async () => {
+  const { directory, journal } = await withEvents(checkpointEvery);
+  assert.ok(journal.isCheckpointDue);
+  await journal.append([{ kind: 'checkpoint', body: { state: initialHostState } }, started], place);
+  assert.ok(!journal.isCheckpointDue);
+  await journal.acknowledge(checkpointEvery);
+  await journal.prune();
+  assert.equal(journal.entries.length, checkpointEvery + 2, 'the checkpoint is not acknowledged yet');
+  await journal.acknowledge(checkpointEvery + 1);
+  await journal.prune();
+  assert.deepEqual(journal.entries.map(({ event }) => event.kind), ['checkpoint', 'started']);
+  const again = await open(directory);
+  assert.deepEqual(again.found, { kind: 'intact', tornBytes: 0 });
+  assert.equal(again.journal.position.seq, checkpointEvery + 2);
+  assert.equal(again.journal.acknowledgedSeq, checkpointEvery + 1);
+  assert.equal(again.journal.entryAt(checkpointEvery + 2)?.event.kind, 'started');
+  const batch = again.journal.batchFrom(1, { eventsMax: 10, bytesMax: 1_000_000 });
+  assert.equal(batch[0]?.event.kind, 'checkpoint', 'a replay from the start begins at what is kept');
+});
+
+test('a batch keeps both bounds, and is never empty', async () => {
+  const { journal } = await withEvents(10);
+  assert.equal(journal.batchFrom(1, { eventsMax: 4, bytesMax: 1_000_000 }).length, 4);
+  assert.equal(journal.batchFrom(1, { eventsMax: 100, bytesMax: 1 }).length, 1);
+  assert.equal(journal.batchFrom(9, { eventsMax: 100, bytesMax: 1_000_000 }).length, 2);
+});
