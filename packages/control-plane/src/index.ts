@@ -7,6 +7,7 @@ export { type ServerIdentity, serverIdentity } from './http/server-certificate.t
 export { defaultLimits, Limits } from './limits.ts';
 export { type Log, silentLog } from './log.ts';
 export { Metrics } from './metrics.ts';
+export { processLog } from './process-log.ts';
 export type { Readiness } from './readiness.ts';
 export { directorySource } from './release/directory-source.ts';
 export { type GitSourceOptions, gitSource } from './release/git-source.ts';
