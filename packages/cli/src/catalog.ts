@@ -1,5 +1,11 @@
 import type { CommandDefinition } from './command-definition.ts';
+import { agentHoldCommand } from './commands/agent-hold.ts';
+import { agentResumeCommand } from './commands/agent-resume.ts';
+import { agentRunCommand } from './commands/agent-run.ts';
+import { agentStatusCommand } from './commands/agent-status.ts';
 import { configShowCommand } from './commands/config-show.ts';
+import { controlPlaneRunCommand } from './commands/control-plane-run.ts';
+import { demoCommand } from './commands/demo.ts';
 import { headSignCommand } from './commands/head-sign.ts';
 import { hostShowCommand } from './commands/host-show.ts';
 import { keysNewCommand } from './commands/keys-new.ts';
@@ -36,6 +42,8 @@ export const commandGroups: readonly CommandGroup[] = [
   { name: 'keys', summary: 'make and show keys' },
   { name: 'release', summary: 'the steps by themselves: build, assemble, sign, publish' },
   { name: 'head', summary: 'the head of the releases' },
+  { name: 'agent', summary: 'the agent of this host' },
+  { name: 'control-plane', summary: 'the control plane of a fleet' },
   { name: 'verify', summary: 'check signed documents and journals, offline' },
   { name: 'config', summary: 'settings of this program' },
 ];
@@ -44,6 +52,7 @@ export const commandGroups: readonly CommandGroup[] = [
 export const commands: readonly CommandDefinition[] = [
   statusCommand,
   whyCommand,
+  demoCommand,
   rolloutListCommand,
   rolloutShowCommand,
   rolloutEventsCommand,
@@ -60,6 +69,11 @@ export const commands: readonly CommandDefinition[] = [
   releaseSignCommand,
   releasePublishCommand,
   headSignCommand,
+  agentRunCommand,
+  agentStatusCommand,
+  agentHoldCommand,
+  agentResumeCommand,
+  controlPlaneRunCommand,
   verifyTrustCommand,
   verifyReleaseCommand,
   verifyRolloutCommand,

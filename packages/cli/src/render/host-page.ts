@@ -1,4 +1,4 @@
-import { entriesOf, type HostView, type Instant } from '@nixfleet/contracts';
+import { entriesOf, type HostState, type HostView, type Instant } from '@nixfleet/contracts';
 import { printable } from '../printable.ts';
 import { closureLabel } from './closure-label.ts';
 import { renderFacts } from './facts.ts';
@@ -31,24 +31,26 @@ export function hostPage(host: HostView, now: Instant, style: PageStyle): string
   facts.push(...stateFacts(host, now));
   if (host.rebootPending) facts.push(['reboot', 'pending']);
   for (const entry of host.withheld) facts.push(['withheld', withheldLabel(entry, now)]);
-  const lines = renderFacts(facts, paint);
-  const probes = entriesOf(host.state?.probes ?? {});
-  if (probes.length > 0) {
-    const rows = probes.map(([name, probe]) => [
-      name,
-      { text: probe.status, colour: probe.status === 'pass' ? ('green' as const) : ('red' as const) },
-      probe.mode,
-      timeAgo(probe.at, now),
-      String(probe.consecutiveFailures),
-      printable(probe.detail ?? ''),
-    ]);
-    const headings = ['PROBE', 'STATUS', 'MODE', 'SINCE', 'FAILURES IN A ROW', 'DETAIL'];
-    lines.push('', ...renderTable({ headings, rows }, style));
-  }
-  return lines;
+  return [...renderFacts(facts, paint), ...probeTable(host.state, now, style)];
 }
 
-function stateFacts({ state, name }: HostView, now: Instant): [string, string][] {
+/** An empty line and the probes; nothing where there are none. */
+export function probeTable(state: HostState | null, now: Instant, style: PageStyle): string[] {
+  const probes = entriesOf(state?.probes ?? {});
+  if (probes.length === 0) return [];
+  const rows = probes.map(([name, probe]) => [
+    name,
+    { text: probe.status, colour: probe.status === 'pass' ? ('green' as const) : ('red' as const) },
+    probe.mode,
+    timeAgo(probe.at, now),
+    String(probe.consecutiveFailures),
+    printable(probe.detail ?? ''),
+  ]);
+  const headings = ['PROBE', 'STATUS', 'MODE', 'SINCE', 'FAILURES IN A ROW', 'DETAIL'];
+  return ['', ...renderTable({ headings, rows }, style)];
+}
+
+export function stateFacts({ state, name }: Pick<HostView, 'state' | 'name'>, now: Instant): [string, string][] {
   if (!state) return [];
   const { confirmed, retry, localHold, quarantine } = state;
   const facts: [string, string][] = [];
