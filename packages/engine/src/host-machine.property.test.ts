@@ -4,6 +4,7 @@ import type { StorePath } from '@nixfleet/contracts';
 import fc from 'fast-check';
 import {
   at,
+  awaitedId,
   boot,
   closureOf,
   http,
@@ -19,7 +20,7 @@ import {
 } from './fixtures/host.ts';
 import { HostMonitor } from './fixtures/host-monitor.ts';
 import { type Behaviour, ModelledMachine } from './fixtures/modelled-machine.ts';
-import type { HostInput, HostMemory, Intent } from './host-input.ts';
+import type { HostInput, HostMemory, Intent, WorkingMemory } from './host-input.ts';
 import { step } from './host-machine.ts';
 
 const closures = ['v1', 'v2', 'v3', 'v4'].map(closureOf);
@@ -110,6 +111,14 @@ const arbitraryInput: fc.Arbitrary<HostInput> = fc.oneof(
   fc.constant({ type: 'tick' as const }),
 );
 
+/** What is awaited at first, so that every phase is left in its own ways. */
+const busyAtFirst: Partial<Record<keyof typeof phases, NonNullable<WorkingMemory['busy']>['type']>> = {
+  fetching: 'fetch',
+  activating: 'activate',
+  confirming: 'commit',
+  reverting: 'revert',
+};
+
 /** Mostly an answer to what is awaited, so that sequences get far. */
 const arbitraryStep = fc.record({
   input: arbitraryInput,
@@ -131,7 +140,8 @@ describe('the host machine under any inputs (H1, H3, H4, H5, H6, H7, H8, H9, H10
         fc.array(arbitraryStep, { maxLength: 40 }),
         (phase, steps) => {
           const monitor = new HostMonitor();
-          let memory = memoryIn(phase);
+          const type = busyAtFirst[phase];
+          let memory = memoryIn(phase, { busy: type ? { type, id: awaitedId } : null });
           let ms = Date.parse(noon);
           for (const { input, isAnswer, later } of steps) {
             ms += later * 1000;

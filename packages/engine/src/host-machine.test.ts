@@ -367,6 +367,30 @@ describe('switching', () => {
     }
   });
 
+  it('H19: what workers say is made to fit an event, well-formed', () => {
+    const detail = `${'x'.repeat(999)}\ud83d\ude00${'y'.repeat(5000)}`;
+    const refused = react(memoryIn('fetching', busy('fetch')), {
+      type: 'fetch-refused',
+      id,
+      reason: 'disk-full',
+      detail,
+    });
+    assert.equal(only(refused.events, 'refused').detail, `${'x'.repeat(999)}\ufffd`);
+    const probe: HostInput = {
+      type: 'probe',
+      id,
+      check: http,
+      status: 'fail',
+      mode: 'observe',
+      failureThreshold: 1,
+      detail,
+    };
+    assert.equal(only(react(memoryIn('converged'), probe).events, 'probe').detail?.length, 512);
+    const outcome = { kind: 'needs-reboot', component: detail } as const;
+    const deferred = react(memoryIn('activating', busy('activate')), { type: 'activated', id, outcome });
+    assert.equal(only(deferred.events, 'deferred').component.length, 64);
+  });
+
   it('H17: after confirmed, the journalled policy decides whether a failure reverts, also after a restart', () => {
     const fail: HostInput = { type: 'probe', id, check: http, status: 'fail', mode: 'enforce', failureThreshold: 1 };
     const failed = (onHealthFailure: 'halt' | 'rollback-and-halt') => {
