@@ -51,7 +51,6 @@ export type { ReleaseOutcome, ReleaseRefusal, ReleaseRefusalCode } from './relea
 export type { ReleaseTarget } from './release-target.ts';
 export {
   emptyTree,
-  mergeChanges,
   overlayTree,
   type ReleaseTree,
   readSigned,

@@ -85,7 +85,10 @@ describe('publishing, killed with SIGKILL at every point', () => {
       when,
     ];
     try {
-      const { stdout } = await exec(process.execPath, [...args, String(point)], { encoding: 'utf8' });
+      const { stdout } = await exec(process.execPath, [...args, String(point)], {
+        encoding: 'utf8',
+        env: { ...process.env, TMPDIR: directory },
+      });
       return JSON.parse(stdout) as { ok: boolean; passed: number };
     } catch (error) {
       assert.equal((error as { signal?: string }).signal, 'SIGKILL', String(error));

@@ -46,16 +46,6 @@ export function overlayTree(base: ReleaseTree, change: TreeChange): ReleaseTree 
   };
 }
 
-/** One after the other: what `second` says wins. */
-export function mergeChanges(first: TreeChange, second: TreeChange): TreeChange {
-  const files = new Map(first.files);
-  for (const path of second.removed) files.delete(path);
-  for (const [path, bytes] of second.files) files.set(path, bytes);
-  const removed = new Set([...first.removed, ...second.removed]);
-  for (const path of files.keys()) removed.delete(path);
-  return { files, removed };
-}
-
 /** A document with the signatures beside it; null if it is not there. */
 export async function readSigned(tree: ReleaseTree, path: string, bytesMax: number): Promise<SignedBytes | null> {
   const bytes = await tree.read(path, bytesMax);

@@ -216,13 +216,3 @@ async function staleSignatures(tree: ReleaseTree, now: ReadonlyMap<string, Uint8
   }
   return stale;
 }
-
-/** Floors alone, for a run that only reads: what a verified published tree sets. */
-export function floorsOfTree(tree: VerifiedTree, headVersionSigned: number): Floors {
-  return {
-    trust: { version: tree.trust.document.version, sha256: tree.trust.sha256 },
-    release: releaseFloorOf(tree.release),
-    head: { ...headFloorOf(tree.head), keyIds: [...tree.head.keyIds] },
-    headVersionSigned,
-  };
-}
