@@ -6,6 +6,7 @@ import {
   type EventContent,
   type HostPhaseName,
   instantToMs,
+  type JournalId,
 } from '@nixfleet/contracts';
 import {
   applyEvent,
@@ -141,10 +142,12 @@ export class AgentLoop {
   };
 
   /** This host's state was brought back from an earlier time: a new epoch, visibly, with the whole state at its start. */
-  readonly restored = (detail: string): void =>
+  readonly restored = (stale: JournalId, detail: string): void =>
     this.#enqueue(async () => {
       const { journal, agentVersion, log } = this.#deps;
       const { journal: id, seq } = journal.position;
+      // Two deliveries may find the same out.
+      if (id !== stale) return;
       const { state } = this.#memory;
       log('error', 'this journal is not the newest: a new one is started', { detail });
       await journal.startEpoch();
@@ -187,7 +190,7 @@ export class AgentLoop {
       else if (reply.goId === null) await permission.set(null, controlPlane, signal);
       else if (outcome === 'updated') await permission.verify(controlPlane, signal);
       return outcome !== 'unreachable';
-    });
+    }).catch((error: unknown) => this.#unwritable(error));
     this.refresh();
     return isFollowed;
   }
@@ -199,7 +202,7 @@ export class AgentLoop {
     await this.#read(async () => {
       const outcome = await documents.sync(source, signal);
       if (outcome === 'updated') await permission.verify(source, signal);
-    });
+    }).catch((error: unknown) => this.#unwritable(error));
     this.refresh();
   }
 
@@ -242,6 +245,13 @@ export class AgentLoop {
     const result = this.#reading.then(task);
     this.#reading = result.catch(() => {});
     return result;
+  }
+
+  /** A floor or a document that cannot be written had no effect; it is read again later. */
+  #unwritable(error: unknown): false {
+    if (!(error instanceof AgentError)) throw error;
+    this.#deps.log('error', 'documents cannot be kept', { code: error.code, error: error.message });
+    return false;
   }
 
   async #tick(): Promise<void> {

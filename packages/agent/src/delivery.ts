@@ -1,5 +1,6 @@
-import { batchEventsMax, bodyBytesMax, type Clock, type Random } from '@nixfleet/contracts';
+import { batchEventsMax, bodyBytesMax, type Clock, type JournalId, type Random } from '@nixfleet/contracts';
 import type { ControlPlaneClient, NoAnswer } from './control-plane-client.ts';
+import { AgentError } from './errors.ts';
 import type { Gate } from './gate.ts';
 import type { Journal } from './journal.ts';
 import type { Log } from './log.ts';
@@ -19,7 +20,7 @@ export interface DeliveryDeps {
   /** The control plane answered. */
   readonly onContact: () => void;
   /** The control plane has more of this journal than we do, or another one under its name: this host was restored. */
-  readonly onRestored: (detail: string) => void;
+  readonly onRestored: (journal: JournalId, detail: string) => void;
 }
 
 /** Brings the journal to the control plane: in order, in bounded batches, until it says that it is durable there. */
@@ -45,9 +46,12 @@ export class Delivery {
     const own = this.#deps.journal;
     if (journal !== own.id) return;
     if (seq > own.position.seq + 1) {
-      return this.#deps.onRestored(`the control plane has events up to ${seq - 1}, and here are ${own.position.seq}`);
+      return this.#deps.onRestored(
+        own.position.journal,
+        `the control plane has events up to ${seq - 1}, and here are ${own.position.seq}`,
+      );
     }
-    await own.acknowledge(Math.max(0, seq - 1));
+    await this.#acknowledge(Math.max(0, seq - 1));
     this.kick();
   }
 
@@ -100,19 +104,30 @@ export class Delivery {
       onContact();
       const own = journal.entryAt(stored.seq);
       if (stored.journal !== id || stored.seq > journal.position.seq || (own && own.sha256 !== stored.sha256)) {
-        onRestored(`the control plane stored event ${stored.seq} ${stored.sha256}, which is not ours`);
+        onRestored(id, `the control plane stored event ${stored.seq} ${stored.sha256}, which is not ours`);
         return { ok: false, code: 'fork', detail: 'a new journal is started' };
       }
       const before = journal.acknowledgedSeq;
-      await journal.acknowledge(Math.max(before, stored.seq));
-      await journal.prune();
+      await this.#acknowledge(Math.max(before, stored.seq));
       // Every answer must move on, or the same batch would be sent for ever.
       const isStuck = journal.acknowledgedSeq < seq;
       return isStuck ? { ok: false, code: 'garbled', detail: `stored ${stored.seq}, sent from ${seq}` } : null;
     }
-    if (answer.code === 'fork') onRestored(answer.detail);
+    if (answer.code === 'fork') onRestored(id, answer.detail);
     if (answer.code === 'gap' && answer.replayFrom) await this.replayFrom(answer.replayFrom);
     return answer;
+  }
+
+  /** A full disk must not end the delivery that would let the journal be pruned. */
+  async #acknowledge(seq: number): Promise<void> {
+    const { journal, log } = this.#deps;
+    try {
+      await journal.acknowledge(seq);
+      await journal.prune();
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      log('warn', 'the journal cannot be pruned', { code: error.code, error: error.message });
+    }
   }
 
   #untilWanted(signal: AbortSignal): Promise<void> {

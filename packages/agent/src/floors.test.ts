@@ -34,7 +34,14 @@ test('what was raised is there after a restart', async () => {
 
 test('floors that cannot be read are an error that stops, and stay as they are', async () => {
   const good = readFileSync(path, 'utf8');
-  const damaged = ['', '{', 'null', good.slice(0, -3), good.replace('"version":7', '"version":"7"'), `${good.slice(0, -2)},"more":1}`];
+  const damaged = [
+    '',
+    '{',
+    'null',
+    good.slice(0, -3),
+    good.replace('"version":7', '"version":"7"'),
+    `${good.slice(0, -2)},"more":1}`,
+  ];
   for (const text of damaged) {
     writeFileSync(path, text);
     await assert.rejects(Floors.open(fileSystem, path), { code: 'floor-unreadable' }, text);

@@ -105,6 +105,11 @@ export class IntentSource {
   /** What stands against a new switch here, before any brake: the newest head could not be followed to its end. */
   get obstacle(): Withheld | null {
     if (this.#isHeadAhead) return { code: 'head-from-the-future' };
+    const { current } = this.#options.trust;
+    if (this.#view && this.#view.release.trust.sha256 !== current.sha256) {
+      const reason = `the release was verified under an older trust than ${current.document.version}`;
+      return { code: 'refused', refusal: 'trust-behind', reason };
+    }
     return this.#incomplete;
   }
 

@@ -144,7 +144,10 @@ test('only what is acknowledged and older than an acknowledged checkpoint is dro
   assert.equal(journal.entries.length, checkpointEvery + 2, 'the checkpoint is not acknowledged yet');
   await journal.acknowledge(checkpointEvery + 1);
   await journal.prune();
-  assert.deepEqual(journal.entries.map(({ event }) => event.kind), ['checkpoint', 'started']);
+  assert.deepEqual(
+    journal.entries.map(({ event }) => event.kind),
+    ['checkpoint', 'started'],
+  );
   const again = await open(directory);
   assert.deepEqual(again.found, { kind: 'intact', tornBytes: 0 });
   assert.equal(again.journal.position.seq, checkpointEvery + 2);

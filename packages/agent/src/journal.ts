@@ -161,7 +161,10 @@ export class Journal {
     return this.#entries[seq - first];
   }
 
-  /** Everything up to `seq` is stored elsewhere. Going back is allowed: the control plane may have lost its state. */
+  /**
+   * Everything up to `seq` is stored elsewhere. Going back is allowed: the control plane may have lost its state.
+   * Kept in memory where it cannot be written: forgetting it costs only that events are sent again.
+   */
   async acknowledge(seq: number): Promise<void> {
     if (this.#id === null || seq === this.#acknowledgedSeq) return;
     this.#acknowledgedSeq = seq;
