@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CheckinReply, HostView, RolloutView, sha256Hex, WhyView } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import { bodyOf, errorOf, Fixture } from './fixture.test.ts';
+import { testKey } from '@nixfleet/testkit';
+import { bodyOf, errorOf, Fixture, newCanary, the, withoutWeb2 } from './fixture.test.ts';
 
 const hosts = ['canary', 'web-1', 'web-2', 'db'];
 
@@ -18,7 +19,10 @@ describe('a rollout through the API', () => {
     assert.deepEqual(canary.go?.receipts, []);
     const web = await fixture.checkin('web-1');
     assert.equal(web.go, undefined);
-    assert.deepEqual(web.withheld?.map(({ code }) => code), ['wave']);
+    assert.deepEqual(
+      web.withheld?.map(({ code }) => code),
+      ['wave'],
+    );
     assert.equal((await fixture.checkin('db')).go, undefined);
 
     await fixture.converge('canary');
@@ -64,7 +68,10 @@ describe('a rollout through the API', () => {
     await using fixture = await Fixture.start();
     await fixture.join(...hosts);
     const why = WhyView.parse(bodyOf(await fixture.call('olivia', { path: '/v1/why/web-1' }), 200));
-    assert.deepEqual(why.withheld.map(({ code }) => code), ['wave']);
+    assert.deepEqual(
+      why.withheld.map(({ code }) => code),
+      ['wave'],
+    );
     assert.match(why.sentences[0] ?? '', /canary/);
     const host = HostView.parse(bodyOf(await fixture.call('olivia', { path: '/v1/hosts/web-1' }), 200));
     assert.equal(host.journal?.seq, 1);
@@ -98,9 +105,7 @@ describe('held check-ins', () => {
       });
     await fixture.clock.advance(20_000);
     assert.equal(reply, null);
-    await fixture.publish((next) => {
-      next.hosts.canary!.closure = 2;
-    });
+    await fixture.publish(newCanary);
     await held;
     assert.equal(CheckinReply.parse(reply).head, await sha256Hex(nodeCrypto, fixture.head));
   });
@@ -165,7 +170,10 @@ describe('who may do what', () => {
     assert.equal(errorOf(await fixture.call(null, unknown), 403).error, 'unknown-key');
     assert.equal(errorOf(await fixture.call(null, { ...unknown, path: '/nothing' }), 403).error, 'unknown-key');
     assert.equal(errorOf(await fixture.call('olivia', { path: '/nothing' }), 404).error, 'not-found');
-    assert.equal(errorOf(await fixture.call('olivia', { method: 'DELETE', path: '/v1/fleet' }), 404).error, 'not-found');
+    assert.equal(
+      errorOf(await fixture.call('olivia', { method: 'DELETE', path: '/v1/fleet' }), 404).error,
+      'not-found',
+    );
     assert.deepEqual(
       (await fixture.view()).unknownKeys.map(({ fingerprint, count }) => [fingerprint, count]),
       [['a'.repeat(64), 2]],
@@ -188,23 +196,24 @@ describe('who may do what', () => {
     await using fixture = await Fixture.start();
     for (const value of ['2', '', '1 ', '1\n1']) {
       const headers = { 'x-nixfleet-protocol': value };
-      assert.equal(errorOf(await fixture.call('olivia', { path: '/v1/fleet', headers }), 426).error, 'unsupported-protocol');
+      assert.equal(
+        errorOf(await fixture.call('olivia', { path: '/v1/fleet', headers }), 426).error,
+        'unsupported-protocol',
+      );
     }
   });
 
   test('a removed or rotated key is refused from the release on', async () => {
     await using fixture = await Fixture.start();
     await fixture.join(...hosts);
-    const { testKey } = await import('@nixfleet/testkit');
     const fresh = await testKey('web-1, rotated');
     await fixture.publish((next) => next.hosts['web-1']?.pubkeys.push(fresh.openssh));
     const path = '/v1/signed/head.json';
     assert.equal((await fixture.call('web-1', { path })).status, 200);
     assert.equal((await fixture.call(null, { path, key: fresh.keyId })).status, 200);
     await fixture.publish((next) => {
-      next.hosts['web-1']!.pubkeys = [fresh.openssh];
-      delete next.hosts['web-2'];
-      next.channels.stable!.waves[1]!.hosts = ['web-1'];
+      the(next.hosts['web-1']).pubkeys = [fresh.openssh];
+      withoutWeb2(next);
     });
     assert.equal(errorOf(await fixture.call('web-1', { path }), 403).error, 'unknown-key');
     assert.equal(errorOf(await fixture.call('web-2', { path }), 403).error, 'unknown-key');
@@ -287,7 +296,13 @@ describe('malformed requests', () => {
     ['no UTF-8', new Uint8Array([0x22, 0xff, 0x22])],
     ['deep', new TextEncoder().encode('['.repeat(500_000))],
     ['another shape', { journal: 'x', events: [] }],
-    ['too many events', { journal: '0'.repeat(32), events: Array.from({ length: 501 }, () => ({ event: '{}', signature: 'x'.repeat(88) })) }],
+    [
+      'too many events',
+      {
+        journal: '0'.repeat(32),
+        events: Array.from({ length: 501 }, () => ({ event: '{}', signature: 'x'.repeat(88) })),
+      },
+    ],
   ];
   for (const [name, body] of bodies) {
     test(name, async () => {

@@ -7,15 +7,22 @@ import {
   FleetView,
   type HostTarget,
   headPath,
-  type JournalPosition,
-  journalStart,
   protocolHeader,
   type SignedEvent,
   SwitchPolicy,
   WireError,
 } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import { createTestFleet, FakeClock, SeededRandom, type TestFleet, type TestFleetOptions, testKey, testPolicy } from '@nixfleet/testkit';
+import {
+  createTestFleet,
+  FakeClock,
+  SeededRandom,
+  type TestFleet,
+  type TestFleetOptions,
+  type TestIntent,
+  testKey,
+  testPolicy,
+} from '@nixfleet/testkit';
 import { ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { ApiRequest, ApiResponse, Peer } from './http/message.ts';
@@ -72,7 +79,13 @@ export class Fixture implements AsyncDisposable {
   controlPlane: ControlPlane;
   readonly #options: Partial<ControlPlaneOptions>;
 
-  private constructor(fleet: TestFleet, clock: FakeClock, source: MemorySource, store: Store, options: Partial<ControlPlaneOptions>) {
+  private constructor(
+    fleet: TestFleet,
+    clock: FakeClock,
+    source: MemorySource,
+    store: Store,
+    options: Partial<ControlPlaneOptions>,
+  ) {
     this.fleet = fleet;
     this.clock = clock;
     this.source = source;
@@ -155,7 +168,8 @@ export class Fixture implements AsyncDisposable {
       method,
       path,
       headers: { [protocolHeader]: '1', ...headers },
-      body: body instanceof Uint8Array ? body : new TextEncoder().encode(body === undefined ? '' : JSON.stringify(body)),
+      body:
+        body instanceof Uint8Array ? body : new TextEncoder().encode(body === undefined ? '' : JSON.stringify(body)),
       signal: signal ?? new AbortController().signal,
     };
     return this.controlPlane.handle(peer, request);
@@ -250,8 +264,22 @@ export function fetching(target: HostTarget): EventContent {
   return { kind: 'fetching', body: { target, policy: SwitchPolicy.parse(testPolicy) } };
 }
 
-export const emptyJournal = (journal: string): JournalPosition =>
-  ({ journal, seq: 0, sha256: journalStart }) as JournalPosition;
+/** What must be there for a test to mean anything. */
+export function the<Value>(value: Value | null | undefined): Value {
+  assert.ok(value !== null && value !== undefined);
+  return value;
+}
+
+/** The next release gives the canary another closure. */
+export function newCanary(next: TestIntent): void {
+  the(next.hosts.canary).closure = 2;
+}
+
+/** The next release has no web-2. */
+export function withoutWeb2(next: TestIntent): void {
+  delete next.hosts['web-2'];
+  the(next.channels.stable?.waves[1]).hosts = ['web-1'];
+}
 
 /** The JSON body, after its status was checked. */
 export function bodyOf(response: ApiResponse, status: number): unknown {

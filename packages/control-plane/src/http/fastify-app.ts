@@ -24,7 +24,6 @@ export async function createApp({ controlPlane, https, peerOf, log }: AppOptions
     serverFactory: (handler) => https.on('request', handler),
     bodyLimit: bodyBytesMax,
     logger: false,
-    disableRequestLogging: true,
     exposeHeadRoutes: false,
     requestIdHeader: false,
     return503OnClosing: false,

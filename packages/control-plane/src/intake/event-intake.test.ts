@@ -3,12 +3,16 @@ import { describe, test } from 'node:test';
 import { EventsView, type JournalId, type SignedEvent } from '@nixfleet/contracts';
 import { initialHostState } from '@nixfleet/engine';
 import { signEvent, TestJournal } from '@nixfleet/testkit';
-import { bodyOf, errorOf, Fixture, fetching, memoryStore, started } from '../fixture.test.ts';
+import { bodyOf, errorOf, Fixture, fetching, memoryStore, started, the } from '../fixture.test.ts';
 
 const filler = { kind: 'reboot-pending', body: { component: null } } as const;
 
 /** A host whose journal has `length` events, the first delivered ones of them. */
-async function withJournal(fixture: Fixture, host: string, { length, delivered }: { length: number; delivered: number }) {
+async function withJournal(
+  fixture: Fixture,
+  host: string,
+  { length, delivered }: { length: number; delivered: number },
+) {
   const journal = await fixture.fleet.journal(host);
   await journal.append(started('first-contact'), { at: fixture.fleet.now });
   while (journal.events.length < length) await journal.append(filler, { at: fixture.fleet.now });
@@ -90,24 +94,24 @@ describe('batches', () => {
   const hostile: readonly [string, (fixture: Fixture, events: SignedEvent[]) => Promise<SignedEvent[]>][] = [
     [
       'not signed by the host',
-      async (fixture, [first]) => [await signEvent(await fixture.fleet.hostKey('web-1'), JSON.parse(first!.event))],
+      async (fixture, [first]) => [await signEvent(await fixture.fleet.hostKey('web-1'), JSON.parse(the(first).event))],
     ],
     [
       'written for another host',
       async (fixture, [first]) => [
-        await signEvent(await fixture.fleet.hostKey('canary'), { ...JSON.parse(first!.event), host: 'web-1' }),
+        await signEvent(await fixture.fleet.hostKey('canary'), { ...JSON.parse(the(first).event), host: 'web-1' }),
       ],
     ],
     [
       'of another fleet',
       async (fixture, [first]) => [
-        await signEvent(await fixture.fleet.hostKey('canary'), { ...JSON.parse(first!.event), fleet: 'other' }),
+        await signEvent(await fixture.fleet.hostKey('canary'), { ...JSON.parse(the(first).event), fleet: 'other' }),
       ],
     ],
-    ['not canonical', async (_fixture, [first]) => [{ ...first!, event: ` ${first!.event}` }]],
-    ['a broken chain', async (_fixture, events) => [events[0]!, events[2]!]],
-    ['cut short', async (_fixture, [first]) => [{ ...first!, event: first!.event.slice(0, -1) }]],
-    ['a signature that is none', async (_fixture, [first]) => [{ ...first!, signature: 'A'.repeat(88) }]],
+    ['not canonical', async (_fixture, [first]) => [{ ...the(first), event: ` ${the(first).event}` }]],
+    ['a broken chain', async (_fixture, events) => [the(events[0]), the(events[2])]],
+    ['cut short', async (_fixture, [first]) => [{ ...the(first), event: the(first).event.slice(0, -1) }]],
+    ['a signature that is none', async (_fixture, [first]) => [{ ...the(first), signature: 'A'.repeat(88) }]],
   ];
   for (const [name, forge] of hostile) {
     test(`refused whole: ${name}`, async () => {
@@ -125,10 +129,10 @@ describe('batches', () => {
     const target = await fixture.fleet.target('canary');
     await journal.append({ kind: 'converged', body: { target, switched: true } }, { at: fixture.fleet.now });
     await journal.append(filler, { at: fixture.fleet.now });
-    const [, converged, last] = journal.events;
-    const forged = { ...converged!, signature: 'A'.repeat(86).concat('==') };
-    assert.equal(errorOf(await fixture.post('canary', [forged, last!]), 422).error, 'bad-event');
-    assert.equal((await fixture.post('canary', [converged!, last!])).status, 200);
+    const [converged, last] = [the(journal.events[1]), the(journal.events[2])];
+    const forged = { ...converged, signature: 'A'.repeat(86).concat('==') };
+    assert.equal(errorOf(await fixture.post('canary', [forged, last]), 422).error, 'bad-event');
+    assert.equal((await fixture.post('canary', [converged, last])).status, 200);
   });
 
   test('batches of one host take turns, and few may wait', async () => {

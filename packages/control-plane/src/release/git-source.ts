@@ -10,6 +10,8 @@ import { isSignedPath } from './signed-path.ts';
 const gitTimeoutMs = 120_000;
 /** Most output of one git command, in bytes. */
 const gitOutputBytesMax = 64 * 1024;
+/** Transports that run a command or take an open file; off by default too, unless the user's configuration says otherwise. */
+const hardening = ['-c', 'protocol.ext.allow=never', '-c', 'protocol.fd.allow=never'];
 /** Where the fetched branch stands in the mirror. */
 const mirrorRef = 'refs/nixfleet/releases';
 
@@ -70,7 +72,6 @@ function gitEnvironment({ identityFile, knownHostsFile }: GitSourceOptions): Nod
   }
   env.LC_ALL = 'C';
   env.GIT_TERMINAL_PROMPT = '0';
-  env.GIT_PROTOCOL_FROM_USER = '0';
   const ssh = ['ssh', '-o', 'BatchMode=yes'];
   if (identityFile !== undefined) ssh.push('-i', quoted(identityFile), '-o', 'IdentitiesOnly=yes');
   if (knownHostsFile !== undefined) ssh.push('-o', quoted(`UserKnownHostsFile=${knownHostsFile}`));
@@ -105,7 +106,7 @@ async function git(
         maxBuffer: gitOutputBytesMax,
         encoding: 'utf8',
       } as const;
-      execFile('git', args, options, (error, stdout, stderr) => {
+      execFile('git', [...hardening, ...args], options, (error, stdout, stderr) => {
         if (!error) resolve(stdout);
         else reject(new Error(stderr.trim() === '' ? error.message : withoutCredentials(stderr.trim())));
       });

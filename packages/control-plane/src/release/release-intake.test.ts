@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { addSeconds, headPath, holdPath, rolloutPath, trustPath } from '@nixfleet/contracts';
 import { createTestFleet, putSigned } from '@nixfleet/testkit';
 import { ControlPlaneError } from '../errors.ts';
-import { bodyOf, Fixture, memoryStore } from '../fixture.test.ts';
+import { bodyOf, Fixture, memoryStore, newCanary, the } from '../fixture.test.ts';
 import type { Readiness } from '../readiness.ts';
 
 async function readiness(fixture: Fixture, status: number): Promise<Readiness> {
@@ -97,22 +97,18 @@ describe('whatever the source does, the last good release stays', () => {
       name: 'a manifest that is not there',
       reason: /missing/,
       change: async ({ fleet }) => {
-        const { manifests } = await fleet.publish((next) => {
-          next.hosts.canary!.closure = 2;
-        });
-        fleet.files.delete(rolloutPath(manifests.get('stable')!.rolloutId));
+        const { manifests } = await fleet.publish(newCanary);
+        fleet.files.delete(rolloutPath(the(manifests.get('stable')).rolloutId));
       },
     },
     {
       name: 'a tampered manifest',
       reason: /hash-mismatch|size-mismatch/,
       change: async ({ fleet }) => {
-        const { manifests } = await fleet.publish((next) => {
-          next.hosts.canary!.closure = 2;
-        });
-        const path = rolloutPath(manifests.get('stable')!.rolloutId);
-        const bytes = fleet.files.get(path)!.slice();
-        bytes[bytes.length - 20] = bytes[bytes.length - 20]! ^ 1;
+        const { manifests } = await fleet.publish(newCanary);
+        const path = rolloutPath(the(manifests.get('stable')).rolloutId);
+        const bytes = the(fleet.files.get(path)).slice();
+        bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
         fleet.files.set(path, bytes);
       },
     },
@@ -167,7 +163,7 @@ describe('brakes', () => {
     assert.equal((await fixture.checkin('canary')).go?.wave, 0);
     const { sha256 } = await fixture.fleet.hold('data');
     const path = holdPath(sha256);
-    const bytes = fixture.fleet.files.get(path)!;
+    const bytes = the(fixture.fleet.files.get(path));
     fixture.fleet.files.delete(path);
     await fixture.refresh();
     const held = await fixture.checkin('canary');
@@ -236,9 +232,12 @@ describe('trust and floors', () => {
     await fixture.fleet.nextTrust((draft) => {
       draft.roles.head.signers = ['ci-spare' as never];
     });
-    await fixture.fleet.signHead((draft) => {
-      draft.version = 2;
-    }, ['ci-spare']);
+    await fixture.fleet.signHead(
+      (draft) => {
+        draft.version = 2;
+      },
+      ['ci-spare'],
+    );
     await fixture.refresh();
     assert.equal((await fixture.view()).head?.version, 2);
   });
@@ -254,7 +253,10 @@ describe('trust and floors', () => {
     const files = new Map(stored.files);
     files.delete(trustPath(2));
     await store.saveRelease({ ...stored, files });
-    await assert.rejects(fixture.boot(), (error) => error instanceof ControlPlaneError && error.code === 'state-unreadable');
+    await assert.rejects(
+      fixture.boot(),
+      (error) => error instanceof ControlPlaneError && error.code === 'state-unreadable',
+    );
     await store.saveRelease({ ...stored, trust: { ...stored.trust, sha256: 'f'.repeat(64) as never } });
     await assert.rejects(fixture.boot(), (error) => error instanceof ControlPlaneError && error.code === 'bad-trust');
     await store.saveRelease(stored);

@@ -20,6 +20,8 @@ export interface SqliteStoreOptions {
   readonly path: string;
   /** Resolves when the appends that are ready now have been asked for: they share one commit. */
   readonly nextTurn: () => Promise<void>;
+  /** Largest database, in bytes (write-ahead log aside); past it appends fail with `disk-full`. Default: no limit. */
+  readonly bytesMax?: number;
 }
 
 interface PendingAppend {
@@ -47,6 +49,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     database.exec(
       'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;',
     );
+    if (options.bytesMax !== undefined) database.exec(`PRAGMA max_page_count = ${pagesOf(database, options.bytesMax)}`);
     // Takes the lock now, so that a second process fails at its start and not at its first append.
     database.exec('BEGIN IMMEDIATE; COMMIT');
     migrate(database);
@@ -55,6 +58,11 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     if (database?.isOpen) database.close();
     throw sqliteFault(error, `opening ${options.path}`);
   }
+}
+
+function pagesOf(database: DatabaseSync, bytes: number): number {
+  const size = Number(database.prepare('PRAGMA page_size').get()?.page_size);
+  return Math.max(1, Math.floor(bytes / size));
 }
 
 class SqliteStore implements Store {

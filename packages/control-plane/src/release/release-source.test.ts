@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { createTestFleet, type TestFleet } from '@nixfleet/testkit';
+import { ControlPlaneError } from '../errors.ts';
+import { Fixture } from '../fixture.test.ts';
+import { systemClock } from '../system-clock.ts';
+import { directorySource } from './directory-source.ts';
+import { gitSource } from './git-source.ts';
+import { httpsSource } from './https-source.ts';
+import type { ReleaseSource } from './release-source.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'nixfleet-source-'));
+after(() => rmSync(root, { recursive: true }));
+const never = new AbortController().signal;
+const identity = ['-c', 'user.name=ci', '-c', 'user.email=ci@example.org', '-c', 'commit.gpgsign=false'];
+
+function write(directory: string, files: ReadonlyMap<string, Uint8Array>): void {
+  for (const [path, bytes] of files) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), bytes);
+  }
+}
+
+/** A forge: a bare repository, and a clone that pushes `releases/` on its own branch. */
+class Forge {
+  readonly bare: string;
+  readonly #clone: string;
+
+  constructor(name: string) {
+    this.bare = join(root, `${name}.git`);
+    this.#clone = join(root, `${name}-clone`);
+    execFileSync('git', ['init', '--quiet', '--bare', this.bare]);
+    execFileSync('git', ['init', '--quiet', '--initial-branch=releases', this.#clone]);
+  }
+
+  push(files: ReadonlyMap<string, Uint8Array>): void {
+    write(join(this.#clone, 'releases'), files);
+    execFileSync('git', ['-C', this.#clone, 'add', '.']);
+    execFileSync('git', ['-C', this.#clone, ...identity, 'commit', '--quiet', '-m', 'release']);
+    execFileSync('git', ['-C', this.#clone, 'push', '--quiet', '--force', this.bare, 'releases']);
+  }
+
+  /** Throws away history: what a forge under attack could do. */
+  rewrite(): void {
+    execFileSync('git', ['-C', this.#clone, ...identity, 'commit', '--quiet', '--amend', '-m', 'rewritten']);
+    execFileSync('git', ['-C', this.#clone, 'push', '--quiet', '--force', this.bare, 'releases']);
+  }
+}
+
+async function everyFile(source: ReleaseSource, fleet: TestFleet): Promise<void> {
+  await using snapshot = await source.open(never);
+  const read = await Promise.all([...fleet.files.keys()].map((path) => snapshot.read(path, 1_000_000)));
+  for (const [i, [path, bytes]] of [...fleet.files].entries()) assert.deepEqual(read[i], bytes, path);
+  assert.equal(await snapshot.read('trust/999.json', 100), null);
+  for (const path of ['../secret', 'trust/../../secret', '/etc/passwd', 'head.json\nHEAD', 'releases']) {
+    await assert.rejects(snapshot.read(path, 1_000_000), isSourceFailed, path);
+  }
+}
+
+function isSourceFailed(error: unknown): boolean {
+  return error instanceof ControlPlaneError && error.code === 'source-failed';
+}
+
+async function aFleet(): Promise<TestFleet> {
+  const fleet = await createTestFleet();
+  await fleet.publish();
+  return fleet;
+}
+
+describe('git remote', () => {
+  test('every file, from the objects alone, by new commits and rewritten history', async () => {
+    const fleet = await aFleet();
+    const forge = new Forge('forge');
+    forge.push(fleet.files);
+    const mirror = join(root, 'mirror.git');
+    const source = gitSource({ url: forge.bare, branch: 'releases', path: 'releases', mirror, clock: systemClock });
+    await everyFile(source, fleet);
+    await using first = await source.open(never);
+    fleet.pass(60);
+    await fleet.signHead();
+    forge.push(fleet.files);
+    await everyFile(source, fleet);
+    await using second = await source.open(never);
+    assert.notEqual(first.id, second.id);
+    assert.ok(await first.read('head.json', 100_000), 'a snapshot stays what it was');
+    forge.rewrite();
+    await everyFile(source, fleet);
+    assert.equal(existsSync(join(mirror, 'releases')), false, 'nothing is checked out');
+  });
+
+  test('too large, no branch, no repository, and a URL that would be an option', async () => {
+    const fleet = await aFleet();
+    const forge = new Forge('bounds');
+    forge.push(fleet.files);
+    const options = {
+      branch: 'releases',
+      path: 'releases',
+      mirror: join(root, 'bounds-mirror.git'),
+      clock: systemClock,
+    };
+    const source = gitSource({ ...options, url: forge.bare });
+    {
+      await using snapshot = await source.open(never);
+      await assert.rejects(snapshot.read('head.json', 10), isSourceFailed);
+      await assert.rejects(snapshot.read('head.json', 100_000), isSourceFailed, 'the process is over');
+    }
+    await assert.rejects(gitSource({ ...options, url: forge.bare, branch: 'none' }).open(never), isSourceFailed);
+    await assert.rejects(gitSource({ ...options, url: join(root, 'none.git') }).open(never), isSourceFailed);
+    const marker = join(root, 'executed');
+    const evil = `--upload-pack=touch ${marker}`;
+    await assert.rejects(gitSource({ ...options, url: evil }).open(never), isSourceFailed);
+    await assert.rejects(gitSource({ ...options, url: `ext::sh -c "touch ${marker}"` }).open(never), isSourceFailed);
+    assert.equal(existsSync(marker), false);
+    assert.equal(
+      gitSource({ ...options, url: 'https://u:secret@git.example.org/x' }).description.includes('secret'),
+      false,
+    );
+  });
+
+  test('a control plane over it', async () => {
+    const forge = new Forge('whole');
+    const mirror = join(root, 'whole-mirror.git');
+    await using fixture = await Fixture.start();
+    forge.push(fixture.fleet.files);
+    const source = gitSource({ url: forge.bare, branch: 'releases', path: 'releases', mirror, clock: systemClock });
+    await using snapshot = await source.open(never);
+    const copied = new Map<string, Uint8Array>();
+    for (const path of fixture.fleet.files.keys()) {
+      const bytes = await snapshot.read(path, 1_000_000);
+      assert.ok(bytes);
+      copied.set(path, bytes);
+    }
+    assert.deepEqual(copied, new Map(fixture.fleet.files));
+  });
+});
+
+describe('local directory', () => {
+  test('every file; a large one and one that cannot be read are faults', async () => {
+    const fleet = await aFleet();
+    const directory = join(root, 'directory');
+    write(directory, fleet.files);
+    const source = directorySource({ path: directory });
+    await everyFile(source, fleet);
+    await using snapshot = await source.open(never);
+    await assert.rejects(snapshot.read('head.json', 10), isSourceFailed);
+    rmSync(join(directory, 'head.json'));
+    symlinkSync('head.json', join(directory, 'head.json'));
+    await assert.rejects(snapshot.read('head.json', 1000), isSourceFailed, 'a loop of links');
+    chmodSync(directory, 0o700);
+  });
+});
+
+describe('web directory', () => {
+  test('every file; what is too large, slow to fail or no success is a fault', async () => {
+    const fleet = await aFleet();
+    const server = createServer((request, response) => {
+      const path = (request.url ?? '').replace('/x/releases/', '');
+      const bytes = fleet.files.get(path);
+      if (path === 'trust/500.json') response.writeHead(500).end();
+      else if (path === 'trust/501.json')
+        response.writeHead(200, { 'transfer-encoding': 'chunked' }).end('x'.repeat(2000));
+      else if (path === 'trust/502.json') request.socket.destroy();
+      else if (!bytes) response.writeHead(path === 'trust/999.json' ? 404 : 403).end();
+      else response.writeHead(200).end(bytes);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const source = httpsSource({ url: `http://127.0.0.1:${port}/x/releases`, clock: systemClock });
+      await everyFile(source, fleet);
+      await using snapshot = await source.open(never);
+      for (const path of ['trust/500.json', 'trust/501.json', 'trust/502.json']) {
+        await assert.rejects(snapshot.read(path, 1000), isSourceFailed, path);
+      }
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+    const gone = await httpsSource({ url: `http://127.0.0.1:${port}/`, clock: systemClock }).open(never);
+    await assert.rejects(gone.read('head.json', 1000), isSourceFailed);
+  });
+});

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import type { HostName, Instant, JournalId, Sha256Hex } from '@nixfleet/contracts';
+import { ControlPlaneError } from '../errors.ts';
+import { openSqliteStore } from './sqlite-store.ts';
+import type { EventEntry, Store } from './store.ts';
+
+const at = '2026-06-01T08:00:00Z' as Instant;
+const journal = 'ab'.repeat(16) as JournalId;
+
+function hashOf(seq: number): Sha256Hex {
+  return seq.toString(16).padStart(64, '0') as Sha256Hex;
+}
+
+function event(host: string, seq: number): EventEntry {
+  const text = `{"seq":${seq},"é":"\\u0000"}`;
+  return {
+    kind: 'event',
+    receivedAt: at,
+    host: host as HostName,
+    journal,
+    seq,
+    sha256: hashOf(seq),
+    text,
+    signature: 's'.repeat(88),
+  };
+}
+
+const web = 'web' as HostName;
+const db = 'db' as HostName;
+
+/** Another dialect is another entry here. `open` opens the same data again for the same `name`. */
+const dialects: readonly { name: string; open: (name: string, bytesMax?: number) => Store }[] = [
+  {
+    name: 'sqlite',
+    open: (name, bytesMax) =>
+      openSqliteStore({
+        path: join(directory, `${name}.sqlite`),
+        nextTurn: () => Promise.resolve(),
+        ...(bytesMax === undefined ? {} : { bytesMax }),
+      }),
+  },
+];
+
+const directory = mkdtempSync(join(tmpdir(), 'nixfleet-store-'));
+after(() => rmSync(directory, { recursive: true }));
+
+for (const { name, open } of dialects) {
+  describe(`store: ${name}`, () => {
+    test('positions are one sequence in commit order; what is read is what was appended', async () => {
+      await using store = open('order');
+      assert.equal(await store.position(), 0);
+      const outcomes = await Promise.all([
+        store.append([event('web', 1), event('web', 2)]),
+        store.append([event('db', 1)]),
+        store.append([{ kind: 'go', receivedAt: at, host: web, text: '{}' }]),
+      ]);
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.ok && outcome.position),
+        [2, 3, 4],
+      );
+      const entries = await store.read({ after: 0, limit: 10 });
+      assert.deepEqual(entries[0], { ...event('web', 1), position: 1 });
+      assert.deepEqual(entries[3], { kind: 'go', receivedAt: at, host: web, text: '{}', position: 4 });
+      assert.deepEqual(
+        (await store.read({ after: 1, limit: 10, events: true })).map(({ position }) => position),
+        [2, 3],
+      );
+      assert.deepEqual(
+        (await store.read({ after: 0, limit: 10, host: web })).map(({ position }) => position),
+        [1, 2, 4],
+      );
+      assert.equal((await store.read({ after: 0, limit: 2 })).length, 2);
+      assert.deepEqual(
+        (await store.readAt([3, 99, 1])).map(({ position }) => position),
+        [3, 1],
+      );
+    });
+
+    test('a taken place refuses its append whole, and no other of the same commit', async () => {
+      await using store = open('conflict');
+      await store.append([event('web', 1)]);
+      const outcomes = await Promise.all([
+        store.append([event('web', 2), event('web', 3)]),
+        store.append([event('web', 3), event('web', 4)]),
+        store.append([event('db', 1)]),
+      ]);
+      assert.deepEqual(
+        outcomes.map(({ ok }) => ok),
+        [true, false, true],
+      );
+      assert.equal(await store.position(), 4);
+    });
+
+    test('journals and forks', async () => {
+      await using store = open('journals');
+      await store.append([event('web', 5), event('web', 6), event('web', 7), event('db', 1)]);
+      assert.deepEqual(await store.journalExtent(web, journal), {
+        first: { seq: 5, sha256: hashOf(5) },
+        last: { seq: 7, sha256: hashOf(7) },
+      });
+      assert.equal(await store.journalExtent(web, 'cd'.repeat(16) as JournalId), null);
+      const places = await store.journalPlaces(web, journal, { from: 6, to: 9 });
+      assert.deepEqual(
+        places.map(({ seq }) => seq),
+        [6, 7],
+      );
+      assert.equal((await store.journalEvent(web, journal, 6))?.text, event('web', 6).text);
+      assert.equal(await store.journalEvent(web, journal, 8), null);
+      const fork = { ...event('web', 6), kind: 'fork' as const, sha256: hashOf(66) };
+      assert.equal((await store.append([fork])).ok, true);
+      assert.equal((await store.append([fork])).ok, false);
+      assert.equal(await store.forksOf(web), 1);
+      assert.equal(await store.forksOf(db), 0);
+      assert.equal((await store.journalPlaces(web, journal, { from: 6, to: 6 }))[0]?.sha256, hashOf(6));
+    });
+
+    test('checkpoints replace the rows they name and keep the others', async () => {
+      await using store = open('checkpoints');
+      assert.equal(await store.loadCheckpoint(), null);
+      await store.saveCheckpoint({
+        position: 3,
+        hosts: new Map([
+          [web, 'a'],
+          [db, 'b'],
+        ]),
+      });
+      await store.saveCheckpoint({ position: 9, hosts: new Map([[web, 'c']]) });
+      assert.deepEqual(await store.loadCheckpoint(), {
+        position: 9,
+        hosts: new Map([
+          [web, 'c'],
+          [db, 'b'],
+        ]),
+      });
+      assert.equal(await store.lastOwn('rebuild'), null);
+      for (const text of ['1', '2']) await store.append([{ kind: 'rebuild', receivedAt: at, host: null, text }]);
+      assert.equal(await store.lastOwn('rebuild'), '2');
+      assert.equal(await store.lastOwn('go'), null);
+    });
+
+    test('everything is there again after a close', async () => {
+      const release = {
+        trust: { version: 2, sha256: hashOf(2) },
+        release: { version: 7, sha256: hashOf(7) },
+        head: { version: 9, sha256: hashOf(9), keyIds: ['k'] },
+        files: new Map([
+          ['head.json', new Uint8Array([1, 0, 255])],
+          ['old.json', new Uint8Array([1])],
+        ]),
+      };
+      {
+        await using store = open('again');
+        assert.equal(await store.loadRelease(), null);
+        await store.append([event('web', 1)]);
+        await store.saveRelease(release);
+        const files = new Map([
+          ['head.json', new Uint8Array([2])],
+          ['new.json', new Uint8Array(100_000).fill(7)],
+        ]);
+        await store.saveRelease({ ...release, release: null, files });
+      }
+      await using store = open('again');
+      assert.equal(await store.position(), 1);
+      const files = new Map([
+        ['head.json', new Uint8Array([2])],
+        ['new.json', new Uint8Array(100_000).fill(7)],
+      ]);
+      assert.deepEqual(await store.loadRelease(), { ...release, release: null, files });
+    });
+
+    test('a full disk fails the append, keeps nothing of it, and heals', async () => {
+      const large = { ...event('web', 2), text: 'x'.repeat(200_000) };
+      {
+        await using store = open('full', 200_000);
+        await store.append([event('web', 1)]);
+        await assert.rejects(store.append([large]), isFault('disk-full'));
+        await assert.rejects(store.append([large, event('web', 3)]), isFault('disk-full'));
+        assert.equal(await store.position(), 1);
+        assert.equal((await store.append([event('db', 1)])).ok, true, 'smaller ones still fit');
+      }
+      await using store = open('full');
+      assert.equal((await store.append([large])).ok, true);
+      assert.equal(await store.position(), 3);
+    });
+
+    test('after it was closed it says so', async () => {
+      const store = open('closed');
+      const pending = store.append([event('web', 1)]);
+      await store[Symbol.asyncDispose]();
+      assert.equal((await pending).ok, true, 'what was asked for before is finished');
+      await assert.rejects(store.append([event('web', 2)]), isFault('closed'));
+      await assert.rejects(store.position(), isFault('closed'));
+    });
+  });
+}
+
+function isFault(code: string) {
+  return (error: unknown) => error instanceof ControlPlaneError && error.code === code;
+}
