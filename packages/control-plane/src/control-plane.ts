@@ -155,7 +155,7 @@ export class ControlPlane implements AsyncDisposable {
       if (refusal) return refusal;
       if (!match) return errorResponse('not-found', 'there is no such route');
       const response = await this.#dispatch(identity, request, match);
-      this.#storeProblem = null;
+      if (match.route.name === 'events-post' && response.status === 200) this.#storeProblem = null;
       return response;
     } catch (error) {
       return this.#failed(error);

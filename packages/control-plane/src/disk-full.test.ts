@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ControlPlaneError } from './errors.ts';
+import { bodyOf, errorOf, Fixture, memoryStore, newCanary, started } from './fixture.test.ts';
+import type { Store } from './store/store.ts';
+
+/** The real store on a disk that can be filled. */
+function fillable(store: Store): { store: Store; fill: (isFull: boolean) => void } {
+  let isFull = false;
+  const writes = new Set<PropertyKey>(['append', 'saveCheckpoint', 'saveRelease']);
+  const proxy = new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      if (!writes.has(name)) return value.bind(target);
+      return async (...parameters: unknown[]) => {
+        if (isFull) throw new ControlPlaneError('disk-full', 'no space left');
+        return value.apply(target, parameters);
+      };
+    },
+  });
+  return {
+    store: proxy,
+    fill: (full) => {
+      isFull = full;
+    },
+  };
+}
+
+test('a full disk: no event is acknowledged, no go handed out, no release taken; then all goes on', async () => {
+  const { store, fill } = fillable(memoryStore());
+  await using fixture = await Fixture.start({ store });
+  await fixture.join('web-1', 'web-2', 'db');
+  const journal = await fixture.fleet.journal('canary');
+  await journal.append(started('first-contact'), { at: fixture.fleet.now });
+
+  fill(true);
+  const refused = await fixture.post('canary', journal.events);
+  assert.equal(errorOf(refused, 503).error, 'overloaded');
+  assert.ok(refused.headers['retry-after']);
+  assert.equal((await fixture.checkin('canary')).replayFrom?.seq, 1, 'it is still missing');
+  assert.match((await fixture.view()).problems.join(), /no space left/);
+  await fixture.publish(newCanary);
+  assert.equal((await fixture.view()).release?.version, 1);
+
+  fill(false);
+  assert.equal((await fixture.post('canary', journal.events)).status, 200);
+  // Full again before the planner comes to it.
+  fill(true);
+  await fixture.clock.advance(6000);
+  assert.equal((await fixture.checkin('canary')).go, undefined, 'what is not recorded is not handed out');
+
+  fill(false);
+  await fixture.clock.advance(6000);
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+  const view = await fixture.view();
+  assert.equal(view.release?.version, 2);
+  assert.deepEqual(view.problems, []);
+  bodyOf(await fixture.call('olivia', { path: '/readyz' }), 200);
+});
