@@ -18,6 +18,7 @@ const PROGRAMS = [
   { out: 'main', source: 'packages/cli/src/main.ts' },
   { out: 'dead-man', source: 'packages/agent/src/dead-man-main.ts' },
   { out: 'evaluate-worker', source: 'packages/release/src/evaluate-worker.ts' },
+  { out: 'demo', source: 'demo/main.ts' },
 ] as const;
 
 /** Files shipped as they are. */

@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+
+export const hostNames = ['canary-1', 'web-1', 'web-2', 'db-1'] as const;
+export type DemoHost = (typeof hostNames)[number];
+
+/** Where everything of one run of the demo lies. */
+export function layoutOf(root: string) {
+  const at = (...parts: string[]) => join(root, ...parts);
+  return {
+    root,
+    logs: at('logs'),
+    forge: at('forge.git'),
+    source: at('source'),
+    cache: at('cache'),
+    keys: at('keys'),
+    trust: at('trust.json'),
+    ci: { script: at('ci', 'release.sh'), work: at('ci', 'work'), state: at('ci', 'state'), store: at('ci', 'store') },
+    controlPlane: { config: at('control-plane', 'config.json'), state: at('control-plane', 'state') },
+    settings: at('operator', 'config.json'),
+    host: (name: DemoHost) => ({
+      config: at('hosts', name, 'agent.json'),
+      key: at('hosts', name, 'ssh_host_ed25519_key'),
+      state: at('hosts', name, 'state'),
+      store: at('hosts', name, 'store'),
+      system: at('hosts', name, 'root'),
+      cutFile: at('hosts', name, 'root', 'run', 'network-cut'),
+    }),
+  } as const;
+}
+export type Layout = ReturnType<typeof layoutOf>;
