@@ -1,5 +1,15 @@
 import { join } from 'node:path';
-import { type Clock, type Crypto, keyIdOf, pinTrust, type Random, type TrustState } from '@nixfleet/contracts';
+import {
+  type Clock,
+  type Crypto,
+  documentBytesMax,
+  headPath,
+  type JournalEvent,
+  keyIdOf,
+  pinTrust,
+  type Random,
+  type TrustState,
+} from '@nixfleet/contracts';
 import { AgentLoop } from './agent-loop.ts';
 import { AgentTime } from './agent-time.ts';
 import { Checkin } from './checkin.ts';
@@ -22,7 +32,7 @@ import { httpsMirrorSource } from './https-mirror-source.ts';
 import { HttpsTransport } from './https-transport.ts';
 import { Permission } from './intent.ts';
 import { IntentSource } from './intent-source.ts';
-import { Journal } from './journal.ts';
+import { Journal, type JournalFound } from './journal.ts';
 import type { Log } from './log.ts';
 import type { Nix } from './nix.ts';
 import type { ClientIdentity } from './pinned-connection.ts';
@@ -77,8 +87,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     ctx,
     random,
   });
-  const hadJournal = found.kind !== 'absent';
-  const isFloorLost = opened !== null && opened.found === 'absent' && hadJournal;
+  const isFloorLost = opened !== null && (await areFloorsLost(opened.floors, { journal, found, cache }));
   const time = new AgentTime(clock, opened?.floors.values.time ?? journal.entries.at(-1)?.event.at ?? null);
   const floors = opened?.floors ?? null;
   const trust = floors ? await TrustWalk.open({ ctx, floors, cache, shipped }) : null;
@@ -97,7 +106,11 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const client = new ControlPlaneClient(transport);
 
   let loop: AgentLoop | null = null;
-  const report: AgentLoop['report'] = (content) => loop?.report(content);
+  const report: AgentLoop['report'] = (content) => {
+    // A newer trust may have dropped the pin of a server that we are connected to.
+    if (content.kind === 'trust-accepted') transport.close();
+    loop?.report(content);
+  };
   const documents =
     floors && trust
       ? new IntentSource({
@@ -207,6 +220,20 @@ async function openFloors(files: Files, path: string, log: Log) {
     log('error', 'stopped acting: floor-unreadable', { error: error.message });
     return null;
   }
+}
+
+/** No release was ever accepted, says the file, and something else says otherwise. Stays so until one is accepted. */
+async function areFloorsLost(
+  floors: Floors,
+  { journal, found, cache }: { readonly journal: Journal; readonly found: JournalFound; readonly cache: DocumentCache },
+): Promise<boolean> {
+  if (floors.values.release !== null) return false;
+  if (found.kind === 'corrupt' || journal.entries.some(({ event }) => hasAccepted(event))) return true;
+  return (await cache.source.get(headPath, documentBytesMax.head, new AbortController().signal)).ok;
+}
+
+function hasAccepted(event: JournalEvent): boolean {
+  return event.kind === 'release-accepted' || (event.kind === 'checkpoint' && event.body.state.release !== null);
 }
 
 function pinsOf({ document }: TrustState): ReadonlySet<string> {
