@@ -81,14 +81,14 @@ export async function refused({ fleet, tell }: Scene): Promise<void> {
   fleet.link('canary-1').plugIn();
   const poisoned = await eventOf(fleet, from, 'canary-1', 'refused');
   expect(poisoned.body.reason === 'closure-digest-mismatch', `closure-digest-mismatch, not ${poisoned.body.reason}`);
-  expect(poisoned.body.detail?.includes('app-1.4'), 'the refusal names the path');
+  expect(poisoned.body.detail?.includes('canary-1-1.4'), 'the refusal names the closure');
   tell.detail(poisoned.body.detail ?? '');
   await restore();
   const ran = (await fleet.observer.eventsAfter(from)).filter(
     ({ event }) => event.kind === 'activating' && event.body.target.closure.endsWith('-1.4'),
   );
   expect(ran.length === 0, 'nobody activated 1.4');
-  tell.prove('a dependency poisoned in the cache and signed with its key: closure-digest-mismatch, the path named');
+  tell.prove('a dependency poisoned in the cache and signed with its key: closure-digest-mismatch');
 }
 
 /** Waits until the host has journalled this refusal; read from its own disk, since the thief passes nothing on. */
