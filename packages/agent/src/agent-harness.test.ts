@@ -51,6 +51,8 @@ export class TestControlPlane {
   readonly fleet: TestFleet;
   go: Go | null = null;
   isReachable = true;
+  /** The network is cut by the first delivery that tells of the switch, before any of it is stored. */
+  isCutBySwitch = false;
   connections = 0;
   #stored: JournalPosition | null = null;
   #wake: (() => void)[] = [];
@@ -130,6 +132,8 @@ export class TestControlPlane {
       return bytes ? reply(200, bytes) : reply(404, { error: 'not-found', message: 'no such document' });
     }
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
+    const tellsOfSwitch = /\\"kind\\":\\"(?:activating|confirming|probes-passed)/.test(JSON.stringify(body));
+    if (url === '/v1/agent/events' && this.isCutBySwitch && tellsOfSwitch) return this.cut();
     if (url === '/v1/agent/events') return reply(200, { stored: await this.#store(body as { events: SignedEvent[] }) });
     const { seen } = CheckinRequest.parse(body);
     for (let waited = 0; waited < 2; waited++) {
@@ -255,7 +259,7 @@ export class TestHost {
   }
 }
 
-export async function until(what: string, isTrue: () => boolean, host: TestHost, seconds = 30): Promise<void> {
+export async function until(what: string, isTrue: () => boolean, host: TestHost, seconds = 90): Promise<void> {
   const deadline = systemClock.monotonicMs() + seconds * 1000;
   while (!isTrue()) {
     if (systemClock.monotonicMs() > deadline)
