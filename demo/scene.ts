@@ -21,7 +21,9 @@ export async function allConverged(fleet: DemoFleet, version: string): Promise<v
 /** Asks the services themselves: what runs is what answers. */
 export async function runs(fleet: DemoFleet, version: string): Promise<void> {
   for (const name of hostNames) {
-    const answer = await fetch(`http://127.0.0.1:${fleet.servicePort(name)}/`).then((reply) => reply.json());
+    const answer = await fetch(`http://127.0.0.1:${fleet.servicePort(name)}/`).then(
+      (reply) => reply.json() as Promise<{ version?: unknown }>,
+    );
     expect(answer.version === version, `${name} serves ${version}, not ${answer.version}`);
   }
 }
