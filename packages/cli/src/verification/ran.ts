@@ -1,4 +1,4 @@
-import type { HostName, Instant, RolloutId, StorePath, VerifiedEvent } from '@nixfleet/contracts';
+import type { HostName, HostState, Instant, RolloutId, StorePath, VerifiedEvent } from '@nixfleet/contracts';
 import { applyEvent, initialHostState } from '@nixfleet/engine';
 
 /** What one host ran, from one change to the next, as its own signed events say. */
@@ -20,19 +20,21 @@ export function ranPeriods(events: readonly VerifiedEvent[]): RanPeriod[] {
     state = applyEvent(state, event);
     const last = periods.at(-1);
     if (last?.running === state.running) {
-      last.rolloutId ??= rolloutOf(state.phase, state.running);
+      last.rolloutId ??= rolloutOf(state);
       continue;
     }
     if (last) last.to = event.at;
     if (!last && state.running === null) continue;
-    const rolloutId = rolloutOf(state.phase, state.running);
+    const rolloutId = rolloutOf(state);
     periods.push({ host: event.host, from: event.at, to: null, running: state.running, rolloutId });
   }
   return periods;
 }
 
-function rolloutOf(phase: typeof initialHostState.phase, running: StorePath | null): RolloutId | null {
-  return 'target' in phase && phase.target.closure === running ? phase.target.rolloutId : null;
+/** The rollout under way; after a revert, the one that brought what was confirmed before. */
+function rolloutOf({ phase, running, confirmed }: HostState): RolloutId | null {
+  if ('target' in phase && phase.target.closure === running) return phase.target.rolloutId;
+  return confirmed?.closure === running ? confirmed.rolloutId : null;
 }
 
 /** Periods that overlap the span from `since` up to and including `until`; null leaves that side open. */
