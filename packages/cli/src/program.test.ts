@@ -41,6 +41,23 @@ test('words, arguments and options reach the one command that declares them', ()
   assert.equal(values.text('trust'), undefined);
 });
 
+test('an option after a command is that command’s, though its first word is a command with the same option', () => {
+  const { definition, values } = invocation(
+    'release',
+    'assemble',
+    '--build',
+    'b.json',
+    '--cache',
+    'https://c',
+    '--json',
+  );
+  assert.equal(definition.name, 'release assemble');
+  assert.equal(values.text('cache'), 'https://c');
+  assert.deepEqual(values.list('build'), ['b.json']);
+  assert.equal(values.flag('json'), true);
+  assert.equal(invocation('release', '--cache', 'https://d').values.text('cache'), 'https://d');
+});
+
 test('asking for what a definition does not declare is a bug', () => {
   const { values } = invocation('why', 'web-1');
   assert.throws(() => values.text('nonsense'), TypeError);

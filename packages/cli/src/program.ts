@@ -68,6 +68,8 @@ function buildProgram(context: CommandContext, choose: (invocation: Invocation) 
     const path = name === '' ? 'nixfleet' : `nixfleet ${name}`;
     command
       .helpOption('-h, --help', 'explain this command')
+      // `release build --source x`: the option is build's, though release has one of that name.
+      .enablePositionalOptions()
       .exitOverride((error) => endParsing(error, path))
       .configureOutput({
         writeOut: (text) => terminal.result(text.trimEnd()),

@@ -5,7 +5,7 @@ export const trustShowCommand: CommandDefinition = {
   name: 'trust show',
   summary: 'show the newest trust document, verified from a starting point',
   description: 'Roles and their thresholds, signers and their keys, cache keys, pinned control planes.',
-  options: verificationOptions.filter(({ flags }) => !flags.startsWith('--at')),
+  options: verificationOptions,
   json: {
     sentence:
       'An object with fleet, version, sha256, signedAt, roles, channels, emergencyThreshold, signers, cacheKeys and controlPlanes.',

@@ -13,7 +13,7 @@ import { showRefusal } from '../refusal-line.ts';
 import { showProposal } from '../release-setup/show-proposal.ts';
 import { parseSigners, requireSigners } from '../release-setup/signers.ts';
 import { openTarget } from '../release-setup/target.ts';
-import { editTrust, emptyContent } from '../release-setup/trust-edits.ts';
+import { editTrust, emptyContent, withReadableMistakes } from '../release-setup/trust-edits.ts';
 import { interruptibleCommands } from '../release-setup/workshop.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
@@ -32,7 +32,9 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   }
   const content = await editTrust(context, values, emptyContent);
   const ctx = { crypto: nodeCrypto, fleet };
-  const proposal = await initTrust(ctx, { fleet, content, now: msToInstant(systemClock.now()), signers });
+  const proposal = await withReadableMistakes(
+    initTrust(ctx, { fleet, content, now: msToInstant(systemClock.now()), signers }),
+  );
   if (!proposal.ok) return showRefusal(terminal, proposal);
   const { missing, signed } = proposal.value;
   const message = missing === null ? 'Trust 1' : `Trust 1, pending: ${missing}`;

@@ -6,7 +6,7 @@ import type { CommandValues } from '../command-values.ts';
 import { showRefusal } from '../refusal-line.ts';
 import { showProposal } from '../release-setup/show-proposal.ts';
 import { parseSigners, requireSigners } from '../release-setup/signers.ts';
-import { editTrust } from '../release-setup/trust-edits.ts';
+import { editTrust, withReadableMistakes } from '../release-setup/trust-edits.ts';
 import { openWorkshop } from '../release-setup/workshop.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
@@ -20,7 +20,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const current = chain.value.newest;
   const content = await editTrust(context, values, current.document);
   const now = msToInstant(systemClock.now());
-  const proposal = await updateTrust(ctx, { current, change: () => content, now, signers });
+  const proposal = await withReadableMistakes(updateTrust(ctx, { current, change: () => content, now, signers }));
   if (!proposal.ok) return showRefusal(terminal, proposal);
   const published = await publishTrust(ctx, { target, snapshot, proposal: proposal.value, start });
   if (!published.ok) return showRefusal(terminal, published);

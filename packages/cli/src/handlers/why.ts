@@ -23,13 +23,13 @@ export async function run(context: CommandContext, values: CommandValues): Promi
 
 function whyLines(view: WhyView, now: Instant): string[] {
   const { host, health, running, target, withheld, sentences } = view;
-  const current = closureLabel(running, host);
+  const runs = running === null ? 'what it runs is not known' : `runs ${closureLabel(running, host)}`;
   if (target === null) {
     const [sentence = 'no rollout gives it a target.'] = sentences;
-    return [`${host} is ${health}, runs ${current}: ${printable(sentence)}`];
+    return [`${host} is ${health}, ${runs}: ${printable(sentence)}`];
   }
   const wanted = running === target ? 'its target' : `and should run ${closureLabel(target, host)}`;
-  const lines = [`${host} is ${health}, runs ${current}, ${wanted}.`];
+  const lines = [`${host} is ${health}, ${runs}, ${wanted}.`];
   if (sentences.length === 0) {
     lines.push(running === target ? 'Nothing is withheld from it.' : 'Nothing is withheld: it is told to switch.');
   }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import {
   CacheKey,
+  ContractsError,
   ControlPlanePin,
   type DeclaredKey,
   entriesOf,
@@ -108,4 +109,14 @@ async function readCacheKey(text: string, from: { readonly base: string; readonl
   if (direct.success) return direct.data;
   const path = absolutePath(text, from);
   return parseTyped(CacheKey, (await readFile(path, 'utf8')).trim(), `--cache-key ${path}: its content`);
+}
+
+/** Contents that make no document (`sealDocument`) are a mistake on the command line. */
+export async function withReadableMistakes<Value>(propose: Promise<Value>): Promise<Value> {
+  try {
+    return await propose;
+  } catch (error) {
+    if (!(error instanceof ContractsError) || error.code !== 'invalid-document') throw error;
+    throw new CliError('usage', error.message, 'give the missing parts; see --help');
+  }
 }

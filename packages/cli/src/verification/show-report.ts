@@ -2,6 +2,7 @@ import type { Refusal } from '@nixfleet/contracts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import { printable } from '../printable.ts';
+import { showRefusal } from '../refusal-line.ts';
 import type { Chain } from './chain.ts';
 import type { VerificationReport, VerificationStep } from './report.ts';
 
@@ -30,9 +31,7 @@ export function showReport<More extends object>(
     if (!refusal)
       terminal.result(terminal.paint('green', `everything holds (fleet ${chain.ctx.fleet}, at ${chain.now})`));
   }
-  if (!refusal) return 0;
-  terminal.talk(`nixfleet: refused (${refusal.reason}): ${printable(refusal.detail)}`);
-  return 1;
+  return refusal ? showRefusal(terminal, refusal) : 0;
 }
 
 function stepLines({ document, sha256, statement, signers, keyIds }: VerificationStep): string[] {
