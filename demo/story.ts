@@ -51,7 +51,12 @@ async function failingProbe({ fleet, tell }: Scene): Promise<void> {
     'only the canary ever saw 1.2',
   );
   const why = await fleet.nixfleet('why', 'web-1');
-  tell.detail(`nixfleet why web-1: ${why.stdout.trim().split('\n').at(-1)?.trim()}`);
+  tell.detail(
+    `nixfleet why web-1: ${why.stdout
+      .split('\n')
+      .find((line) => line.startsWith('- '))
+      ?.slice(2)}`,
+  );
   await runs(fleet, '1.1');
   tell.prove('the canary is back on 1.1, the channel has halted, nobody else saw 1.2');
 }
