@@ -1,12 +1,12 @@
-import type { HostName, Withheld } from '@nixfleet/contracts';
+import type { HostName, Instant, Withheld } from '@nixfleet/contracts';
 import type { PlannerViews } from './planner-types.ts';
-import { isSwitching, type Survey, type SurveyedHost } from './survey.ts';
+import { isOccupied, type Survey, type SurveyedHost } from './survey.ts';
 
 /** Disruption budgets of all running rollouts, equal names being one budget: slots are taken as hosts are let go. */
 export class Budgets {
   readonly #byHost = new Map<HostName, Budget[]>();
 
-  constructor(surveys: readonly Survey[], views: PlannerViews) {
+  constructor(surveys: readonly Survey[], views: PlannerViews, now: Instant) {
     const byName = new Map<string, Budget>();
     for (const { manifest } of surveys) {
       for (const { name, hosts, maxInFlight } of manifest.budgets) {
@@ -19,9 +19,9 @@ export class Budgets {
     }
     if (byName.size === 0) return;
     const taking = new Set<HostName>();
-    for (const { hosts } of surveys) for (const host of hosts) if (takesSlot(host)) taking.add(host.name);
+    for (const { hosts } of surveys) for (const host of hosts) if (takesSlot(host, now)) taking.add(host.name);
     // In flight for a rollout that no release names any more: out of service all the same.
-    for (const host of this.#byHost.keys()) if (isSwitching(views.hosts.get(host))) taking.add(host);
+    for (const host of this.#byHost.keys()) if (isOccupied(views.hosts.get(host), now)) taking.add(host);
     for (const host of taking) this.take(host);
   }
 
@@ -52,6 +52,6 @@ interface Budget {
 }
 
 /** Hosts that are, or may be, out of service: unheard ones count, and are never assumed healthy. */
-export function takesSlot({ standing, view }: SurveyedHost): boolean {
-  return standing === 'in-flight' || standing === 'lost' || standing === 'unheard' || isSwitching(view);
+export function takesSlot({ standing, view }: SurveyedHost, now: Instant): boolean {
+  return standing === 'in-flight' || standing === 'lost' || standing === 'unheard' || isOccupied(view, now);
 }

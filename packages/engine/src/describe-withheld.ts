@@ -44,7 +44,7 @@ function clause(withheld: Withheld): string {
     case 'budget':
       return `The disruption budget ${names ?? '?'} is used up: ${have} of ${need} in flight`;
     case 'fetch-limit':
-      return `${have} of ${need} hosts fetch already`;
+      return `As many hosts fetch as the channel allows: ${have} of ${need}`;
     case 'offline':
       return 'The host is offline';
     case 'observe':

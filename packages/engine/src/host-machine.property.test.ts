@@ -115,7 +115,6 @@ const arbitraryInput: fc.Arbitrary<HostInput> = fc.oneof(
 const busyAtFirst: Partial<Record<keyof typeof phases, NonNullable<WorkingMemory['busy']>['type']>> = {
   fetching: 'fetch',
   activating: 'activate',
-  confirming: 'commit',
   reverting: 'revert',
 };
 

@@ -387,9 +387,21 @@ describe('budgets', () => {
     assert.deepEqual(both.goes(), ['x']);
     const superseded = manifest({ introducedIn: 0 + 1, channel: 'stable', waves: [hosts], closure: () => 'old' });
     const old = { ...superseded, rolloutId: '9'.repeat(64) as typeof superseded.rolloutId };
+    const gone = manifest({ channel: 'gone', introducedIn: 1, waves: [['x']] });
+    assert.deepEqual(fleetOf(current).activating(gone, 'x').goes(), [], 'of a channel that is no more');
     const fleet = fleetOf(current).activating(old, 'c');
     assert.deepEqual(fleet.goes(), []);
     assert.deepEqual(fleet.withheld('c'), [{ code: 'in-progress', reason: 'activating', names: [old.rolloutId] }]);
+  });
+
+  it('P11: a go of the release before counts until the host has had time to tell', () => {
+    const before = manifest({ introducedIn: 1, waves: [hosts], budgets: [one] });
+    const after = manifest({ introducedIn: 2, waves: [hosts], budgets: [one] });
+    const fleet = fleetOf(before).issue(before, 'b');
+    fleet.channels = { stable: { current: after } };
+    assert.deepEqual(fleet.goes(), ['b'], 'it keeps its slot for the newer one');
+    assert.equal(fleet.plan().nextDeadline, '2026-06-01T12:01:00Z');
+    assert.deepEqual(fleet.goes('2026-06-01T12:01:00Z'), ['a']);
   });
 
   it('P12: never more fetch than the limit, those just told included', () => {

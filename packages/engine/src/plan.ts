@@ -20,10 +20,12 @@ import { sortedEntriesOf } from './sorted-entries.ts';
 import {
   edgesInto,
   isEdgeOpen,
+  isOccupied,
   isProgressing,
   isSwitching,
   lostAt,
   phaseIn,
+  promisedUntil,
   type Survey,
   type SurveyedHost,
   selfHeld,
@@ -45,6 +47,7 @@ export function plan(release: PlannerRelease, views: PlannerViews, now: Instant)
   const budgets = new Budgets(
     channels.flatMap(({ rollouts }) => rollouts.map(({ survey }) => survey)),
     views,
+    now,
   );
   const rebuilding = rebuildingReason(release, views, now);
   const hosts = new Map<HostName, HostDecision>();
@@ -268,16 +271,16 @@ function decideHost({
   const phase = view?.fold?.state.phase;
   if (phase && midSwitchPhases.has(phase.name)) return withholding(...own);
   const gates = gatesAgainst({ host, turn, onAll, wave, now });
-  const hasSlot = standing === 'in-flight' || isSwitching(view);
+  const hasSlot = standing === 'in-flight' || isOccupied(view, now);
   if (gates.length === 0 && !hasSlot) {
     const budget = budgets.blocking(name);
     if (budget) gates.push(budget);
     else if (fetching.max !== null && fetching.count >= fetching.max) {
       gates.push({ code: 'fetch-limit', have: fetching.count, need: fetching.max });
     }
-    // An offline host takes no slot: it gets its go when it is back.
-    gates.push(...offline);
   }
+  // An offline host takes no slot: it gets its go when it is back. One that was told already keeps it.
+  if (gates.length === 0 && standing !== 'in-flight') gates.push(...offline);
   if (gates.length > 0)
     return withholding(...gates, ...own.filter(({ code }) => !gates.some((gate) => gate.code === code)));
   if (!hasSlot) {
@@ -441,7 +444,9 @@ function nextDeadline({
       const { manifest, rolloutId } = survey;
       const grace = manifest.policy.offlineGraceSeconds;
       for (const { view, standing } of survey.hosts) {
-        if (!view || view.isOnline) continue;
+        if (!view) continue;
+        consider(promisedUntil(view, now) ?? undefined);
+        if (view.isOnline) continue;
         if (standing === 'in-flight') consider(lostAt(view, phaseIn(view, rolloutId), manifest));
         const isWaitedFor = standing === 'pending' || standing === 'retrying' || standing === 'unheard';
         if (isWaitedFor && grace !== null && view.lastSeenAt) consider(addSeconds(view.lastSeenAt, grace));

@@ -177,7 +177,7 @@ function standingOf({
   if (rebuild !== null && !view?.isReplayed) {
     // A newer release supersedes the wait: there, an unheard host is a silent one.
     const isNewer = manifest.introducedIn > rebuild.releaseVersion;
-    return isNewer && view && isExcused(view, offlineGraceSeconds, now) ? 'excused' : 'unheard';
+    return isNewer && view && view.issued === null && isExcused(view, offlineGraceSeconds, now) ? 'excused' : 'unheard';
   }
   if (!view) return 'pending';
   const outcome = view.fold?.outcomes.get(rolloutId);
@@ -198,6 +198,25 @@ function isIssued(
 ): boolean {
   if (issued?.rolloutId !== rolloutId) return false;
   return !fold || (selfHeld(fold.state, { rolloutId, now }) === null && !isRunning(fold.state, entry.closure));
+}
+
+/** How long a go that nothing became of still counts, once its rollout has lost its turn, in seconds. */
+export const promiseSecondsMax = 60;
+
+/**
+ * When a go that was handed out stops counting whatever its rollout; null where none does. The host may have acted on it
+ * with its event still on the way, even if a newer release has taken over meanwhile.
+ */
+export function promisedUntil({ issued, fold }: HostView, now: Instant): Instant | null {
+  if (issued === null) return null;
+  const until = addSeconds(issued.at, promiseSecondsMax);
+  if (until <= now || (fold && selfHeld(fold.state, { rolloutId: issued.rolloutId, now }) !== null)) return null;
+  return until;
+}
+
+/** In the midst of a switch, or told to begin one a moment ago: out of service, or about to be. */
+export function isOccupied(view: HostView | undefined, now: Instant): boolean {
+  return view !== undefined && (isSwitching(view) || promisedUntil(view, now) !== null);
 }
 
 /** Reasons that only the host itself can know: while it reports one, a go would take a slot for nothing. */

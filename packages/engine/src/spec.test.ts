@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { it } from 'node:test';
+
+const invariant = /\b[HP]\d+\b/g;
+
+it('SPEC.md and the tests name the same invariants', () => {
+  const spec = readFileSync(new URL('../SPEC.md', import.meta.url), 'utf8');
+  const defined = [...spec.matchAll(/^\| ([HP]\d+) \|/gm)].map(([, name]) => name);
+  assert.deepEqual(defined, [...new Set(defined)], 'one is defined twice');
+  const titles = readdirSync(new URL('.', import.meta.url))
+    .filter((file) => file.endsWith('.test.ts'))
+    .flatMap((file) => [
+      ...readFileSync(new URL(file, import.meta.url), 'utf8').matchAll(/\b(?:it|describe)\(\s*(['`])(.*?)\1/g),
+    ])
+    .map(([, , title]) => title ?? '');
+  const tested = new Set(titles.flatMap((title) => title.match(invariant) ?? []));
+  assert.deepEqual(
+    defined.filter((name) => name !== undefined && !tested.has(name)),
+    [],
+    'not tested',
+  );
+  assert.deepEqual(
+    [...tested].filter((name) => !defined.includes(name)),
+    [],
+    'not in SPEC.md',
+  );
+});
