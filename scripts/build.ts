@@ -7,7 +7,7 @@
 // It is built aside and moved into place, so that a failed build leaves the last one whole.
 import { chmod, cp, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -65,6 +65,16 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
+/** zod exports its messages in fifty languages as one namespace, which every command would load. Ours are in English. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup({ onLoad }) {
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    }));
+  },
+};
+
 async function bundlePrograms(): Promise<void> {
   const present: { in: string; out: string }[] = [];
   for (const { out, source } of PROGRAMS) {
@@ -88,6 +98,7 @@ async function bundlePrograms(): Promise<void> {
     sourcesContent: false,
     banner: { js: BANNER },
     external: ['pg-native'],
+    plugins: [englishOnly],
     logLevel: 'warning',
   });
   await writeFile(join(STAGE, 'lib', 'package.json'), '{"type":"module"}\n');
