@@ -190,6 +190,7 @@ const nix: Nix = {
   closure: async (path) => [{ path, narHash }],
   modified: async () => [],
   unsigned: async () => [],
+  differing: async () => [],
   repair: async () => ({ ok: true }),
 };
 

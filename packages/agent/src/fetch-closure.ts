@@ -1,5 +1,6 @@
 import {
   type AgentRefusalCode,
+  type ClosurePath,
   type Crypto,
   closureDigest,
   type HostTarget,
@@ -36,7 +37,7 @@ export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise
   const first = await inspect(target, deps);
   if (first.isRight) return { ok: true };
   // A path changed in place, or one that was here before and came from elsewhere than the cache.
-  const suspects = first.modified.length > 0 ? first.modified : await nix.unsigned(first.paths, sources, signal);
+  const suspects = await suspectsOf(first, deps);
   for (const path of suspects.slice(0, repairsMax)) await nix.repair(path, sources, signal);
   const second = suspects.length === 0 ? first : await inspect(target, deps);
   if (second.isRight) return { ok: true };
@@ -47,12 +48,33 @@ export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise
   return { ok: false, reason: 'closure-digest-mismatch', detail };
 }
 
+/**
+ * What to fetch again: paths changed in place; else those that no key of ours signed; else those of which the caches have
+ * another copy by now, or a path that once came from a corrupted cache would be refused for ever.
+ */
+async function suspectsOf(found: Inspected, { nix, sources, signal }: FetchDeps): Promise<readonly StorePath[]> {
+  if (found.modified.length > 0) return found.modified;
+  const unsigned = await nix.unsigned(found.paths, sources, signal);
+  return unsigned.length > 0 ? unsigned : nix.differing(found.entries, sources, signal);
+}
+
+interface Inspected {
+  readonly entries: readonly ClosurePath[];
+  readonly paths: readonly StorePath[];
+  readonly digest: string;
+  readonly modified: readonly StorePath[];
+  readonly isRight: boolean;
+}
+
 /** As `fetchClosure` checks it, without fetching: is what lies here still what was signed? */
-async function inspect({ closure, closureDigest: expected }: HostTarget, { nix, crypto, signal }: FetchDeps) {
+async function inspect(
+  { closure, closureDigest: expected }: HostTarget,
+  { nix, crypto, signal }: FetchDeps,
+): Promise<Inspected> {
   const entries = await nix.closure(closure, signal);
   const paths: readonly StorePath[] = entries.map(({ path }) => path);
   const digest = await closureDigest(crypto, entries);
   // The registered hashes make the digest; the contents must match them, or it says nothing.
   const modified = await nix.modified(paths, signal);
-  return { paths, digest, modified, isRight: digest === expected && modified.length === 0 };
+  return { entries, paths, digest, modified, isRight: digest === expected && modified.length === 0 };
 }

@@ -1,4 +1,11 @@
-import { type Clock, type ClosurePath, closurePathsMax, parseNarHash, StorePath } from '@nixfleet/contracts';
+import {
+  type Clock,
+  type ClosurePath,
+  closurePathsMax,
+  type NarHash,
+  parseNarHash,
+  StorePath,
+} from '@nixfleet/contracts';
 import { z } from 'zod';
 import { AgentError } from './errors.ts';
 import type { Nix, NixDone, NixRefusal, NixSources } from './nix.ts';
@@ -128,6 +135,42 @@ export class NixCommands implements Nix {
     return found;
   }
 
+  async differing(
+    entries: readonly ClosurePath[],
+    sources: NixSources,
+    signal: AbortSignal,
+  ): Promise<readonly StorePath[]> {
+    const found = new Set<StorePath>();
+    for (const substituter of sources.substituters) {
+      for (const some of inPieces(entries)) {
+        const hashes = await this.#hashesAt(substituter, some, { sources, signal });
+        for (const [i, { path, narHash }] of some.entries()) {
+          const there = hashes[i] ?? null;
+          if (there !== null && there !== narHash) found.add(path);
+        }
+      }
+    }
+    return [...found];
+  }
+
+  /** Hashes that a substituter says these paths have, in their order; null for one that it does not have. */
+  async #hashesAt(
+    substituter: string,
+    entries: readonly ClosurePath[],
+    { sources, signal }: { readonly sources: NixSources; readonly signal: AbortSignal },
+  ): Promise<readonly (NarHash | null)[]> {
+    const command = ['nix-store', '--store', substituter, ...optionsFor(sources), '--query', '--hash'] as const;
+    const result = await this.#run([...command, ...entries.map(({ path }) => path)], { signal });
+    if (result.exitCode === 0) return result.stdout.trim().split('\n').map(parseNarHash);
+    // One path that is not there ends the command: in halves, so that the others are found.
+    if (entries.length <= 1) return [null];
+    const half = Math.ceil(entries.length / 2);
+    return [
+      ...(await this.#hashesAt(substituter, entries.slice(0, half), { sources, signal })),
+      ...(await this.#hashesAt(substituter, entries.slice(half), { sources, signal })),
+    ];
+  }
+
   async repair(path: StorePath, sources: NixSources, signal: AbortSignal): Promise<NixDone> {
     const result = await this.#run(['nix-store', ...this.#store, ...optionsFor(sources), '--repair-path', path], {
       signal,
@@ -205,8 +248,8 @@ function unsafe(detail: string): NixRefusal {
   return { ok: false, reason: 'unsafe-nix-configuration', detail };
 }
 
-function* inPieces(paths: readonly StorePath[]): Generator<readonly StorePath[]> {
-  for (let at = 0; at < paths.length; at += pathsPerCommand) yield paths.slice(at, at + pathsPerCommand);
+function* inPieces<Item>(items: readonly Item[]): Generator<readonly Item[]> {
+  for (let at = 0; at < items.length; at += pathsPerCommand) yield items.slice(at, at + pathsPerCommand);
 }
 
 function parseJson(text: string): unknown {

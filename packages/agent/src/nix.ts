@@ -29,6 +29,8 @@ export interface Nix {
   modified(paths: readonly StorePath[], signal: AbortSignal): Promise<readonly StorePath[]>;
   /** Paths without a signature of one of the keys: built here, or copied without. */
   unsigned(paths: readonly StorePath[], sources: NixSources, signal: AbortSignal): Promise<readonly StorePath[]>;
+  /** Paths that a substituter has now with another hash than the store registered: they came from a bad copy, or it is one. */
+  differing(entries: readonly ClosurePath[], sources: NixSources, signal: AbortSignal): Promise<readonly StorePath[]>;
   /** Fetches a path again over what is there. */
   repair(path: StorePath, sources: NixSources, signal: AbortSignal): Promise<NixDone>;
 }
