@@ -1,54 +1,71 @@
-import type { HostName, Instant, Withheld } from '@nixfleet/contracts';
+import type { DisruptionBudget, HostName, Instant, Withheld } from '@nixfleet/contracts';
 import type { PlannerViews } from './planner-types.ts';
 import { isOccupied, type Survey, type SurveyedHost } from './survey.ts';
 
 /** Disruption budgets of all running rollouts, equal names being one budget: slots are taken as hosts are let go. */
 export class Budgets {
-  readonly #byHost = new Map<HostName, Budget[]>();
+  readonly #budgets = new Map<string, Budget>();
+  readonly #indices = new Set<BudgetIndex>();
 
   constructor(surveys: readonly Survey[], views: PlannerViews, now: Instant) {
-    const byName = new Map<string, Budget>();
     for (const { manifest } of surveys) {
-      for (const { name, hosts, maxInFlight } of manifest.budgets) {
+      for (const { name, maxInFlight } of manifest.budgets) {
         // Two releases may state one budget differently while both run: the smaller limit over both sets holds.
-        const budget = byName.get(name) ?? { name, limit: maxInFlight, taken: 0, hosts: new Set<HostName>() };
-        budget.limit = Math.min(budget.limit, maxInFlight);
-        byName.set(name, budget);
-        for (const host of hosts) this.#add(host, budget);
+        const limit = Math.min(this.#budgets.get(name)?.limit ?? maxInFlight, maxInFlight);
+        this.#budgets.set(name, { name, limit, taken: 0 });
       }
+      if (manifest.budgets.length > 0) this.#indices.add(indexOf(manifest.budgets));
     }
-    if (byName.size === 0) return;
+    if (this.#indices.size === 0) return;
     const taking = new Set<HostName>();
     for (const { hosts } of surveys) for (const host of hosts) if (takesSlot(host, now)) taking.add(host.name);
     // In flight for a rollout that no release names any more: out of service all the same.
-    for (const host of this.#byHost.keys()) if (isOccupied(views.hosts.get(host), now)) taking.add(host);
+    for (const [host, view] of views.hosts) if (isOccupied(view, now)) taking.add(host);
     for (const host of taking) this.take(host);
   }
 
-  /** The first budget with no slot left for `host`, or null. */
+  /** The first budget by name with no slot left for `host`, or null. */
   blocking(host: HostName): Withheld | null {
-    const full = this.#byHost.get(host)?.find(({ taken, limit }) => taken >= limit);
+    const full = this.#of(host).find(({ taken, limit }) => taken >= limit);
     return full ? { code: 'budget', names: [full.name], have: full.taken, need: full.limit } : null;
   }
 
   take(host: HostName): void {
-    for (const budget of this.#byHost.get(host) ?? []) budget.taken += 1;
+    for (const budget of this.#of(host)) budget.taken += 1;
   }
 
-  #add(host: HostName, budget: Budget): void {
-    if (budget.hosts.has(host)) return;
-    budget.hosts.add(host);
-    const budgets = this.#byHost.get(host);
-    if (budgets) budgets.push(budget);
-    else this.#byHost.set(host, [budget]);
+  #of(host: HostName): Budget[] {
+    const found = new Set<string>();
+    for (const index of this.#indices) for (const name of index.get(host) ?? []) found.add(name);
+    return [...found].sort().flatMap((name) => this.#budgets.get(name) ?? []);
   }
 }
 
 interface Budget {
   readonly name: string;
-  readonly hosts: Set<HostName>;
-  limit: number;
+  readonly limit: number;
   taken: number;
+}
+
+/** Names of the budgets that list a host. */
+type BudgetIndex = ReadonlyMap<HostName, readonly string[]>;
+
+const indices = new WeakMap<readonly DisruptionBudget[], BudgetIndex>();
+
+/** Once per manifest: documents do not change. */
+function indexOf(budgets: readonly DisruptionBudget[]): BudgetIndex {
+  const known = indices.get(budgets);
+  if (known) return known;
+  const index = new Map<HostName, string[]>();
+  for (const { name, hosts } of budgets) {
+    for (const host of new Set(hosts)) {
+      const names = index.get(host);
+      if (names) names.push(name);
+      else index.set(host, [name]);
+    }
+  }
+  indices.set(budgets, index);
+  return index;
 }
 
 /** Hosts that are, or may be, out of service: unheard ones count, and are never assumed healthy. */

@@ -180,7 +180,7 @@ function decideChannel(pass: ChannelPass): void {
     if (!decision) {
       // New in the waiting rollout: its turn has not come.
       pass.hosts.set(name, { rolloutId: current.survey.rolloutId, entry, go: null, withheld: [waiting] });
-    } else if (decision.go === null && survey.standings.get(name) !== 'in-flight' && standing !== 'converged') {
+    } else if (decision.go === null && survey.standingOf(name) !== 'in-flight' && standing !== 'converged') {
       pass.hosts.set(name, { ...decision, withheld: [...decision.withheld, waiting] });
     }
   }

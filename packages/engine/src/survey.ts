@@ -7,7 +7,6 @@ import {
   type HostPhaseName,
   type HostState,
   type Instant,
-  lookup,
   type ManifestHost,
   type MaxFailures,
   type RolloutId,
@@ -16,8 +15,8 @@ import {
   type WithheldCode,
 } from '@nixfleet/contracts';
 import { isRunning, quarantineOf } from './host-state.ts';
+import { membersOf } from './members.ts';
 import type { HostView, PlannerViews, RolloutOutcome } from './planner-types.ts';
-import { sortedEntriesOf } from './sorted-entries.ts';
 
 /** After the latest instant at which a switched host would have reverted by itself, it is given this long to be heard, in seconds. */
 export const lostSecondsMax = 60;
@@ -68,8 +67,8 @@ export interface Survey {
   readonly isHalted: boolean;
   /** Every host is converged or excused. */
   readonly isComplete: boolean;
-  /** Standings by name. */
-  readonly standings: ReadonlyMap<HostName, HostStanding>;
+  /** Undefined for a host that is not, or no longer, this rollout's concern. */
+  readonly standingOf: (name: HostName) => HostStanding | undefined;
 }
 
 const switchingPhases: ReadonlySet<HostPhaseName> = new Set([
@@ -100,7 +99,13 @@ export function surveyRollout(
   { fleet, views, now }: { readonly fleet: FleetDocument; readonly views: PlannerViews; readonly now: Instant },
 ): Survey {
   const hosts: SurveyedHost[] = [];
-  const waves = manifest.waves.map(() => ({ hosts: [] as SurveyedHost[], converged: 0, excused: 0, declared: 0 }));
+  const members = membersOf(manifest, fleet);
+  const waves = members.declared.map((declared) => ({
+    hosts: [] as SurveyedHost[],
+    converged: 0,
+    excused: 0,
+    declared,
+  }));
   const count: Record<HostStanding, number> = {
     converged: 0,
     failed: 0,
@@ -112,15 +117,12 @@ export function surveyRollout(
     pending: 0,
   };
   let started = 0;
-  for (const [name, entry] of sortedEntriesOf(manifest.hosts)) {
+  for (const { name, entry } of members.hosts) {
     const wave = waves[entry.wave];
-    if (wave) wave.declared += 1;
-    // A host that was removed or moved since is no longer this rollout's concern.
-    if (lookup(fleet.hosts, name)?.channel !== manifest.channel) continue;
     const view = views.hosts.get(name);
     const outcome = view?.fold?.outcomes.get(rolloutId);
     if (newer.length > 0 && view && hasMovedOn(view, outcome, newer)) continue;
-    const standing = standingOf({ rolloutId, manifest, entry, view, views, now });
+    const standing = standingOf({ rolloutId, manifest, entry, view, outcome, views, now });
     const host = { name, entry, view, standing };
     hosts.push(host);
     count[standing] += 1;
@@ -141,7 +143,16 @@ export function surveyRollout(
     failuresMax,
     isHalted: count.failed + count.lost > failuresMax,
     isComplete: count.converged + count.excused === hosts.length,
-    standings: new Map(hosts.map(({ name, standing }) => [name, standing])),
+    standingOf: standingsIn(hosts),
+  };
+}
+
+/** By name, indexed when the first is asked for: most passes never do. */
+function standingsIn(hosts: readonly SurveyedHost[]): Survey['standingOf'] {
+  let byName: ReadonlyMap<HostName, HostStanding> | undefined;
+  return (name) => {
+    byName ??= new Map(hosts.map((host) => [host.name, host.standing]));
+    return byName.get(name);
   };
 }
 
@@ -163,6 +174,7 @@ function standingOf({
   manifest,
   entry,
   view,
+  outcome,
   views: { rebuild },
   now,
 }: {
@@ -170,6 +182,7 @@ function standingOf({
   readonly manifest: RolloutManifest;
   readonly entry: ManifestHost;
   readonly view: HostView | undefined;
+  readonly outcome: RolloutOutcome | undefined;
   readonly views: PlannerViews;
   readonly now: Instant;
 }): HostStanding {
@@ -180,7 +193,6 @@ function standingOf({
     return isNewer && view && view.issued === null && isExcused(view, offlineGraceSeconds, now) ? 'excused' : 'unheard';
   }
   if (!view) return 'pending';
-  const outcome = view.fold?.outcomes.get(rolloutId);
   if (outcome?.failed) return 'failed';
   if (outcome?.converged) return 'converged';
   const phase = phaseIn(view, rolloutId);
@@ -304,8 +316,8 @@ function isWaitingForHost(survey: Survey, name: HostName): boolean {
 }
 
 /** False while the edge from `gates` holds. A host that is no longer this rollout's concern holds nobody. */
-export function isEdgeOpen({ standings }: Survey, gates: HostName): boolean {
-  const standing = standings.get(gates);
+export function isEdgeOpen(survey: Survey, gates: HostName): boolean {
+  const standing = survey.standingOf(gates);
   return standing === undefined || standing === 'converged';
 }
 
