@@ -13,7 +13,7 @@ const least = {
 test('the least there must be, and what is filled in', () => {
   assert.deepEqual(parseControlPlaneConfig(least), {
     ...least,
-    release: { kind: 'git', url: 'https://git.example.org/fleet.git', branch: 'releases', path: 'releases' },
+    release: { kind: 'git', url: 'https://git.example.org/fleet.git', branch: 'releases', path: '' },
     listen: { host: '::', port: 8443 },
     pollSeconds: 30,
     rebuildSecondsMax: 120,

@@ -16,12 +16,12 @@ export const ReleaseSourceConfig = z.discriminatedUnion('kind', [
       .max(2048)
       .regex(/^(?!-)/, 'must not begin with -'),
     branch: branch.default('releases'),
-    /** Folder of the branch that is `releases/`; empty for its root. */
+    /** Folder of the branch that is `releases/`; empty for its top, where `nixfleet release` publishes. */
     path: z
       .string()
       .max(512)
       .regex(/^(?!\/)(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9._/-]*$/, 'expected a relative folder')
-      .default('releases'),
+      .default(''),
     identityFile: path.optional(),
     knownHostsFile: path.optional(),
   }),
