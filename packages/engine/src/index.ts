@@ -51,6 +51,7 @@ export { refusedRetryMaxSeconds, refusedRetrySeconds } from './pursue.ts';
 export { revertRetryMaxSeconds, revertRetrySeconds } from './revert.ts';
 export {
   edgesInto,
+  excusedSinceOf,
   type HostStanding,
   isEdgeOpen,
   isOccupied,

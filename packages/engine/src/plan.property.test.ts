@@ -7,7 +7,7 @@ import { manifest, PlannedFleet, type SketchedManifest } from './fixtures/fleet.
 import { noon } from './fixtures/host.ts';
 import { plan } from './plan.ts';
 import type { HostView, PlannerRelease, PlannerViews } from './planner-types.ts';
-import { isSwitching, promisedUntil, selfHeld } from './survey.ts';
+import { isSwitching, promisedUntil, promiseSecondsMax, selfHeld } from './survey.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f'];
 const doings = [
@@ -179,9 +179,11 @@ describe('any plan', () => {
           const { issued, fold } = view;
           if (!issued) return false;
           if (promisedUntil(view, fleet.now) !== null) return true;
-          const { rolloutId } = issued;
+          const { rolloutId, at } = issued;
           const isHeld = fold !== null && selfHeld(fold.state, { rolloutId, now: fleet.now }) !== null;
-          return !isHeld && fleet.plan().hosts.get(name)?.rolloutId === rolloutId;
+          const wasHeard =
+            view.isOnline || instantToMs(view.lastSeenAt ?? at) >= instantToMs(at) + promiseSecondsMax * 1000;
+          return !wasHeard && !isHeld && fleet.plan().hosts.get(name)?.rolloutId === rolloutId;
         };
         const inFlight = () =>
           [...fleet.views].filter(([name, view]) => isSwitching(view) || isTold(name, view)).length;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Instant } from '@nixfleet/contracts';
 import { manifest, PlannedFleet, targetIn } from './fixtures/fleet.ts';
-import { closureOf } from './fixtures/host.ts';
+import { closureOf, noon } from './fixtures/host.ts';
 
 const oneWave = manifest({ introducedIn: 1, waves: [['a', 'b']] });
 const twoWaves = manifest({ introducedIn: 1, waves: [['a'], ['b', 'c']] });
@@ -304,8 +304,12 @@ describe('failures', () => {
     const reboot = { kind: 'deferred', body: { target: targetIn(current, 'a'), component: 'dbus' } } as const;
     const deferred = fleetOf(current).fetching(current, 'a').tell('a', reboot);
     assert.deepEqual([deferred.withheld('a')[0], deferred.goes()], [{ code: 'reboot-needed', reason: 'dbus' }, ['b']]);
-    assert.deepEqual(fleetOf(current).refused(current, 'a').goes(), ['b'], 'one that refused comes last');
-    assert.deepEqual(fleetOf(current).refused(current, 'a').offline('2026-06-01T12:00:00Z', 'b').goes(), ['a']);
+    const refused = fleetOf(current).refused(current, 'a');
+    const until = '2026-06-01T12:00:30Z';
+    assert.deepEqual(refused.withheld('a')[0], { code: 'refused', until, refusal: 'closure-unavailable' });
+    assert.deepEqual([refused.goes(), refused.goes(until)], [['b'], ['b']], 'one that refused comes last');
+    refused.offline('2026-06-01T12:00:00Z', 'b');
+    assert.deepEqual([refused.goes(), refused.goes(until)], [[], ['a']]);
   });
 });
 
@@ -463,6 +467,15 @@ describe('releases', () => {
       offline: (fleet) => fleet.offline('2026-06-01T12:00:00Z', 'b'),
       failed: (fleet) => fleet.failed(wide, 'b'),
       refused: (fleet) => fleet.refused(wide, 'b'),
+      'told again, and still refusing': (fleet) => {
+        fleet.now = instant('2026-06-01T11:58:00Z');
+        fleet.refused(wide, 'b').issue(wide, 'b').now = noon;
+      },
+      'told, and idle': (fleet) => {
+        fleet.now = instant('2026-06-01T11:58:00Z');
+        fleet.refused(wide, 'b').issue(wide, 'b').offline('2026-06-01T11:59:00Z', 'b').now = noon;
+      },
+      'refused, with a new go in its hand': (fleet) => fleet.refused(wide, 'b').issue(wide, 'b'),
       unconfirmed: (fleet) => fleet.unconfirmed(wide, later, 'b'),
       deferred: (fleet) => fleet.fetching(wide, 'b').tell('b', reboot),
       held: (fleet) => fleet.tell('b', hold),

@@ -19,6 +19,7 @@ import type { HostDecision, Plan, PlannerRelease, PlannerViews } from './planner
 import { sortedEntriesOf } from './sorted-entries.ts';
 import {
   edgesInto,
+  excusedSinceOf,
   isEdgeOpen,
   isOccupied,
   isProgressing,
@@ -52,10 +53,10 @@ export function plan(release: PlannerRelease, views: PlannerViews, now: Instant)
   const rebuilding = rebuildingReason(release, views, now);
   const hosts = new Map<HostName, HostDecision>();
   for (const channel of channels) decideChannel({ channel, running, views, budgets, rebuilding, hosts, now });
-  for (const [name] of sortedEntriesOf(release.fleet.hosts)) {
-    if (!hosts.has(name)) {
-      hosts.set(name, { rolloutId: null, entry: null, go: null, withheld: [{ code: 'not-in-rollout' }] });
-    }
+  const declared = sortedEntriesOf(release.fleet.hosts);
+  // Every decision is about a declared host, so equal counts mean that nobody is missing.
+  for (const [name] of hosts.size === declared.length ? [] : declared) {
+    if (!hosts.has(name)) hosts.set(name, { rolloutId: null, entry: null, go: null, withheld: notInRollout });
   }
   return {
     hosts,
@@ -63,6 +64,8 @@ export function plan(release: PlannerRelease, views: PlannerViews, now: Instant)
     nextDeadline: nextDeadline({ channels, hosts, release, views, now }),
   };
 }
+
+const notInRollout: readonly Withheld[] = [{ code: 'not-in-rollout' }];
 
 /** After an empty start nothing is dispatched until every declared host has replayed, or the wait is over. */
 function rebuildingReason({ fleet }: PlannerRelease, { rebuild, hosts }: PlannerViews, now: Instant): Withheld | null {
@@ -230,6 +233,8 @@ function isSettled({ current, turn }: PlannedChannel): boolean {
   return current !== null && turn === current && current.survey.isComplete;
 }
 
+const nothing: readonly Withheld[] = [];
+
 function decideHost({
   host,
   turn,
@@ -248,28 +253,23 @@ function decideHost({
   readonly now: Instant;
 }): HostDecision {
   const { entry, view, standing, name } = host;
-  const withholding = (...withheld: readonly Withheld[]): HostDecision => ({
-    rolloutId: turn.rolloutId,
-    entry,
-    go: null,
-    withheld,
-  });
-  const offline: readonly Withheld[] = view?.isOnline ? [] : [{ code: 'offline', names: [name] }];
+  const { rolloutId } = turn;
+  const withholding = (withheld: readonly Withheld[]): HostDecision => ({ rolloutId, entry, go: null, withheld });
+  const offline: readonly Withheld[] = view?.isOnline ? nothing : [{ code: 'offline', names: [name] }];
+  if (standing === 'converged') return withholding(offline);
   const own = reported(host, turn, now);
   switch (standing) {
-    case 'converged':
-      return withholding(...offline);
     case 'failed':
-      return withholding(...own, ...onAll.first, ...onAll.then);
+      return withholding([...own, ...onAll.first, ...onAll.then]);
     case 'lost':
-      return withholding(...onAll.first, ...onAll.then, ...offline, ...own);
+      return withholding([...onAll.first, ...onAll.then, ...offline, ...own]);
     case 'unheard':
-      return withholding(...onAll.first, { code: 'unheard-after-rebuild', names: [name] }, ...onAll.then);
+      return withholding([...onAll.first, { code: 'unheard-after-rebuild', names: [name] }, ...onAll.then]);
     default:
   }
   // In the midst of a switch nothing is to be started; a fetch may still be called back.
   const phase = view?.fold?.state.phase;
-  if (phase && midSwitchPhases.has(phase.name)) return withholding(...own);
+  if (phase && midSwitchPhases.has(phase.name)) return withholding(own);
   const gates = gatesAgainst({ host, turn, onAll, wave, now });
   const hasSlot = standing === 'in-flight' || isOccupied(view, now);
   if (gates.length === 0 && !hasSlot) {
@@ -281,14 +281,15 @@ function decideHost({
   }
   // An offline host takes no slot: it gets its go when it is back. One that was told already keeps it.
   if (gates.length === 0 && standing !== 'in-flight') gates.push(...offline);
-  if (gates.length > 0)
-    return withholding(...gates, ...own.filter(({ code }) => !gates.some((gate) => gate.code === code)));
+  if (gates.length > 0) {
+    for (const withheld of own) if (!gates.some(({ code }) => code === withheld.code)) gates.push(withheld);
+    return withholding(gates);
+  }
   if (!hasSlot) {
     budgets.take(name);
     fetching.count += 1;
   }
-  const go = { rolloutId: turn.rolloutId, wave: entry.wave, attempt: entry.attempt };
-  return { rolloutId: turn.rolloutId, entry, go, withheld: own };
+  return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt }, withheld: own };
 }
 
 const midSwitchPhases: ReadonlySet<HostPhaseName> = new Set(['activating', 'confirming', 'reverting']);
@@ -326,16 +327,16 @@ function gatesAgainst({
 }
 
 /** What the host's own journal says it is at; shown, and no reason to keep a go back. */
-function reported({ view, standing }: SurveyedHost, turn: Survey, now: Instant): Withheld[] {
+function reported({ view, standing }: SurveyedHost, turn: Survey, now: Instant): readonly Withheld[] {
   const state = view?.fold?.state;
-  if (!state) return [];
+  if (!state) return nothing;
   const { phase, withheld } = state;
   if (!('target' in phase) || phase.target.rolloutId !== turn.rolloutId) {
     if (midSwitchPhases.has(phase.name) && 'target' in phase) {
       return [{ code: 'in-progress', reason: phase.name, names: [phase.target.rolloutId] }];
     }
     if (standing === 'failed') return [{ code: 'failed' }];
-    return withheld === null ? [] : [withheld];
+    return withheld === null ? nothing : [withheld];
   }
   switch (phase.name) {
     case 'soaking':
@@ -353,7 +354,7 @@ function reported({ view, standing }: SurveyedHost, turn: Survey, now: Instant):
       return [{ code: 'in-progress', reason: phase.name }];
     default:
       if (standing === 'failed') return [{ code: 'failed' }];
-      return withheld === null ? [] : [withheld];
+      return withheld === null ? nothing : [withheld];
   }
 }
 
@@ -442,15 +443,20 @@ function nextDeadline({
     consider(brakes.resolvedUntil ?? undefined);
     for (const { survey } of rollouts) {
       const { manifest, rolloutId } = survey;
-      const grace = manifest.policy.offlineGraceSeconds;
+      const excusedSince = excusedSinceOf(manifest, now);
+      let firstExcused: Instant | null = null;
       for (const { view, standing } of survey.hosts) {
         if (!view) continue;
         consider(promisedUntil(view, now) ?? undefined);
         if (view.isOnline) continue;
         if (standing === 'in-flight') consider(lostAt(view, phaseIn(view, rolloutId), manifest));
         const isWaitedFor = standing === 'pending' || standing === 'retrying' || standing === 'unheard';
-        if (isWaitedFor && grace !== null && view.lastSeenAt) consider(addSeconds(view.lastSeenAt, grace));
+        const { lastSeenAt } = view;
+        if (!isWaitedFor || excusedSince === null || lastSeenAt === null || lastSeenAt <= excusedSince) continue;
+        if (firstExcused === null || lastSeenAt < firstExcused) firstExcused = lastSeenAt;
       }
+      const grace = manifest.policy.offlineGraceSeconds;
+      if (firstExcused !== null && grace !== null) consider(addSeconds(firstExcused, grace));
     }
   }
   for (const { withheld } of hosts.values()) for (const { until } of withheld) consider(until);

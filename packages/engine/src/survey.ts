@@ -17,6 +17,7 @@ import {
 import { isRunning, quarantineOf } from './host-state.ts';
 import { membersOf } from './members.ts';
 import type { HostView, PlannerViews, RolloutOutcome } from './planner-types.ts';
+import { refusedRetrySeconds } from './pursue.ts';
 
 /** After the latest instant at which a switched host would have reverted by itself, it is given this long to be heard, in seconds. */
 export const lostSecondsMax = 60;
@@ -55,6 +56,8 @@ export interface SurveyedWave {
   readonly declared: number;
 }
 
+type EdgeIndex = ReadonlyMap<HostName, readonly HostEdge[]>;
+
 /** One rollout, counted once per planning pass. */
 export interface Survey {
   readonly rolloutId: RolloutId;
@@ -69,6 +72,8 @@ export interface Survey {
   readonly isComplete: boolean;
   /** Undefined for a host that is not, or no longer, this rollout's concern. */
   readonly standingOf: (name: HostName) => HostStanding | undefined;
+  /** Null where there are none. */
+  readonly edges: EdgeIndex | null;
 }
 
 const switchingPhases: ReadonlySet<HostPhaseName> = new Set([
@@ -100,6 +105,7 @@ export function surveyRollout(
 ): Survey {
   const hosts: SurveyedHost[] = [];
   const members = membersOf(manifest, fleet);
+  const excusedSince = excusedSinceOf(manifest, now);
   const waves = members.declared.map((declared) => ({
     hosts: [] as SurveyedHost[],
     converged: 0,
@@ -122,7 +128,16 @@ export function surveyRollout(
     const view = views.hosts.get(name);
     const outcome = view?.fold?.outcomes.get(rolloutId);
     if (newer.length > 0 && view && hasMovedOn(view, outcome, newer)) continue;
-    const standing = standingOf({ rolloutId, manifest, entry, view, outcome, views, now });
+    const standing = standingOf({
+      rolloutId,
+      manifest,
+      entry,
+      view,
+      outcome,
+      excusedSince,
+      rebuild: views.rebuild,
+      now,
+    });
     const host = { name, entry, view, standing };
     hosts.push(host);
     count[standing] += 1;
@@ -144,6 +159,7 @@ export function surveyRollout(
     isHalted: count.failed + count.lost > failuresMax,
     isComplete: count.converged + count.excused === hosts.length,
     standingOf: standingsIn(hosts),
+    edges: edgeIndexOf(manifest),
   };
 }
 
@@ -175,7 +191,8 @@ function standingOf({
   entry,
   view,
   outcome,
-  views: { rebuild },
+  excusedSince,
+  rebuild,
   now,
 }: {
   readonly rolloutId: RolloutId;
@@ -183,14 +200,14 @@ function standingOf({
   readonly entry: ManifestHost;
   readonly view: HostView | undefined;
   readonly outcome: RolloutOutcome | undefined;
-  readonly views: PlannerViews;
+  readonly excusedSince: Instant | null;
+  readonly rebuild: PlannerViews['rebuild'];
   readonly now: Instant;
 }): HostStanding {
-  const { offlineGraceSeconds } = manifest.policy;
   if (rebuild !== null && !view?.isReplayed) {
     // A newer release supersedes the wait: there, an unheard host is a silent one.
     const isNewer = manifest.introducedIn > rebuild.releaseVersion;
-    return isNewer && view && view.issued === null && isExcused(view, offlineGraceSeconds, now) ? 'excused' : 'unheard';
+    return isNewer && view && view.issued === null && isExcused(view, excusedSince) ? 'excused' : 'unheard';
   }
   if (!view) return 'pending';
   if (outcome?.failed) return 'failed';
@@ -199,20 +216,27 @@ function standingOf({
   const isInFlight = (phase !== null && switchingPhases.has(phase.name)) || isIssued(view, { rolloutId, entry, now });
   if (isInFlight) return isLost(view, { phase, manifest, now }) ? 'lost' : 'in-flight';
   if (view.fold?.state.retry?.rolloutId === rolloutId || phase?.name === 'unconfirmed') return 'retrying';
-  if (isExcused(view, offlineGraceSeconds, now)) return 'excused';
+  if (isExcused(view, excusedSince)) return 'excused';
   return phase?.name === 'refused' ? 'retrying' : 'pending';
 }
 
-/** A go was handed out and nothing in the journal says yet what became of it, nor that the host holds itself back. */
+/**
+ * A go was handed out, the journal does not say yet what became of it, and the host was not heard for long enough since to
+ * have said so: one that is heard and does nothing (refusing, held, or restarted) keeps neither a slot nor its rollout.
+ */
 function isIssued(
-  { issued, fold }: HostView,
+  { issued, fold, isOnline, lastSeenAt }: HostView,
   { rolloutId, entry, now }: { readonly rolloutId: RolloutId; readonly entry: ManifestHost; readonly now: Instant },
 ): boolean {
   if (issued?.rolloutId !== rolloutId) return false;
+  // It refused the last one; the next is no progress until it fetches again.
+  if (fold?.state.phase.name === 'refused') return false;
+  const heardUntil = isOnline ? now : (lastSeenAt ?? issued.at);
+  if (addSeconds(issued.at, promiseSecondsMax) <= heardUntil) return false;
   return !fold || (selfHeld(fold.state, { rolloutId, now }) === null && !isRunning(fold.state, entry.closure));
 }
 
-/** How long a go that nothing became of still counts, once its rollout has lost its turn, in seconds. */
+/** How long a go that nothing became of still counts while its host is heard, in seconds. */
 export const promiseSecondsMax = 60;
 
 /**
@@ -245,6 +269,10 @@ export function selfHeld(
 ): Withheld | null {
   if (phase.name === 'deferred' && phase.target.rolloutId === rolloutId) {
     return { code: 'reboot-needed', reason: phase.component };
+  }
+  if (phase.name === 'refused' && phase.target.rolloutId === rolloutId) {
+    const until = addSeconds(phase.at, refusedRetrySeconds);
+    if (now < until) return { code: 'refused', until, refusal: phase.reason };
   }
   if (retry?.rolloutId === rolloutId && now < retry.notBefore) {
     return { code: 'retry-backoff', until: retry.notBefore, have: retry.count };
@@ -283,9 +311,13 @@ export function lostAt(view: HostView, phase: HostPhase | null, { policy }: Roll
   return since ? addSeconds(since, switchSeconds + lostSecondsMax) : ('2999-12-31T23:59:59Z' as Instant);
 }
 
-function isExcused(view: HostView, graceSeconds: number | null, now: Instant): boolean {
-  if (view.isOnline || graceSeconds === null || view.lastSeenAt === null) return false;
-  return addSeconds(view.lastSeenAt, graceSeconds) <= now;
+/** A host that is offline and was last heard then or before is excused; null: none ever is. */
+export function excusedSinceOf({ policy }: RolloutManifest, now: Instant): Instant | null {
+  return policy.offlineGraceSeconds === null ? null : addSeconds(now, -policy.offlineGraceSeconds);
+}
+
+function isExcused({ isOnline, lastSeenAt }: HostView, excusedSince: Instant | null): boolean {
+  return !isOnline && excusedSince !== null && lastSeenAt !== null && lastSeenAt <= excusedSince;
 }
 
 /**
@@ -321,15 +353,16 @@ export function isEdgeOpen(survey: Survey, gates: HostName): boolean {
   return standing === undefined || standing === 'converged';
 }
 
-export function edgesInto({ manifest }: Survey, gated: HostName): readonly HostEdge[] {
-  if (manifest.edges.length === 0) return [];
-  let byHost = edgesByHost.get(manifest.edges);
-  if (!byHost) {
-    byHost = Map.groupBy(manifest.edges, (edge) => edge.gated);
-    edgesByHost.set(manifest.edges, byHost);
-  }
-  return byHost.get(gated) ?? [];
+export function edgesInto({ edges }: Survey, gated: HostName): readonly HostEdge[] {
+  return edges === null ? [] : (edges.get(gated) ?? []);
 }
 
-/** Grouped once per manifest: documents do not change. */
-const edgesByHost = new WeakMap<object, ReadonlyMap<HostName, readonly HostEdge[]>>();
+const edgesByHost = new WeakMap<object, EdgeIndex>();
+
+/** By the host that waits, once per manifest: documents do not change. */
+function edgeIndexOf({ edges }: RolloutManifest): EdgeIndex | null {
+  if (edges.length === 0) return null;
+  const known = edgesByHost.get(edges) ?? Map.groupBy(edges, ({ gated }) => gated);
+  edgesByHost.set(edges, known);
+  return known;
+}
