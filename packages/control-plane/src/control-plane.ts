@@ -144,7 +144,7 @@ export class ControlPlane implements AsyncDisposable {
   async handle(peer: Peer, request: ApiRequest): Promise<ApiResponse> {
     const match = matchRoute(request.method, request.path);
     const response = await this.#answer(peer, request, match);
-    this.metrics.requests.inc({ route: match?.route.name ?? 'none', status: String(response.status) });
+    this.metrics.countRequest(match?.route.name ?? 'none', response.status);
     return response;
   }
 
@@ -166,11 +166,6 @@ export class ControlPlane implements AsyncDisposable {
   identityOf({ spkiSha256 }: Pick<Peer, 'spkiSha256'>): Identity | null {
     if (spkiSha256 === null) return null;
     return this.#intake.current?.fleet.identities.get(spkiSha256) ?? null;
-  }
-
-  /** The body was larger than allowed, or malformed below HTTP: counted like any other answer. */
-  countRefused(route: string, status: number): void {
-    this.metrics.requests.inc({ route, status: String(status) });
   }
 
   /** What keeps it from being ready, and what is merely wrong. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ControlPlaneError } from './errors.ts';
-import { bodyOf, errorOf, Fixture, memoryStore, newCanary, started } from './fixture.test.ts';
+import { bodyOf, errorOf, Fixture, fetching, memoryStore, newCanary, started } from './fixture.test.ts';
 import type { Store } from './store/store.ts';
 
 /** The real store on a disk that can be filled. */
@@ -58,4 +58,19 @@ test('a full disk: no event is acknowledged, no go handed out, no release taken;
   assert.equal(view.release?.version, 2);
   assert.deepEqual(view.problems, []);
   bodyOf(await fixture.call('olivia', { path: '/readyz' }), 200);
+
+  const target = await fixture.fleet.target('canary');
+  const from = journal.events.length;
+  await journal.append(fetching(target), { at: fixture.clock.instant() });
+  await journal.append({ kind: 'converged', body: { target, switched: true } }, { at: fixture.clock.instant() });
+  assert.equal((await fixture.post('canary', journal.events.slice(from))).status, 200);
+  fill(true);
+  await fixture.clock.advance(1000);
+  const gos = await fixture.gos();
+  assert.equal((await fixture.checkin('web-1')).go, undefined, 'not recorded, not handed out');
+  assert.match((await fixture.view()).problems.join(), /planning failed: no space left/);
+  fill(false);
+  await fixture.clock.advance(6000);
+  assert.equal((await fixture.checkin('web-1')).go?.receipts.length, 1);
+  assert.equal(await fixture.gos(), gos + 2);
 });

@@ -31,10 +31,7 @@ export class Metrics {
     'Batches of events that were not taken, by reason.',
     ['reason'],
   );
-  readonly requests = this.#counter('nixfleet_requests_total', 'Requests answered, by route and status.', [
-    'route',
-    'status',
-  ]);
+  readonly #requests = new Map<string, { readonly route: string; readonly status: string; count: number }>();
   readonly polls = this.#counter('nixfleet_source_polls_total', 'Looks at the release source, by outcome.', [
     'outcome',
   ]);
@@ -54,6 +51,14 @@ export class Metrics {
     buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
     registers: [this.registry],
   });
+
+  /** Counted here and handed to the registry only at a scrape: a label set costs more than the rest of a check-in. */
+  countRequest(route: string, status: number): void {
+    const key = `${route} ${status}`;
+    const counted = this.#requests.get(key);
+    if (counted) counted.count++;
+    else this.#requests.set(key, { route, status: String(status), count: 1 });
+  }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
@@ -83,6 +88,17 @@ export class Metrics {
         },
       });
     };
+    const requests = this.#requests;
+    new Counter({
+      name: 'nixfleet_requests_total',
+      help: 'Requests answered, by route and status.',
+      labelNames: ['route', 'status'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { route, status, count } of requests.values()) this.inc({ route, status }, count);
+      },
+    });
     gauge('nixfleet_release_version', 'Version of the release in force; 0 without one.', sources.releaseVersion);
     gauge('nixfleet_head_version', 'Version of the head in force; 0 without one.', sources.headVersion);
     gauge('nixfleet_head_expires_timestamp_seconds', 'When the head expires; 0 without one.', sources.headExpiresAt);

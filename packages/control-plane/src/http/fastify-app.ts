@@ -36,7 +36,7 @@ export async function createApp({ controlPlane, https, peerOf, log }: AppOptions
   app.setErrorHandler((error: { readonly statusCode?: number }, _request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500) log.error({ err: error }, 'request failed');
-    controlPlane.countRefused('none', status);
+    controlPlane.metrics.countRequest('none', status);
     const answer =
       status === 413
         ? errorResponse('too-large', `expected a body of at most ${bodyBytesMax} bytes`)

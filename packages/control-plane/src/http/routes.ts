@@ -49,7 +49,8 @@ const routes: readonly Route[] = [
 export interface RouteMatch {
   readonly route: Route;
   readonly parameter: string;
-  readonly query: URLSearchParams;
+  /** What follows the question mark. */
+  readonly query: string;
 }
 
 /** Longest path with query, in characters. */
@@ -64,8 +65,7 @@ export function matchRoute(method: string, target: string): RouteMatch | null {
     if (candidate.method !== method) continue;
     const match = candidate.path.exec(path);
     if (match) {
-      const query = new URLSearchParams(at === -1 ? '' : target.slice(at + 1));
-      return { route: candidate, parameter: match[1] ?? '', query };
+      return { route: candidate, parameter: match[1] ?? '', query: at === -1 ? '' : target.slice(at + 1) };
     }
   }
   return null;

@@ -45,7 +45,8 @@ function found(view: unknown, what: string): ApiResponse {
 }
 
 /** `?after=<position>&limit=<n>&host=<name>`; a stream with `Accept: text/event-stream`, resumed by `Last-Event-ID`. */
-export async function getEvents(deps: ViewDeps, query: URLSearchParams, request: ApiRequest): Promise<ApiResponse> {
+export async function getEvents(deps: ViewDeps, queryText: string, request: ApiRequest): Promise<ApiResponse> {
+  const query = new URLSearchParams(queryText);
   const isStream = request.headers.accept?.includes('text/event-stream') ?? false;
   const resumed = isStream ? request.headers['last-event-id'] : undefined;
   const after = wholeNumber(resumed ?? query.get('after') ?? '0');

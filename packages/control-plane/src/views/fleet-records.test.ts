@@ -46,6 +46,21 @@ describe('folds of the log', () => {
     assert.deepEqual(again.of('canary' as never).journal, expected.journal);
   });
 
+  test('a go is open until the journal shows what became of it, and is recorded once', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join(...hosts);
+    const canary = async () => (await FleetRecords.load(fixture.store)).of('canary' as never);
+    assert.equal((await canary()).issued?.attempt, 1);
+    await fixture.tell('canary', { kind: 'reboot-pending', body: { component: null } });
+    assert.equal((await canary()).issued?.attempt, 1, 'says nothing of it');
+    const gos = await fixture.gos();
+    const target = await fixture.fleet.target('canary');
+    await fixture.tell('canary', { kind: 'refused', body: { target, reason: 'closure-unavailable' } });
+    assert.equal((await canary()).issued, null);
+    await fixture.clock.advance(60_000);
+    assert.equal(await fixture.gos(), gos);
+  });
+
   test('a record survives its own text', async () => {
     await using fixture = await Fixture.start();
     await fixture.join(...hosts);

@@ -10,7 +10,8 @@ import {
 interface Contact {
   /** Monotonic milliseconds. */
   seenAtMs: number;
-  seenAt: Instant;
+  /** Wall clock, in milliseconds since the epoch; an instant is made of it only when somebody asks. */
+  seenAtWallMs: number;
   heldCheckins: number;
   /** What it said of itself at its last check-in; decides nothing but what to ask for. */
   agentVersion: string | null;
@@ -24,13 +25,13 @@ interface Contact {
 export class Presence {
   readonly #clock: Clock;
   readonly offlineAfterMs: number;
-  readonly #startedAt: Instant;
+  readonly #startedAtWallMs: number;
   readonly #contacts = new Map<HostName, Contact>();
 
   constructor({ clock, offlineAfterSeconds }: { readonly clock: Clock; readonly offlineAfterSeconds: number }) {
     this.#clock = clock;
     this.offlineAfterMs = offlineAfterSeconds * 1000;
-    this.#startedAt = msToInstant(clock.now());
+    this.#startedAtWallMs = clock.now();
   }
 
   /** A request of this host came. True if it was offline before. */
@@ -38,7 +39,7 @@ export class Presence {
     const wasOnline = this.isOnline(host);
     const contact = this.#contact(host);
     contact.seenAtMs = this.#clock.monotonicMs();
-    contact.seenAt = msToInstant(this.#clock.now());
+    contact.seenAtWallMs = this.#clock.now();
     return !wasOnline;
   }
 
@@ -56,7 +57,7 @@ export class Presence {
     const contact = this.#contact(host);
     contact.heldCheckins = Math.max(0, contact.heldCheckins - 1);
     contact.seenAtMs = this.#clock.monotonicMs();
-    contact.seenAt = msToInstant(this.#clock.now());
+    contact.seenAtWallMs = this.#clock.now();
   }
 
   isOnline(host: HostName): boolean {
@@ -73,8 +74,8 @@ export class Presence {
   /** Last contact; at the least the instant of this start, so that our own absence is not held against a host. */
   lastSeenAt(host: HostName): Instant {
     const contact = this.#contacts.get(host);
-    if (!contact) return this.#startedAt;
-    return contact.heldCheckins > 0 ? msToInstant(this.#clock.now()) : contact.seenAt;
+    if (!contact) return msToInstant(this.#startedAtWallMs);
+    return msToInstant(contact.heldCheckins > 0 ? this.#clock.now() : contact.seenAtWallMs);
   }
 
   agentVersion(host: HostName): string | null {
@@ -106,7 +107,7 @@ export class Presence {
     if (known) return known;
     const contact: Contact = {
       seenAtMs: Number.NEGATIVE_INFINITY,
-      seenAt: this.#startedAt,
+      seenAtWallMs: this.#startedAtWallMs,
       heldCheckins: 0,
       agentVersion: null,
       claimed: null,
