@@ -192,6 +192,7 @@ const nix: Nix = {
   unsigned: async () => [],
   differing: async () => [],
   repair: async () => ({ ok: true }),
+  discard: async () => 0,
 };
 
 export class World {

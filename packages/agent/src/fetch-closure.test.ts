@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -95,30 +104,66 @@ test('a path changed in place is found and repaired; without a cache it is refus
   assert.ok(!readFileSync(join(store, dependency, 'bin/server.js'), 'utf8').includes('and more'));
 });
 
-test('a dependency changed and re-signed with the stolen cache key is refused, once and for all', async () => {
-  // Another machine's store with another app under the same path, signed by the real key.
+/** Another machine's store with other contents under `dependency`, signed into a cache of the thief's by the real key. */
+async function poisonedCache(): Promise<NixCache> {
   const thief = new NixCache();
-  try {
-    const store = newDirectory();
-    assert.equal(reasonOf(await fetchInto({ store })), 'ok');
-    tamper(store, dependency);
-    const nar = execFileSync('nix-store', ['--dump', join(store, dependency)]);
-    const lines = execFileSync('nix-store', ['--store', store, '--dump-db', dependency], { encoding: 'utf8' }).split(
-      '\n',
-    );
-    lines[1] = createHash('sha256').update(nar).digest('hex');
-    lines[2] = String(nar.length);
-    execFileSync('nix-store', ['--store', store, '--load-db'], { input: lines.join('\n') });
-    writeFileSync(join(thief.directory, 'secret'), readFileSync(join(cache.directory, 'secret')));
-    thief.push(StorePath.parse(released.closure), store);
-    assert.equal(readdirSync(join(thief.directory, 'cache')).filter((name) => name.endsWith('.narinfo')).length, 4);
-    const refused = await fetchInto({ sources: { substituters: [thief.substituter] } });
-    assert.ok(!refused.ok);
-    assert.equal(refused.reason, 'closure-digest-mismatch');
-    assert.match(refused.detail, new RegExp(`expected closure digest ${released.closureDigest}`));
-  } finally {
-    thief[Symbol.dispose]();
-  }
+  directories.push(thief.directory);
+  const store = newDirectory();
+  assert.equal(reasonOf(await fetchInto({ store })), 'ok');
+  tamper(store, dependency);
+  const nar = execFileSync('nix-store', ['--dump', join(store, dependency)]);
+  const lines = execFileSync('nix-store', ['--store', store, '--dump-db', dependency], { encoding: 'utf8' }).split(
+    '\n',
+  );
+  lines[1] = createHash('sha256').update(nar).digest('hex');
+  lines[2] = String(nar.length);
+  execFileSync('nix-store', ['--store', store, '--load-db'], { input: lines.join('\n') });
+  writeFileSync(join(thief.directory, 'secret'), readFileSync(join(cache.directory, 'secret')));
+  thief.push(StorePath.parse(released.closure), store);
+  return thief;
+}
+
+test('a dependency changed and re-signed with the stolen cache key is refused', async () => {
+  const thief = await poisonedCache();
+  assert.equal(readdirSync(join(thief.directory, 'cache')).filter((name) => name.endsWith('.narinfo')).length, 4);
+  const refused = await fetchInto({ sources: { substituters: [thief.substituter] } });
+  assert.ok(!refused.ok);
+  assert.equal(refused.reason, 'closure-digest-mismatch');
+  assert.match(refused.detail, new RegExp(`expected closure digest ${released.closureDigest}`));
+});
+
+test('once the poisoned cache is repaired, the same closure and a newer one that shares the path are accepted', async () => {
+  const thief = await poisonedCache();
+  const poisoned = { substituters: [thief.substituter] };
+  const store = newDirectory();
+  assert.equal(reasonOf(await fetchInto({ store, sources: poisoned })), 'closure-digest-mismatch');
+  assert.equal(reasonOf(await fetchInto({ store })), 'ok', 'the same closure');
+
+  const other = newDirectory();
+  assert.equal(reasonOf(await fetchInto({ store: other, sources: poisoned })), 'closure-digest-mismatch');
+  const newer = await cache.release({ name: 'web', version: '1', service: false, kernelVersion: '6.6.2' });
+  assert.notEqual(newer.closure, released.closure);
+  assert.ok(
+    cache.paths(newer.closure).some(({ path }) => path === dependency),
+    'shares the path',
+  );
+  assert.equal(reasonOf(await fetchInto({ store: other, target: targetOf(newer) })), 'ok', 'a newer one');
+});
+
+test('what a rooted closure uses survives the refusal of another one', async () => {
+  const thief = await poisonedCache();
+  const store = newDirectory();
+  const confirmed = await cache.release({ name: 'database', version: '7', service: false });
+  assert.equal(reasonOf(await fetchInto({ store, target: targetOf(confirmed) })), 'ok');
+  renameSync(join(store, 'root'), join(store, 'confirmed'));
+  execFileSync('nix-store', [
+    ...['--store', store, '--realise', confirmed.closure],
+    ...['--add-root', join(store, 'confirmed'), '--indirect'],
+  ]);
+  const refused = await fetchInto({ store, sources: { substituters: [thief.substituter] } });
+  assert.equal(reasonOf(refused), 'closure-digest-mismatch');
+  const sources = { substituters: [] };
+  assert.equal(reasonOf(await fetchInto({ store, sources, target: targetOf(confirmed) })), 'ok');
 });
 
 test('another key, no such path and an empty cache are refused with their reasons', async () => {

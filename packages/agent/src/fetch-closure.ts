@@ -6,6 +6,7 @@ import {
   type HostTarget,
   type StorePath,
 } from '@nixfleet/contracts';
+import { messageOf } from './errors.ts';
 import type { Nix, NixSources } from './nix.ts';
 
 export type Fetched =
@@ -44,8 +45,17 @@ export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise
   const named = second.modified.length > 0 ? second.modified : suspects;
   const which = named.length > 0 ? named.slice(0, 5).join(', ') : target.closure;
   const how = second.modified.length > 0 ? 'contents changed in place' : `a closure of ${second.paths.length} paths`;
-  const detail = `${which}: ${how}; expected closure digest ${target.closureDigest}, got ${second.digest}`;
-  return { ok: false, reason: 'closure-digest-mismatch', detail };
+  const said = `${which}: ${how}; expected closure digest ${target.closureDigest}, got ${second.digest}`;
+  // Left valid in the store, a wrong path that a stolen cache key signed would never be fetched again: neither for this
+  // closure once the cache is repaired, nor for any later one that shares it.
+  const detail = await nix.discard(second.paths, rootLink, signal).then(
+    (count) => `${said}; ${count} paths are deleted, to be fetched anew`,
+    (error: unknown) => {
+      signal.throwIfAborted();
+      return `${said}; they could not be deleted: ${messageOf(error)}`;
+    },
+  );
+  return { ok: false, reason: 'closure-digest-mismatch', detail: detail.slice(0, 1000) };
 }
 
 /**

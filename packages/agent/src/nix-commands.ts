@@ -178,6 +178,21 @@ export class NixCommands implements Nix {
     return result.exitCode === 0 ? { ok: true } : refusalOf(result);
   }
 
+  async discard(paths: readonly StorePath[], rootLink: string, signal: AbortSignal): Promise<number> {
+    await rm(rootLink, { force: true });
+    // The collector knows every root, those of running processes too; only what it calls dead is deleted.
+    const listed = await this.#run(['nix-store', ...this.#store, '--gc', '--print-dead'], { signal });
+    if (listed.exitCode !== 0)
+      throw new AgentError('nix-failed', `nix-store --gc --print-dead: ${describe(listed.output)}`);
+    const dead = new Set(listed.stdout.split('\n'));
+    const doomed = paths.filter((path) => dead.has(path));
+    for (const some of inPieces(doomed)) {
+      const result = await this.#run(['nix-store', ...this.#store, '--delete', ...some], { signal });
+      if (result.exitCode !== 0) throw new AgentError('nix-failed', `nix-store --delete: ${describe(result.output)}`);
+    }
+    return doomed.length;
+  }
+
   get #store(): readonly string[] {
     const { storeDirectory } = this.#options;
     return storeDirectory === null ? [] : ['--store', storeDirectory];

@@ -33,4 +33,6 @@ export interface Nix {
   differing(entries: readonly ClosurePath[], sources: NixSources, signal: AbortSignal): Promise<readonly StorePath[]>;
   /** Fetches a path again over what is there. */
   repair(path: StorePath, sources: NixSources, signal: AbortSignal): Promise<NixDone>;
+  /** Takes the root at `rootLink` away and deletes those of `paths` that nothing else protects. Resolves to how many. */
+  discard(paths: readonly StorePath[], rootLink: string, signal: AbortSignal): Promise<number>;
 }
