@@ -166,6 +166,34 @@ test('what a rooted closure uses survives the refusal of another one', async () 
   assert.equal(reasonOf(await fetchInto({ store, sources, target: targetOf(confirmed) })), 'ok');
 });
 
+test('owning cache and cache key does not get good paths of another closure overwritten by a repair', async () => {
+  const thief = await poisonedCache();
+  const store = newDirectory();
+  // The dependency is here and good, in use by a confirmed closure; another path of the new release is what is wrong.
+  const confirmed = await cache.release({ name: 'web', version: '1', service: false, kernelVersion: '6.6.3' });
+  assert.equal(reasonOf(await fetchInto({ store, target: targetOf(confirmed) })), 'ok');
+  renameSync(join(store, 'root'), join(store, 'confirmed'));
+  const rooted = ['--realise', confirmed.closure, '--add-root', join(store, 'confirmed'), '--indirect'];
+  execFileSync('nix-store', ['--store', store, ...rooted], { stdio: 'pipe' });
+  const wrong = { ...targetOf(released), closureDigest: 'f'.repeat(64) as HostTarget['closureDigest'] };
+  const sources = { substituters: [thief.substituter] };
+  assert.equal(reasonOf(await fetchInto({ store, sources, target: wrong })), 'closure-digest-mismatch');
+  assert.ok(!readFileSync(join(store, dependency, 'bin/server.js'), 'utf8').includes('and more'));
+  assert.equal(reasonOf(await fetchInto({ store, sources: { substituters: [] }, target: targetOf(confirmed) })), 'ok');
+});
+
+test('a wrong path that something else still uses is replaced by the signed one', async () => {
+  const thief = await poisonedCache();
+  const store = newDirectory();
+  const nixStore = (...args: string[]) => execFileSync('nix-store', ['--store', store, ...args], { stdio: 'pipe' });
+  const trusted = ['--option', 'trusted-public-keys', cache.publicKey];
+  const poisoned = ['--option', 'substituters', thief.substituter];
+  nixStore(...trusted, ...poisoned, '--realise', dependency, '--add-root', join(store, 'other'), '--indirect');
+  assert.ok(readFileSync(join(store, dependency, 'bin/server.js'), 'utf8').includes('and more'));
+  assert.equal(reasonOf(await fetchInto({ store })), 'ok');
+  assert.ok(!readFileSync(join(store, dependency, 'bin/server.js'), 'utf8').includes('and more'));
+});
+
 test('another key, no such path and an empty cache are refused with their reasons', async () => {
   const stranger = 'stranger-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
   assert.equal(reasonOf(await fetchInto({ sources: { publicKeys: [stranger] } })), 'closure-unsigned');

@@ -23,7 +23,7 @@ export interface FetchDeps {
 }
 
 /** Paths that are repaired at most, for one closure. */
-const repairsMax = 64;
+const repairsMax = 1024;
 
 /**
  * Brings a closure here and makes sure that it is the very one that was signed: under safe settings, every path
@@ -37,13 +37,9 @@ export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise
   if (!realised.ok) return realised;
   const first = await inspect(target, deps);
   if (first.isRight) return { ok: true };
-  // A path changed in place, or one that was here before and came from elsewhere than the cache.
-  const suspects = await suspectsOf(first, deps);
-  for (const path of suspects.slice(0, repairsMax)) await nix.repair(path, sources, signal);
-  const second = suspects.length === 0 ? first : await inspect(target, deps);
+  const second = (await mend(target, first, deps)) ? await inspect(target, deps) : first;
   if (second.isRight) return { ok: true };
-  const named = second.modified.length > 0 ? second.modified : suspects;
-  const which = named.length > 0 ? named.slice(0, 5).join(', ') : target.closure;
+  const which = second.modified.length > 0 ? second.modified.slice(0, 5).join(', ') : target.closure;
   const how = second.modified.length > 0 ? 'contents changed in place' : `a closure of ${second.paths.length} paths`;
   const said = `${which}: ${how}; expected closure digest ${target.closureDigest}, got ${second.digest}`;
   // Left valid in the store, a wrong path that a stolen cache key signed would never be fetched again: neither for this
@@ -59,13 +55,24 @@ export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise
 }
 
 /**
- * What to fetch again: paths changed in place; else those that no key of ours signed; else those of which the caches have
- * another copy by now, or a path that once came from a corrupted cache would be refused for ever.
+ * Replaces what is wrong in the closure, in use or not: paths changed in place, and those of which a cache has another
+ * copy. Only if the outcome is the signed closure: whoever owns cache and cache key must not get a repair to overwrite
+ * good paths that the running system shares. True when something was replaced.
  */
-async function suspectsOf(found: Inspected, { nix, sources, signal }: FetchDeps): Promise<readonly StorePath[]> {
-  if (found.modified.length > 0) return found.modified;
-  const unsigned = await nix.unsigned(found.paths, sources, signal);
-  return unsigned.length > 0 ? unsigned : nix.differing(found.entries, sources, signal);
+async function mend(target: HostTarget, found: Inspected, deps: FetchDeps): Promise<boolean> {
+  const { nix, crypto, sources, rootLink, signal } = deps;
+  for (const substituter of sources.substituters) {
+    const hashes =
+      found.digest === target.closureDigest ? [] : await nix.claimed(substituter, found.entries, sources, signal);
+    const after = found.entries.map(({ path, narHash }, i) => ({ path, narHash: hashes[i] ?? narHash }));
+    if ((await closureDigest(crypto, after)) !== target.closureDigest) continue;
+    const modified = new Set(found.modified);
+    const wanted = after.filter(({ path, narHash }, i) => modified.has(path) || narHash !== found.entries[i]?.narHash);
+    if (wanted.length > repairsMax) continue;
+    const repaired = await nix.repair({ substituter, wanted, staging: `${rootLink}-staging` }, sources, signal);
+    if (repaired.ok) return true;
+  }
+  return false;
 }
 
 interface Inspected {

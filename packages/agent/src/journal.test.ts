@@ -157,6 +157,26 @@ test('only what is acknowledged and older than an acknowledged checkpoint is dro
   assert.equal(batch[0]?.event.kind, 'checkpoint', 'a replay from the start begins at what is kept');
 });
 
+test('nothing is lost when the worker prunes and acknowledges while the loop appends', async () => {
+  const { directory, journal } = await withEvents(2);
+  await journal.append([{ kind: 'checkpoint', body: { state: initialHostState } }], place);
+  await Promise.all([
+    journal.acknowledge(2),
+    journal.acknowledge(3),
+    journal.append([started], place),
+    journal.prune(),
+    journal.append([started], place),
+  ]);
+  const again = await open(directory);
+  assert.deepEqual(again.found, { kind: 'intact', tornBytes: 0 });
+  assert.deepEqual(
+    again.journal.entries.map(({ event }) => event.seq),
+    [3, 4, 5],
+  );
+  assert.deepEqual(again.journal.position, journal.position);
+  assert.equal(again.journal.acknowledgedSeq, 3);
+});
+
 test('a batch keeps both bounds, and is never empty', async () => {
   const { journal } = await withEvents(10);
   assert.equal(journal.batchFrom(1, { eventsMax: 4, bytesMax: 1_000_000 }).length, 4);

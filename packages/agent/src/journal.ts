@@ -71,6 +71,8 @@ export class Journal {
   /** The file may end in a part of a line, after a failed append. */
   #isTorn = false;
   #acknowledgedSeq = 0;
+  /** Everything that writes, one after the other: the loop appends while a worker prunes and acknowledges. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   private constructor(options: JournalOptions) {
     this.#options = options;
@@ -102,20 +104,29 @@ export class Journal {
   }
 
   /** A random identifier, and nothing before it: the file of the last epoch is put aside. */
-  async startEpoch(): Promise<JournalId> {
-    await this.#putAside();
-    this.#id = JournalId.parse(Buffer.from(this.#options.random.bytes(16)).toString('hex'));
-    this.#entries = [];
-    this.#fileBytes = 0;
-    this.#isTorn = false;
-    this.#acknowledgedSeq = 0;
-    return this.#id;
+  startEpoch(): Promise<JournalId> {
+    return this.#inTurn(async () => {
+      await this.#putAside();
+      this.#id = JournalId.parse(Buffer.from(this.#options.random.bytes(16)).toString('hex'));
+      this.#entries = [];
+      this.#fileBytes = 0;
+      this.#isTorn = false;
+      this.#acknowledgedSeq = 0;
+      return this.#id;
+    });
   }
 
   /**
    * Durable once it resolves, all or nothing. Throws `AgentError` `disk-full` or `io`, and then nothing was appended.
    */
-  async append(
+  append(
+    contents: readonly EventContent[],
+    place: { readonly at: Instant; readonly bootId: BootId },
+  ): Promise<readonly JournalEntry[]> {
+    return this.#inTurn(() => this.#append(contents, place));
+  }
+
+  async #append(
     contents: readonly EventContent[],
     place: { readonly at: Instant; readonly bootId: BootId },
   ): Promise<readonly JournalEntry[]> {
@@ -166,9 +177,11 @@ export class Journal {
    * Kept in memory where it cannot be written: forgetting it costs only that events are sent again.
    */
   async acknowledge(seq: number): Promise<void> {
-    if (this.#id === null || seq === this.#acknowledgedSeq) return;
+    const journal = this.#id;
+    if (journal === null || seq === this.#acknowledgedSeq) return;
     this.#acknowledgedSeq = seq;
-    await this.#writeJson('acknowledged.json', { journal: this.#id, seq } satisfies z.input<typeof Acknowledged>);
+    const known: z.input<typeof Acknowledged> = { journal, seq };
+    await this.#inTurn(() => this.#writeJson('acknowledged.json', known));
   }
 
   get isCheckpointDue(): boolean {
@@ -178,7 +191,11 @@ export class Journal {
   }
 
   /** Drops what is acknowledged and older than the newest checkpoint that is acknowledged too. */
-  async prune(): Promise<void> {
+  prune(): Promise<void> {
+    return this.#inTurn(() => this.#prune());
+  }
+
+  async #prune(): Promise<void> {
     const checkpoint = this.#entries.findLast(
       ({ event }) => event.kind === 'checkpoint' && event.seq <= this.#acknowledgedSeq,
     );
@@ -190,6 +207,12 @@ export class Journal {
     this.#entries = kept;
     this.#fileBytes = lines.length;
     this.#isTorn = false;
+  }
+
+  #inTurn<Value>(task: () => Promise<Value>): Promise<Value> {
+    const result = this.#writing.then(task);
+    this.#writing = result.catch(() => {});
+    return result;
   }
 
   get #path(): string {

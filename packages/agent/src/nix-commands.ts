@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import {
   type Clock,
   type ClosurePath,
@@ -108,52 +109,18 @@ export class NixCommands implements Nix {
     return found;
   }
 
-  async unsigned(paths: readonly StorePath[], sources: NixSources, signal: AbortSignal): Promise<readonly StorePath[]> {
-    const found: StorePath[] = [];
-    for (const some of inPieces(paths)) {
-      const result = await this.#run(
-        [
-          'nix',
-          '--extra-experimental-features',
-          'nix-command',
-          'store',
-          'verify',
-          ...this.#store,
-          '--option',
-          'trusted-public-keys',
-          sources.publicKeys.join(' '),
-          '--no-contents',
-          '--sigs-needed',
-          '1',
-          ...some,
-        ],
-        { signal, keepsAll: true },
-      );
-      if (result.exitCode !== 0)
-        found.push(...some.filter((path) => result.all.includes(`path '${path}' is untrusted`)));
-    }
-    return found;
-  }
-
-  async differing(
+  async claimed(
+    substituter: string,
     entries: readonly ClosurePath[],
     sources: NixSources,
     signal: AbortSignal,
-  ): Promise<readonly StorePath[]> {
-    const found = new Set<StorePath>();
-    for (const substituter of sources.substituters) {
-      for (const some of inPieces(entries)) {
-        const hashes = await this.#hashesAt(substituter, some, { sources, signal });
-        for (const [i, { path, narHash }] of some.entries()) {
-          const there = hashes[i] ?? null;
-          if (there !== null && there !== narHash) found.add(path);
-        }
-      }
-    }
-    return [...found];
+  ): Promise<readonly (NarHash | null)[]> {
+    const hashes: (NarHash | null)[] = [];
+    for (const some of inPieces(entries))
+      hashes.push(...(await this.#hashesAt(substituter, some, { sources, signal })));
+    return hashes;
   }
 
-  /** Hashes that a substituter says these paths have, in their order; null for one that it does not have. */
   async #hashesAt(
     substituter: string,
     entries: readonly ClosurePath[],
@@ -161,7 +128,8 @@ export class NixCommands implements Nix {
   ): Promise<readonly (NarHash | null)[]> {
     const command = ['nix-store', '--store', substituter, ...optionsFor(sources), '--query', '--hash'] as const;
     const result = await this.#run([...command, ...entries.map(({ path }) => path)], { signal });
-    if (result.exitCode === 0) return result.stdout.trim().split('\n').map(parseNarHash);
+    const hashes = result.stdout.trim().split('\n').map(parseNarHash);
+    if (result.exitCode === 0 && hashes.length === entries.length) return hashes;
     // One path that is not there ends the command: in halves, so that the others are found.
     if (entries.length <= 1) return [null];
     const half = Math.ceil(entries.length / 2);
@@ -171,11 +139,37 @@ export class NixCommands implements Nix {
     ];
   }
 
-  async repair(path: StorePath, sources: NixSources, signal: AbortSignal): Promise<NixDone> {
-    const result = await this.#run(['nix-store', ...this.#store, ...optionsFor(sources), '--repair-path', path], {
-      signal,
-    });
-    return result.exitCode === 0 ? { ok: true } : refusalOf(result);
+  async repair(
+    {
+      substituter,
+      wanted,
+      staging,
+    }: { readonly substituter: string; readonly wanted: readonly ClosurePath[]; readonly staging: string },
+    sources: NixSources,
+    signal: AbortSignal,
+  ): Promise<NixDone> {
+    const staged = `file://${staging}`;
+    const paths = wanted.map(({ path }) => path);
+    await rm(staging, { recursive: true, force: true });
+    try {
+      for (const some of inPieces(paths)) {
+        const copy = ['nix', '--extra-experimental-features', 'nix-command', 'copy', ...optionsFor(sources)] as const;
+        const from = ['--from', substituter, '--to', `${staged}?compression=none`];
+        const copied = await this.#run([...copy, ...from, ...some], { signal, timeoutMs: realiseTimeoutMs });
+        if (copied.exitCode !== 0) return refusalOf(copied);
+      }
+      const found = await this.claimed(staged, wanted, sources, signal);
+      const other = wanted.find(({ narHash }, i) => found[i] !== narHash);
+      if (other) return unavailable(`${other.path}: ${substituter} said ${other.narHash} and sent something else`);
+      for (const path of paths) {
+        const only = optionsFor({ ...sources, substituters: [staged] });
+        const result = await this.#run(['nix-store', ...this.#store, ...only, '--repair-path', path], { signal });
+        if (result.exitCode !== 0) return refusalOf(result);
+      }
+      return { ok: true };
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
   }
 
   async discard(paths: readonly StorePath[], rootLink: string, signal: AbortSignal): Promise<number> {
@@ -257,6 +251,10 @@ function refusalOf({ output }: CommandResult): NixRefusal {
   if (/no space left on device|disk quota exceeded/i.test(text)) return { ok: false, reason: 'disk-full', detail };
   const isUnsigned = /lacks a (?:valid )?signature|lacks a signature by a trusted key|is not signed by any/i.test(text);
   return { ok: false, reason: isUnsigned ? 'closure-unsigned' : 'closure-unavailable', detail };
+}
+
+function unavailable(detail: string): NixRefusal {
+  return { ok: false, reason: 'closure-unavailable', detail };
 }
 
 function unsafe(detail: string): NixRefusal {

@@ -1,4 +1,4 @@
-import type { AgentRefusalCode, ClosurePath, StorePath } from '@nixfleet/contracts';
+import type { AgentRefusalCode, ClosurePath, NarHash, StorePath } from '@nixfleet/contracts';
 
 /** Whence and under whose signatures closures may come. */
 export interface NixSources {
@@ -27,12 +27,22 @@ export interface Nix {
   closure(path: StorePath, signal: AbortSignal): Promise<readonly ClosurePath[]>;
   /** Paths whose contents are not what the store has registered: hashes everything anew. */
   modified(paths: readonly StorePath[], signal: AbortSignal): Promise<readonly StorePath[]>;
-  /** Paths without a signature of one of the keys: built here, or copied without. */
-  unsigned(paths: readonly StorePath[], sources: NixSources, signal: AbortSignal): Promise<readonly StorePath[]>;
-  /** Paths that a substituter has now with another hash than the store registered: they came from a bad copy, or it is one. */
-  differing(entries: readonly ClosurePath[], sources: NixSources, signal: AbortSignal): Promise<readonly StorePath[]>;
-  /** Fetches a path again over what is there. */
-  repair(path: StorePath, sources: NixSources, signal: AbortSignal): Promise<NixDone>;
+  /** What a substituter says the hashes of these paths are, in their order; null for one that it does not have. Claims, no proof. */
+  claimed(
+    substituter: string,
+    entries: readonly ClosurePath[],
+    sources: NixSources,
+    signal: AbortSignal,
+  ): Promise<readonly (NarHash | null)[]>;
+  /**
+   * Fetches paths again over what is there, with exactly these hashes or not at all: they are brought to `staging`, looked
+   * at there, and taken from there alone, so that a substituter that changes its mind cannot replace what is in use.
+   */
+  repair(
+    request: { readonly substituter: string; readonly wanted: readonly ClosurePath[]; readonly staging: string },
+    sources: NixSources,
+    signal: AbortSignal,
+  ): Promise<NixDone>;
   /** Takes the root at `rootLink` away and deletes those of `paths` that nothing else protects. Resolves to how many. */
   discard(paths: readonly StorePath[], rootLink: string, signal: AbortSignal): Promise<number>;
 }
