@@ -32,6 +32,17 @@ test('what was raised is there after a restart', async () => {
   });
 });
 
+test('two floors raised at once are both kept: documents are read while a fetch is accepted', async () => {
+  const both = join(directory, 'both.json');
+  const { floors } = await Floors.open(fileSystem, both);
+  const release = { version: 7, sha256 };
+  await Promise.all([floors.raise({ release }), floors.accept(stable, 6), floors.accept(stable, 5)]);
+  for (const { values } of [floors, (await Floors.open(fileSystem, both)).floors]) {
+    assert.deepEqual(values.release, release);
+    assert.equal(values.accepted.get(stable), 6);
+  }
+});
+
 test('floors that cannot be read are an error that stops, and stay as they are', async () => {
   const good = readFileSync(path, 'utf8');
   const damaged = [

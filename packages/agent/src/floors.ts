@@ -35,6 +35,8 @@ export class Floors {
   readonly #files: Files;
   readonly #path: string;
   #values: FloorValues = none;
+  /** Everything that writes, one after the other: one raise must not take back another's. */
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(files: Files, path: string) {
     this.#files = files;
@@ -52,7 +54,11 @@ export class Floors {
   }
 
   /** Durable once it resolves. Throws `AgentError` and changes nothing when it cannot be written. */
-  async raise(change: Partial<FloorValues>): Promise<void> {
+  raise(change: Partial<FloorValues>): Promise<void> {
+    return this.#inTurn(() => this.#raise(change));
+  }
+
+  async #raise(change: Partial<FloorValues>): Promise<void> {
     const next: FloorValues = { ...this.#values, ...change };
     const { trust, release, head, accepted, time } = next;
     const file: z.input<typeof FloorsFile> = {
@@ -68,13 +74,21 @@ export class Floors {
   }
 
   /** The rollout that this host is about to run was introduced in release `introducedIn`. */
-  async accept(channel: ChannelName, introducedIn: number): Promise<void> {
-    const before = this.#values.accepted.get(channel) ?? 0;
-    if (introducedIn <= before) return;
-    const accepted = new Map(this.#values.accepted);
-    accepted.delete(channel);
-    accepted.set(channel, introducedIn);
-    await this.raise({ accepted });
+  accept(channel: ChannelName, introducedIn: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = this.#values.accepted.get(channel) ?? 0;
+      if (introducedIn <= before) return;
+      const accepted = new Map(this.#values.accepted);
+      accepted.delete(channel);
+      accepted.set(channel, introducedIn);
+      await this.#raise({ accepted });
+    });
+  }
+
+  #inTurn(task: () => Promise<void>): Promise<void> {
+    const result = this.#writing.then(task);
+    this.#writing = result.catch(() => {});
+    return result;
   }
 
   async #load(): Promise<FloorsFound> {

@@ -183,3 +183,50 @@ test('a batch keeps both bounds, and is never empty', async () => {
   assert.equal(journal.batchFrom(1, { eventsMax: 100, bytesMax: 1 }).length, 1);
   assert.equal(journal.batchFrom(9, { eventsMax: 100, bytesMax: 1_000_000 }).length, 2);
 });
+
+test('what is appended while the journal is pruned stays in it', async () => {
+  const directory = newDirectory();
+  let release = (): void => {};
+  let isSlow = false;
+  // The file system takes its time over a replacement of the file.
+  const files: Files = {
+    ...fileSystem,
+    async write(path, bytes) {
+      if (isSlow && path.endsWith('journal.jsonl')) await new Promise<void>((resolve) => (release = resolve));
+      return fileSystem.write(path, bytes);
+    },
+  };
+  const { journal } = await open(directory, files);
+  await journal.startEpoch();
+  await journal.append([first, started, { kind: 'checkpoint', body: { state: initialHostState } }], place);
+  await journal.acknowledge(3);
+  isSlow = true;
+  const pruned = journal.prune();
+  const appended = journal.append([started], place);
+  await new Promise((resolve) => setImmediate(resolve));
+  release();
+  await Promise.all([pruned, appended]);
+  assert.equal(journal.position.seq, 4);
+  const again = await open(directory);
+  assert.deepEqual(again.found, { kind: 'intact', tornBytes: 0 });
+  assert.deepEqual(again.journal.position, journal.position);
+});
+
+test('events that nobody acknowledges do not fill the disk; what others cause at will stops first', async () => {
+  const directory = newDirectory();
+  const options = { files: fileSystem, directory, fleet: ctx.fleet, host, signer, ctx, random, appendBytesMax: 20_000 };
+  const { journal } = await Journal.open(options);
+  await journal.startEpoch();
+  await journal.append([first], place);
+  const withheld: EventContent = { kind: 'withheld', body: { withheld: { code: 'no-go' } } };
+  const fill = async (content: EventContent): Promise<void> => {
+    for (let i = 0; i < 100; i++) await journal.append([content], place);
+  };
+  const isFull = (error: unknown): boolean => error instanceof AgentError && error.code === 'journal-full';
+  await assert.rejects(fill(withheld), isFull);
+  assert.ok(statSync(join(directory, 'journal.jsonl')).size <= 10_000);
+  await journal.append([started], place);
+  await assert.rejects(fill(started), isFull);
+  assert.ok(statSync(join(directory, 'journal.jsonl')).size <= 20_000);
+  assert.deepEqual((await Journal.open(options)).found, { kind: 'intact', tornBytes: 0 });
+});

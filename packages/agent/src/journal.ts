@@ -25,6 +25,18 @@ import type { Files } from './files.ts';
 
 /** Largest journal file that is read, in bytes: some 100,000 events, kept while nobody acknowledges them. */
 export const journalBytesMax = 64 * 1024 * 1024;
+/**
+ * Bytes from which on nothing more is appended (`journal-full`), so that a control plane that never acknowledges anything
+ * cannot fill the disk: nothing new starts then, as on a full disk. What others can cause at will stops at the half.
+ */
+export const journalAppendBytesMax = 32 * 1024 * 1024;
+const chattyKinds: ReadonlySet<EventContent['kind']> = new Set([
+  'release-accepted',
+  'document-refused',
+  'withheld',
+  'fetching',
+  'probe',
+]);
 /** Events after a checkpoint before the next one is due. */
 export const checkpointEvery = 200;
 /** Old or corrupt journals that are kept beside the current one. */
@@ -46,6 +58,8 @@ export interface JournalOptions {
   readonly signer: Signer;
   readonly ctx: VerifyContext;
   readonly random: Random;
+  /** Default: `journalAppendBytesMax`. */
+  readonly appendBytesMax?: number;
 }
 
 /** What was found at the start. */
@@ -117,7 +131,7 @@ export class Journal {
   }
 
   /**
-   * Durable once it resolves, all or nothing. Throws `AgentError` `disk-full` or `io`, and then nothing was appended.
+   * Durable once it resolves, all or nothing. Throws `AgentError` `disk-full`, `journal-full` or `io`, and then nothing was appended.
    */
   append(
     contents: readonly EventContent[],
@@ -130,7 +144,7 @@ export class Journal {
     contents: readonly EventContent[],
     place: { readonly at: Instant; readonly bootId: BootId },
   ): Promise<readonly JournalEntry[]> {
-    const { files, signer, ctx } = this.#options;
+    const { files, signer, ctx, appendBytesMax = journalAppendBytesMax } = this.#options;
     let { journal, seq, sha256 } = this.position;
     const added: JournalEntry[] = [];
     for (const content of contents) {
@@ -143,6 +157,11 @@ export class Journal {
       added.push({ signed: { event: text, signature }, event, sha256 });
     }
     const lines = new TextEncoder().encode(added.map(({ signed }) => `${JSON.stringify(signed)}\n`).join(''));
+    const isChatty = contents.every(({ kind }) => chattyKinds.has(kind));
+    const bytesMax = isChatty ? appendBytesMax / 2 : appendBytesMax;
+    if (this.#fileBytes + lines.length > bytesMax) {
+      throw new AgentError('journal-full', `${bytesMax} bytes of events are waiting to be acknowledged`);
+    }
     if (this.#isTorn) await files.truncate(this.#path, this.#fileBytes);
     this.#isTorn = true;
     if (this.#fileBytes === 0) await files.write(this.#path, lines);
@@ -211,6 +230,12 @@ export class Journal {
 
   #inTurn<Value>(task: () => Promise<Value>): Promise<Value> {
     const result = this.#writing.then(task);
+    this.#writing = result.catch(() => {});
+    return result;
+  }
+
+  #alone<Value>(write: () => Promise<Value>): Promise<Value> {
+    const result = this.#writing.then(write);
     this.#writing = result.catch(() => {});
     return result;
   }
@@ -312,7 +337,9 @@ export class Journal {
 
   async #putAside(): Promise<void> {
     const { files, directory, random } = this.#options;
-    const name = this.#id ?? Buffer.from(random.bytes(4)).toString('hex');
+    // Sorts by age; one that cannot be read says none.
+    const last = this.#entries.at(-1)?.event.at.replaceAll(/[^0-9]/g, '') ?? '0';
+    const name = `${last}-${this.#id ?? Buffer.from(random.bytes(4)).toString('hex')}`;
     const isThere = await files.rename(this.#path, `${directory}/old-${name}.jsonl`);
     if (!isThere) return;
     const old = (await files.list(directory)).filter((file) => file.startsWith('old-'));
