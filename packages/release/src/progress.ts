@@ -11,10 +11,10 @@ export type ReleaseStep =
   | 'verify'
   | 'publish';
 
-/** One thing that happened. `detail` is a line of a program's output or a short text: show it, decide nothing by it. */
+/** One thing that happened; a `warning` is for people to look into, and stops nothing. `detail` is a line of a program's output or a short text: show it, decide nothing by it. */
 export interface ProgressEvent {
   readonly step: ReleaseStep;
-  readonly state: 'started' | 'line' | 'done' | 'failed';
+  readonly state: 'started' | 'line' | 'warning' | 'done' | 'failed';
   readonly host?: HostName;
   readonly detail?: string;
 }

@@ -98,6 +98,7 @@ export interface TrustChain {
  * What CI builds its next release on: what is published, verified under the newest trust. Only if signers were replaced
  * since, so that old signatures do not count any more, under an older one, and then only the very release that this CI
  * saw verified before (`floors.release`): otherwise whoever held a revoked key could slip content into the next release.
+ * Holds are not read: nothing is built on them, and the next head names those that are there then.
  */
 export async function readPublished(
   ctx: VerifyContext,
@@ -109,10 +110,11 @@ export async function readPublished(
   },
 ): Promise<Verified<VerifiedTree | null>> {
   const { chain, floors } = input;
-  const newest = await readRelease(ctx, { ...input, trust: chain.newest, expired: 'accept' });
+  const next = { ...input, expired: 'accept', holds: 'ignore' } as const;
+  const newest = await readRelease(ctx, { ...next, trust: chain.newest });
   if (newest.ok || newest.reason !== 'too-few-signers' || !floors.release) return newest;
   for (const trust of chain.states.slice(0, -1).reverse()) {
-    const older = await readRelease(ctx, { ...input, trust, expired: 'accept' });
+    const older = await readRelease(ctx, { ...next, trust });
     if (older.ok && older.value?.release.sha256 === floors.release.sha256) return older;
   }
   return newest;
@@ -130,10 +132,11 @@ export async function readRelease(
     readonly floors: ReadFloors;
     readonly now: Instant;
     readonly expired?: 'refuse' | 'accept';
+    readonly holds?: 'verify' | 'ignore';
   },
 ): Promise<Verified<VerifiedTree | null>> {
   const { tree, trust, floors, now, expired = 'refuse' } = input;
-  const signedHead = await readSigned(tree, headPath, documentBytesMax.head);
+  const signedHead = await readSigned(tree, headPath, documentBytesMax.head, trust.keys);
   if (!signedHead) {
     return floors.head || floors.release ? missing(headPath) : accept(null);
   }
@@ -142,8 +145,8 @@ export async function readRelease(
   const content = await readContent(ctx, { tree, trust, head: head.value, floor: floors.release, now });
   if (!content.ok) return content;
   const holds: VerifiedHold[] = [];
-  for (const hash of head.value.document.holds) {
-    const signed = await readSigned(tree, holdPath(hash), documentBytesMax.hold);
+  for (const hash of input.holds === 'ignore' ? [] : head.value.document.holds) {
+    const signed = await readSigned(tree, holdPath(hash), documentBytesMax.hold, trust.keys);
     if (!signed) return missing(holdPath(hash));
     const hold = await verifyHold(ctx, { trust, head: head.value, signed, now });
     if (hold.ok) holds.push(hold.value);
@@ -167,7 +170,7 @@ export async function readContent(
 ): Promise<Verified<ReleaseContent>> {
   const { tree, trust, head, floor, now } = input;
   const path = releasePath(head.document.release.sha256);
-  const signed = await readSigned(tree, path, documentBytesMax.release);
+  const signed = await readSigned(tree, path, documentBytesMax.release, trust.keys);
   if (!signed) return missing(path);
   const release = await verifyRelease(ctx, { trust, head, signed, floor, now });
   if (!release.ok) return release;

@@ -1,4 +1,5 @@
 import { parseSignaturePath, type SignedBytes } from '@nixfleet/contracts';
+import { ReleaseError } from './errors.ts';
 
 /** One version of `releases/`, read only, wherever it is kept. Nothing in it is trusted before it is verified. */
 export interface ReleaseTree {
@@ -46,8 +47,16 @@ export function overlayTree(base: ReleaseTree, change: TreeChange): ReleaseTree 
   };
 }
 
-/** A document with the signatures beside it; null if it is not there. */
-export async function readSigned(tree: ReleaseTree, path: string, bytesMax: number): Promise<SignedBytes | null> {
+/**
+ * A document with the signatures beside it; null if it is not there. `keys`: whose signatures can count; without it the
+ * first `signaturesReadMax` are read, and whoever can write there could crowd the others out.
+ */
+export async function readSigned(
+  tree: ReleaseTree,
+  path: string,
+  bytesMax: number,
+  keys?: { has(keyId: string): boolean },
+): Promise<SignedBytes | null> {
   const bytes = await tree.read(path, bytesMax);
   if (!bytes) return null;
   const at = path.lastIndexOf('/');
@@ -57,12 +66,22 @@ export async function readSigned(tree: ReleaseTree, path: string, bytesMax: numb
   for (const name of await tree.list(directory)) {
     const file = directory === '' ? name : `${directory}/${name}`;
     const parsed = parseSignaturePath(file);
-    if (parsed?.path !== path) continue;
+    if (parsed?.path !== path || keys?.has(parsed.keyId) === false) continue;
     if (signatures.size + sshSignatures.size >= signaturesReadMax) break;
-    const signature = await tree.read(file, signatureBytesMax);
+    const signature = await readSignature(tree, file);
     if (!signature) continue;
     if (parsed.kind === 'sig') signatures.set(parsed.keyId, signature);
     else sshSignatures.set(parsed.keyId, new TextDecoder().decode(signature));
   }
   return { bytes, signatures, sshSignatures };
+}
+
+/** What is too large to be a signature is none, and must not hide the others. */
+async function readSignature(tree: ReleaseTree, path: string): Promise<Uint8Array | null> {
+  try {
+    return await tree.read(path, signatureBytesMax);
+  } catch (error) {
+    if (error instanceof ReleaseError && error.code === 'bad-input') return null;
+    throw error;
+  }
 }

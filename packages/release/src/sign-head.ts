@@ -1,20 +1,24 @@
 import {
   accept,
   addSeconds,
+  type DocumentRefusalCode,
   documentBytesMax,
   type HeadDocument,
   type HeadFloor,
   headFloorOf,
   headPath,
+  holdPath,
   holdsMax,
   type Instant,
   parseSignaturePath,
+  type Refusal,
   refuse,
   releaseFloorOf,
   Sha256Hex,
   type SignedBytes,
   type Signer,
   sealDocument,
+  sha256Hex,
   type TrustState,
   type Verified,
   type VerifiedHead,
@@ -22,7 +26,9 @@ import {
   verifyHead,
   verifyHold,
 } from '@nixfleet/contracts';
+import { ReleaseError } from './errors.ts';
 import type { FloorStore, Floors } from './floors.ts';
+import { noProgress, type Progress } from './progress.ts';
 import { readContent, readTrust, type TrustChain, type VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type ReleaseTree, readSigned, type TreeChange } from './release-tree.ts';
@@ -50,6 +56,27 @@ export interface SignHeadInput {
   readonly release?: HeadDocument['release'];
   /** Accept what is published as the first thing this signer ever saw. Without it, lost floors are a refusal. */
   readonly isFirstUse?: boolean;
+  /** Where it is told which holds are not named, and why. */
+  readonly progress?: Progress;
+}
+
+/** `floor-lost` for a signer of heads that does not know what it signed last, unless this is its first use. */
+export async function requireFloors({
+  floors,
+  headSigners,
+  isFirstUse = false,
+}: {
+  readonly floors: FloorStore;
+  readonly headSigners: readonly Signer[];
+  readonly isFirstUse?: boolean;
+}): Promise<ReleaseOutcome<null>> {
+  if (headSigners.length === 0 || isFirstUse || (await floors.read())) return accept(null);
+  return floorLost();
+}
+
+function floorLost(): Refusal<'floor-lost'> {
+  const hint = 'restore its file, or say that this is the first use';
+  return refuse('floor-lost', `this signer does not know what it signed last: ${hint}`);
 }
 
 export interface SignedHead {
@@ -72,14 +99,12 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
     return refuse('invalid', `expected a head's life of ${headSecondsMin} to ${headSecondsMax} s, got ${lifeSeconds}`);
   }
   const stored = await input.floors.read();
-  if (!stored && !input.isFirstUse) {
-    const hint = 'restore its file, or say that this is the first use';
-    return refuse('floor-lost', `this signer does not know what it signed last: ${hint}`);
-  }
+  if (!stored && !input.isFirstUse) return floorLost();
   const chain = await readTrust(ctx, { tree, start: input.start, floor: stored?.trust ?? null });
   if (!chain.ok) return chain;
   const trust = chain.value.newest;
-  const published = await readSigned(tree, headPath, documentBytesMax.head);
+  const everyKey = { has: (keyId: string) => chain.value.states.some(({ keys }) => keys.has(keyId)) };
+  const published = await readSigned(tree, headPath, documentBytesMax.head, everyKey);
   const before = published && (await publishedHead(ctx, chain.value, published, stored?.head ?? null, now));
   if (before && !before.ok) return before;
   if (!before && stored?.head)
@@ -87,7 +112,7 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
   const release = input.release ?? before?.value.document.release;
   if (!release) return refuse('missing', 'nothing was released yet');
 
-  const holds = await activeHolds(ctx, tree, trust, now);
+  const holds = await activeHolds(ctx, { ...input, trust, before: before?.value ?? null });
   if (!holds.ok) return holds;
   const floorInForce = stored?.headVersionSigned ?? 0;
   const document: HeadDocument = {
@@ -166,30 +191,79 @@ async function publishedHead(
   return newest;
 }
 
+/** Warnings about holds that are told one by one. */
+const holdWarningsMax = 10;
+
 /**
  * Holds in `holds/` that enough approvers signed and that have not ended, by hash, sorted. One that does not verify is
- * not named: it would stop agents on the word of whoever can write to the branch. More than `holdsMax` is a refusal,
- * since leaving one out would lift it.
+ * not named: it would stop agents, or with a refusal every head, on the word of whoever can write to the branch. It is
+ * told as a warning, as is one that the published head names and that is no longer there. More than `holdsMax` is a
+ * refusal, since leaving one out would lift it.
  */
 async function activeHolds(
   ctx: VerifyContext,
-  tree: ReleaseTree,
-  trust: TrustState,
-  now: Instant,
+  input: {
+    readonly tree: ReleaseTree;
+    readonly trust: TrustState;
+    readonly now: Instant;
+    readonly before: VerifiedHead | null;
+    readonly progress?: Progress;
+  },
 ): Promise<ReleaseOutcome<readonly Sha256Hex[]>> {
-  const active: Sha256Hex[] = [];
+  const { tree, now, progress = noProgress } = input;
+  const active = new Set<Sha256Hex>();
+  const ended = new Set<Sha256Hex>();
+  const warnings: string[] = [];
   for (const name of await tree.list('holds')) {
-    const hash = Sha256Hex.safeParse(name.replace(/\.json$/, ''));
-    if (!hash.success || parseSignaturePath(name)) continue;
-    const signed = await readSigned(tree, `holds/${name}`, documentBytesMax.hold);
-    if (!signed) continue;
-    const head = unsignedHead({ signedAt: now, holds: [hash.data] } as HeadDocument);
-    const hold = await verifyHold(ctx, { trust, head, signed, now });
-    if (hold.ok) active.push(hash.data);
+    if (parseSignaturePath(name)) continue;
+    const path = `holds/${name}`;
+    const hash = Sha256Hex.safeParse(/^(.*)\.json$/.exec(name)?.[1]);
+    if (!hash.success) {
+      warnings.push(`${path} is ignored: expected a file named by its hash`);
+      continue;
+    }
+    const hold = await readHold(ctx, { ...input, sha256: hash.data });
+    if (hold.ok) active.add(hash.data);
+    else if (hold.reason === 'expired') ended.add(hash.data);
+    else warnings.push(`${path} is ignored: ${hold.reason}: ${hold.detail}`);
   }
-  if (active.length > holdsMax)
-    return refuse('too-many-holds', `expected at most ${holdsMax} holds, got ${active.length}`);
-  return accept(active.sort());
+  for (const hash of input.before?.document.holds ?? []) {
+    if (active.has(hash) || ended.has(hash)) continue;
+    warnings.unshift(`hold ${hash} of the published head is lifted: it is not in holds/ any more, or does not verify`);
+  }
+  const more = warnings.length - holdWarningsMax;
+  const told = warnings.slice(0, holdWarningsMax);
+  if (more > 0) told.push(`and ${more} more`);
+  for (const detail of told) progress.report({ step: 'sign', state: 'warning', detail });
+  if (active.size > holdsMax)
+    return refuse('too-many-holds', `expected at most ${holdsMax} holds, got ${active.size} at ${now}`);
+  return accept([...active].sort());
+}
+
+async function readHold(
+  ctx: VerifyContext,
+  {
+    tree,
+    trust,
+    now,
+    sha256,
+  }: Pick<SignHeadInput, 'tree' | 'now'> & {
+    readonly trust: TrustState;
+    readonly sha256: Sha256Hex;
+  },
+): Promise<Verified<unknown, DocumentRefusalCode>> {
+  let signed: SignedBytes | null;
+  try {
+    signed = await readSigned(tree, holdPath(sha256), documentBytesMax.hold, trust.keys);
+  } catch (error) {
+    if (!(error instanceof ReleaseError) || error.code !== 'bad-input') throw error;
+    return refuse('oversized', error.message);
+  }
+  if (!signed) return refuse('missing', 'it is not a file');
+  const hash = await sha256Hex(ctx.crypto, signed.bytes);
+  if (hash !== sha256) return refuse('hash-mismatch', `it has hash ${hash}`);
+  const head = unsignedHead({ signedAt: now, holds: [sha256] } as unknown as HeadDocument);
+  return verifyHold(ctx, { trust, head, signed, now });
 }
 
 /** A head that is about to be signed, for the checks that take a verified one. */

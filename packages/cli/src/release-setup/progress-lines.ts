@@ -8,6 +8,10 @@ export function progressLines(terminal: Terminal, { isVerbose }: { readonly isVe
     report(event: ProgressEvent) {
       if (event.state === 'line' && !isVerbose) return;
       const { step, host, state, detail } = event;
+      if (state === 'warning') {
+        terminal.talk(`warning: ${printable(detail ?? step)}`);
+        return;
+      }
       const who = host === undefined ? '' : ` ${host}`;
       const what = state === 'line' ? '' : ` ${state}`;
       const more = detail === undefined ? '' : `: ${printable(detail)}`;
