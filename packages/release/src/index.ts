@@ -47,6 +47,7 @@ export {
   release,
   signPending,
 } from './release.ts';
+export { type ReleaseFiles, readReleaseFiles } from './release-files.ts';
 export type { ReleaseOutcome, ReleaseRefusal, ReleaseRefusalCode } from './release-refusal.ts';
 export type { ReleaseTarget } from './release-target.ts';
 export {

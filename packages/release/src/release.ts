@@ -29,6 +29,7 @@ import { type PushTarget, pushClosures } from './push.ts';
 import { readPublished, readTrust, type TrustChain, type VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type Publisher, type PublishOutcome, signAndPublish } from './sign-and-publish.ts';
+import { requireFloors } from './sign-head.ts';
 import { fromPending } from './sign-release.ts';
 import { readSource } from './source-commit.ts';
 import { verifyCache } from './verify-cache.ts';
@@ -91,6 +92,9 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const ctx: VerifyContext = { crypto: ports.crypto, fleet: publisher.start.document.fleet };
   const source = await sourceOf(input);
   if (!source.ok) return source;
+  // Told before hours of building, not after.
+  const remembers = isDryRun ? accept(null) : await requireFloors(publisher);
+  if (!remembers.ok) return remembers;
   const base = await readBase(ctx, publisher, ports.clock);
   if (!base.ok) return base;
   const { snapshot, chain, previous } = base.value;
@@ -209,8 +213,18 @@ export async function signPending(
 ): Promise<PublishOutcome> {
   const base = await readBase(ctx, publisher, publisher.clock);
   if (!base.ok) return base;
-  const { snapshot, chain } = base.value;
-  const change = await fromPending(snapshot.tree, sha256);
-  if (!change) return refuse('missing', `no release ${sha256} is pending`);
+  const { snapshot, chain, previous } = base.value;
+  const found = await fromPending(ctx, snapshot.tree, sha256);
+  if (!found.ok) return found.reason === 'missing' ? refuse('missing', `no release ${sha256} is pending`) : found;
+  const { change, document } = found.value;
+  // Before a key is asked: one that was overtaken could never be published, and a signature of it is best not made.
+  const next = (previous?.release.document.version ?? 0) + 1;
+  if (document.version !== next) {
+    return refuse('wrong-version', `it is release ${document.version}, and ${next} comes next: assemble it again`);
+  }
+  const { commit, repository } = document.source;
+  const channels = Object.keys(document.channels).join(', ');
+  const detail = `release ${document.version} of ${commit} of ${repository}, channels ${channels}`;
+  publisher.progress.report({ step: 'verify', state: 'done', detail: `pending ${detail}` });
   return signAndPublish(ctx, publisher, { snapshot, change, sha256, trust: chain.newest });
 }

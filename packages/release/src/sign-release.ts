@@ -10,9 +10,11 @@ import {
   requireThreshold,
   type Sha256Hex,
   type Signer,
+  sha256Hex,
   type TrustState,
   type VerifyContext,
 } from '@nixfleet/contracts';
+import { type ReleaseFiles, readReleaseFiles } from './release-files.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type ReleaseTree, readSigned, type TreeChange, treeOfFiles } from './release-tree.ts';
 import { addSignatures, signedFiles } from './sign-document.ts';
@@ -49,6 +51,8 @@ export async function signRelease(
   const path = releasePath(sha256);
   const found = await readSigned(treeOfFiles(change.files), path, documentBytesMax.release);
   if (!found) return refuse('missing', `${path} is not there`);
+  const hash = await sha256Hex(ctx.crypto, found.bytes);
+  if (hash !== sha256) return refuse('hash-mismatch', `${path} has hash ${hash}: nothing was signed`);
   const read = readDocument(ctx.fleet, { type: 'release', schema: ReleaseDocument }, found.bytes);
   if (!read.ok) return read;
   const { release: role } = trust.document.roles;
@@ -85,19 +89,27 @@ export function toPending(release: SignedRelease): TreeChange {
 }
 
 /** Folders of `releases/` in which a pending release may have files. */
-const pendingFolders = ['release', 'fleet', 'rollouts', 'reports', 'trust'];
+const pendingFolders = ['release', 'fleet', 'rollouts', 'reports'];
 
-/** Takes a release out of `pending/`; null if it is not there. Nothing of it is verified yet. */
-export async function fromPending(tree: ReleaseTree, sha256: Sha256Hex): Promise<TreeChange | null> {
+/**
+ * Takes a release out of `pending/`: what it is to be signed as, and a change that moves it. Whoever can write there
+ * chose what lies there, so only what the hash binds is taken; what else is there goes.
+ */
+export async function fromPending(
+  ctx: VerifyContext,
+  tree: ReleaseTree,
+  sha256: Sha256Hex,
+): Promise<ReleaseOutcome<ReleaseFiles & { readonly change: TreeChange }>> {
   const prefix = pendingDirectory(sha256);
-  const files = new Map<string, Uint8Array>();
+  const inside: ReleaseTree = {
+    read: (path, bytesMax) => tree.read(`${prefix}/${path}`, bytesMax),
+    list: (folder) => tree.list(`${prefix}/${folder}`),
+  };
+  const found = await readReleaseFiles(ctx, inside, sha256);
+  if (!found.ok) return found;
   const removed = new Set<string>();
   for (const folder of pendingFolders) {
-    for (const name of await tree.list(`${prefix}/${folder}`)) {
-      const bytes = await tree.read(`${prefix}/${folder}/${name}`, documentBytesMax.rollout);
-      if (bytes) files.set(`${folder}/${name}`, bytes);
-      removed.add(`${prefix}/${folder}/${name}`);
-    }
+    for (const name of await inside.list(folder)) removed.add(`${prefix}/${folder}/${name}`);
   }
-  return files.has(releasePath(sha256)) ? { files, removed } : null;
+  return accept({ ...found.value, change: { files: found.value.files, removed } });
 }

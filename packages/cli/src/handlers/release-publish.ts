@@ -1,7 +1,5 @@
 import { homedir } from 'node:os';
-import { documentBytesMax, ReleaseDocument, readDocument, releasePath } from '@nixfleet/contracts';
 import { checkRollback, openGit, readBase, signAndPublish, systemClock } from '@nixfleet/release';
-import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
@@ -15,23 +13,21 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const { terminal, workingDirectory, environment } = context;
   const from = { base: workingDirectory, home: environment.HOME ?? homedir() };
   const directory = absolutePath(values.argument('directory'), from);
-  const { change, sha256 } = await readAssembly(directory);
   const workshop = await openWorkshop(context, values);
+  const assembly = await readAssembly(workshop.ctx, directory);
+  if (!assembly.ok) return showRefusal(terminal, assembly);
+  const { files, sha256, document } = assembly.value;
   const publisher = await openPublisher(context, values, workshop);
   requireSigners(publisher.headSigners, '--head-key');
   const base = await readBase(workshop.ctx, publisher, systemClock);
   if (!base.ok) return showRefusal(terminal, base);
   const { snapshot, chain, previous } = base.value;
-  const bytes = change.files.get(releasePath(sha256)) ?? new Uint8Array();
-  if (bytes.length > documentBytesMax.release)
-    throw new CliError('failed', `${directory}: too large`, 'assemble it again');
-  const document = readDocument(workshop.ctx.fleet, { type: 'release', schema: ReleaseDocument }, bytes);
-  if (!document.ok) return showRefusal(terminal, document);
-  const { commit } = document.value.document.source;
+  const { commit } = document.source;
   const git = openGit({ commands: workshop.commands, directory: absolutePath(values.text('repository') ?? '.', from) });
   const allowRollback = values.flag('allow-rollback');
   const descends = await checkRollback({ git, previous, commit, allowRollback });
   if (!descends.ok) return showRefusal(terminal, descends);
+  const change = { files, removed: new Set<string>() };
   const outcome = await signAndPublish(workshop.ctx, publisher, { snapshot, change, sha256, trust: chain.newest });
   if (!outcome.ok) return showRefusal(terminal, outcome);
   const { value } = outcome;

@@ -30,14 +30,17 @@ export async function run(context: CommandContext, values: CommandValues): Promi
 async function signDirectory(context: CommandContext, values: CommandValues, typed: string): Promise<ExitCode> {
   const { terminal, workingDirectory, environment } = context;
   const directory = absolutePath(typed, { base: workingDirectory, home: environment.HOME ?? homedir() });
-  const { change, sha256 } = await readAssembly(directory);
   const workshop = await openWorkshop(context, values);
+  const assembly = await readAssembly(workshop.ctx, directory);
+  if (!assembly.ok) return showRefusal(terminal, assembly);
+  const { files, sha256 } = assembly.value;
   const { releaseSigners } = await openPublisher(context, values, workshop);
   requireSigners(releaseSigners, '--release-key');
   const { tree } = await workshop.target.snapshot();
   const chain = await readTrust(workshop.ctx, { tree, start: workshop.start });
   if (!chain.ok) return showRefusal(terminal, chain);
   const trust = chain.value.newest;
+  const change = { files, removed: new Set<string>() };
   const signed = await signRelease(workshop.ctx, { change, sha256, trust, signers: releaseSigners });
   if (!signed.ok) return showRefusal(terminal, signed);
   await writeAssembly(directory, signed.value.change);

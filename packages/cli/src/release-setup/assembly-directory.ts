@@ -1,11 +1,14 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { documentBytesMax, Sha256Hex } from '@nixfleet/contracts';
-import { openDirectoryTree, type TreeChange } from '@nixfleet/release';
+import { Sha256Hex, type VerifyContext } from '@nixfleet/contracts';
+import {
+  openDirectoryTree,
+  type ReleaseFiles,
+  type ReleaseOutcome,
+  readReleaseFiles,
+  type TreeChange,
+} from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
-
-/** Folders of an assembled release: the paths it will have in `releases/`. */
-const folders = ['release', 'fleet', 'rollouts', 'reports'] as const;
 
 /** Writes a release that is on its way: into a new folder, or over what is there. */
 export async function writeAssembly(directory: string, { files }: TreeChange): Promise<void> {
@@ -26,18 +29,12 @@ export async function requireEmpty(directory: string): Promise<void> {
 
 /** The one release in a folder that `release assemble` wrote, with whatever signatures it has by now. */
 export async function readAssembly(
+  ctx: VerifyContext,
   directory: string,
-): Promise<{ readonly change: TreeChange; readonly sha256: Sha256Hex }> {
+): Promise<ReleaseOutcome<ReleaseFiles & { readonly sha256: Sha256Hex }>> {
   const tree = openDirectoryTree(directory);
-  const files = new Map<string, Uint8Array>();
-  for (const folder of folders) {
-    for (const name of await tree.list(folder)) {
-      const bytes = await tree.read(`${folder}/${name}`, documentBytesMax.rollout);
-      if (bytes) files.set(`${folder}/${name}`, bytes);
-    }
-  }
-  const releases = [...files.keys()].flatMap((path) => {
-    const sha256 = Sha256Hex.safeParse(/^release\/([0-9a-f]{64})\.json$/.exec(path)?.[1]);
+  const releases = (await tree.list('release')).flatMap((name) => {
+    const sha256 = Sha256Hex.safeParse(/^([0-9a-f]{64})\.json$/.exec(name)?.[1]);
     return sha256.success ? [sha256.data] : [];
   });
   const [sha256, other] = releases;
@@ -45,5 +42,6 @@ export async function readAssembly(
     const what = sha256 ? `${releases.length} releases` : 'no release';
     throw new CliError('failed', `${directory}: ${what} in it`, 'name the folder that nixfleet release assemble wrote');
   }
-  return { change: { files, removed: new Set() }, sha256 };
+  const found = await readReleaseFiles(ctx, tree, sha256);
+  return found.ok ? { ok: true, value: { ...found.value, sha256 } } : found;
 }
