@@ -76,7 +76,8 @@ export class MemoryHost implements Host {
   running = async () => this.current;
   bootDefault = async () => this.default;
   isClockSynchronised = async () => true;
-  locate = (path: string): string => `/nonexistent${path}`;
+  /** Every store path is a directory without declared checks. */
+  locate = (path: string): string => path.replace(/^\/nix\/store\/[^/]+/, import.meta.dirname);
   arm = async (to: StorePath | null) => {
     this.armed = to;
     return { ok: true } as const;

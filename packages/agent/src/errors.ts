@@ -4,6 +4,7 @@
  * - `bad-key`: the host's private key cannot be read or is of no use.
  * - `bad-trust`: the shipped trust document is not one.
  * - `disk-full`: nothing can be written.
+ * - `journal-full`: too many events wait to be acknowledged.
  * - `io`: any other failure of the file system.
  * - `floor-unreadable`: anti-rollback state is there and cannot be read; never a reason to reset it.
  * - `nix-failed`: a Nix command ended in a way that says nothing of the closure.
@@ -13,6 +14,7 @@ export type AgentErrorCode =
   | 'bad-key'
   | 'bad-trust'
   | 'disk-full'
+  | 'journal-full'
   | 'io'
   | 'floor-unreadable'
   | 'nix-failed';

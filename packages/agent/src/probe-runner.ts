@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { CheckName, entriesOf, type HealthCheck, HealthChecks, type StorePath } from '@nixfleet/contracts';
 import type { HostInput } from '@nixfleet/engine';
-import { messageOf } from './errors.ts';
+import { AgentError, messageOf } from './errors.ts';
+import type { Host } from './host.ts';
 import { type ProbeDeps, probe } from './probe.ts';
+import { locateInStore } from './store-links.ts';
 
 /** Largest file of declared checks, in bytes. */
 const checksBytesMax = 1024 * 1024;
@@ -18,7 +20,7 @@ export async function runProbes(
   deps: ProbeDeps & { readonly emit: (input: HostInput) => void },
 ): Promise<void> {
   const { emit, host } = deps;
-  const read = await readChecks(host.locate(`${closure}/etc/nixfleet/health-checks.json`));
+  const read = await readChecks(host, `${closure}/etc/nixfleet/health-checks.json`);
   if (!read.ok) {
     emit({ type: 'checks-known', id, enforced: [unreadableChecks] });
     const mode = 'enforce' as const;
@@ -69,17 +71,19 @@ type ReadChecks =
   | { readonly ok: true; readonly checks: readonly (readonly [CheckName, HealthCheck])[] }
   | { readonly ok: false; readonly detail: string };
 
-/** No file: no probes. Anything else that is not a valid declaration is not ok. */
-export async function readChecks(path: string): Promise<ReadChecks> {
+/**
+ * `path` is one of a closure. No file: no probes. Anything else that is not a valid declaration is not ok, a link that
+ * leads nowhere or out of the store among them.
+ */
+export async function readChecks(host: Pick<Host, 'locate'>, path: string): Promise<ReadChecks> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    const file = await locateInStore(host, path);
+    if (file === null) return { ok: true, checks: [] };
+    text = await readBounded(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ok: true, checks: [] };
-    return { ok: false, detail: `the declared checks cannot be read: ${messageOf(error)}` };
+    return { ok: false, detail: `the declared checks cannot be read: ${messageOf(error)}`.slice(0, 500) };
   }
-  if (text.length > checksBytesMax)
-    return { ok: false, detail: `the declared checks are over ${checksBytesMax} bytes` };
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -90,4 +94,15 @@ export async function readChecks(path: string): Promise<ReadChecks> {
   if (!parsed.success)
     return { ok: false, detail: `the declared checks are invalid: ${parsed.error.message}`.slice(0, 500) };
   return { ok: true, checks: entriesOf(parsed.data.checks) };
+}
+
+async function readBounded(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (size > checksBytesMax) throw new AgentError('io', `${path}: over ${checksBytesMax} bytes`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
 }

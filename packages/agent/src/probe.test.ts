@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -77,10 +77,12 @@ async function inputsOf(text: string | null, count: number): Promise<HostInput[]
   const inputs: HostInput[] = [];
   const over = new AbortController();
   class Declared extends Machine {
-    override locate = (path: string): string => (path.startsWith(closure) ? join(directory, 'checks.json') : path);
+    override locate = (path: string): string => path.replace(closure, join(directory, 'system'));
   }
-  rmSync(join(directory, 'checks.json'), { force: true });
-  if (text !== null) writeFileSync(join(directory, 'checks.json'), text);
+  const declared = join(directory, 'system/etc/nixfleet');
+  mkdirSync(declared, { recursive: true });
+  rmSync(join(declared, 'health-checks.json'), { force: true });
+  if (text !== null) writeFileSync(join(declared, 'health-checks.json'), text);
   const running = runProbes(
     { id: 7, closure },
     {
