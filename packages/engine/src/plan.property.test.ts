@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type HostName, type Instant, instantToMs, msToInstant, type RolloutId } from '@nixfleet/contracts';
+import {
+  type HostName,
+  type Instant,
+  instantToMs,
+  msToInstant,
+  type RolloutId,
+  type StorePath,
+} from '@nixfleet/contracts';
 import fc from 'fast-check';
 import { describeWithheld } from './describe-withheld.ts';
 import { manifest, PlannedFleet, type SketchedManifest } from './fixtures/fleet.ts';
 import { noon } from './fixtures/host.ts';
+import { isRunning } from './host-state.ts';
 import { plan } from './plan.ts';
 import type { HostView, PlannerRelease, PlannerViews } from './planner-types.ts';
-import { isSwitching, promisedUntil, promiseSecondsMax, selfHeld } from './survey.ts';
+import { isSwitching, phaseIn, promisedUntil, promiseSecondsMax, selfHeld } from './survey.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f'];
 const doings = [
@@ -180,10 +188,18 @@ describe('any plan', () => {
           if (!issued) return false;
           if (promisedUntil(view, fleet.now) !== null) return true;
           const { rolloutId, at } = issued;
-          const isHeld = fold !== null && selfHeld(fold.state, { rolloutId, now: fleet.now }) !== null;
+          const isHeld =
+            fold !== null &&
+            selfHeld(fold.state, { rolloutId, now: view.isOnline ? fleet.now : (view.lastSeenAt ?? at) }) !== null;
           const wasHeard =
             view.isOnline || instantToMs(view.lastSeenAt ?? at) >= instantToMs(at) + promiseSecondsMax * 1000;
-          return !wasHeard && !isHeld && fleet.plan().hosts.get(name)?.rolloutId === rolloutId;
+          const hasRefused = phaseIn(view, rolloutId)?.name === 'refused';
+          const decision = fleet.plan().hosts.get(name);
+          const isThere =
+            fold !== null && decision?.entry !== null && isRunning(fold.state, decision?.entry.closure as StorePath);
+          const outcome = fold?.outcomes.get(rolloutId);
+          if (outcome?.converged || outcome?.failed) return false;
+          return !wasHeard && !isHeld && !hasRefused && !isThere && decision?.rolloutId === rolloutId;
         };
         const inFlight = () =>
           [...fleet.views].filter(([name, view]) => isSwitching(view) || isTold(name, view)).length;

@@ -50,7 +50,8 @@ describe('brakes', () => {
       { channel: 'stable', reason: 'x', expiresAt: instant('2026-06-01T12:00:00Z') },
     ];
     assert.deepEqual(fleet.goes(), ['a', 'b']);
-    assert.equal(fleet.plan().nextDeadline, later);
+    fleet.holds = [];
+    assert.equal(fleet.plan().nextDeadline, later, 'when the freeze begins');
   });
 
   it('P1: windows open and close, and nothing is open past what was resolved', () => {
@@ -408,6 +409,12 @@ describe('budgets', () => {
     assert.deepEqual(fleet.goes('2026-06-01T12:01:00Z'), ['a']);
   });
 
+  it('P11: a host that is heard and does nothing with its go keeps no slot', () => {
+    const fleet = fleetOf(current).issue(current, 'b');
+    assert.deepEqual(fleet.goes('2026-06-01T12:00:59Z'), ['b']);
+    assert.deepEqual(fleet.goes('2026-06-01T12:01:00Z'), ['a']);
+  });
+
   it('P12: never more fetch than the limit, those just told included', () => {
     const limited = manifest({ introducedIn: 1, waves: [hosts], policy: { fetchesMax: 1 } });
     const fleet = fleetOf(limited);
@@ -470,10 +477,6 @@ describe('releases', () => {
       'told again, and still refusing': (fleet) => {
         fleet.now = instant('2026-06-01T11:58:00Z');
         fleet.refused(wide, 'b').issue(wide, 'b').now = noon;
-      },
-      'told, and idle': (fleet) => {
-        fleet.now = instant('2026-06-01T11:58:00Z');
-        fleet.refused(wide, 'b').issue(wide, 'b').offline('2026-06-01T11:59:00Z', 'b').now = noon;
       },
       'refused, with a new go in its hand': (fleet) => fleet.refused(wide, 'b').issue(wide, 'b'),
       unconfirmed: (fleet) => fleet.unconfirmed(wide, later, 'b'),

@@ -225,15 +225,19 @@ function standingOf({
  * have said so: one that is heard and does nothing (refusing, held, or restarted) keeps neither a slot nor its rollout.
  */
 function isIssued(
-  { issued, fold, isOnline, lastSeenAt }: HostView,
+  view: HostView,
   { rolloutId, entry, now }: { readonly rolloutId: RolloutId; readonly entry: ManifestHost; readonly now: Instant },
 ): boolean {
+  const { issued, fold, isOnline, lastSeenAt } = view;
   if (issued?.rolloutId !== rolloutId) return false;
   // It refused the last one; the next is no progress until it fetches again.
-  if (fold?.state.phase.name === 'refused') return false;
+  if (phaseIn(view, rolloutId)?.name === 'refused') return false;
   const heardUntil = isOnline ? now : (lastSeenAt ?? issued.at);
   if (addSeconds(issued.at, promiseSecondsMax) <= heardUntil) return false;
-  return !fold || (selfHeld(fold.state, { rolloutId, now }) === null && !isRunning(fold.state, entry.closure));
+  // What it was held by when it was last heard; that this ends while it is away starts nothing.
+  return (
+    !fold || (selfHeld(fold.state, { rolloutId, now: heardUntil }) === null && !isRunning(fold.state, entry.closure))
+  );
 }
 
 /** How long a go that nothing became of still counts while its host is heard, in seconds. */
@@ -243,11 +247,13 @@ export const promiseSecondsMax = 60;
  * When a go that was handed out stops counting whatever its rollout; null where none does. The host may have acted on it
  * with its event still on the way, even if a newer release has taken over meanwhile.
  */
-export function promisedUntil({ issued, fold }: HostView, now: Instant): Instant | null {
+export function promisedUntil({ issued, fold, isOnline, lastSeenAt }: HostView, now: Instant): Instant | null {
   if (issued === null) return null;
   const until = addSeconds(issued.at, promiseSecondsMax);
-  if (until <= now || (fold && selfHeld(fold.state, { rolloutId: issued.rolloutId, now }) !== null)) return null;
-  return until;
+  if (until <= now) return null;
+  const heardUntil = isOnline ? now : (lastSeenAt ?? issued.at);
+  const isHeld = fold !== null && selfHeld(fold.state, { rolloutId: issued.rolloutId, now: heardUntil }) !== null;
+  return isHeld ? null : until;
 }
 
 /** In the midst of a switch, or told to begin one a moment ago: out of service, or about to be. */
