@@ -170,11 +170,22 @@ function chooseClosures(
       closures.set(host, before);
       carriedOver.push(host);
     } else if (carryOver) return refuse('nothing-to-carry-over', `host ${host} failed to build and has no closure yet`);
-    else failed.push(`${host} (${built?.step}: ${built?.message.slice(-300)})`);
+    else failed.push(`${host} (${built?.step}: ${lastOf(built?.message ?? '')})`);
   }
   if (failed.length === 0) return accept({ closures, carriedOver });
-  const hint = 'fix them, or carry their previous closures over';
-  return refuse('build-failed', `${failed.length} of ${hosts.size} hosts failed; ${hint}: ${failed.join('; ')}`);
+  const more = failed.length > failedNamedMax ? `; and ${failed.length - failedNamedMax} more` : '';
+  const named = failed.slice(0, failedNamedMax).join('; ');
+  return refuse('build-failed', `${failed.length} of ${hosts.size} hosts failed: ${named}${more}`);
+}
+
+/** Hosts that failed and are named in the refusal; every one of them is in the build results. */
+const failedNamedMax = 10;
+
+/** What a tool said last, in one line: an evaluator's own error, after which it shows where; else the last line. */
+function lastOf(message: string): string {
+  const lines = message.split('\n').map((line) => line.trim());
+  const error = lines.findLast((line) => /^error: \S/.test(line));
+  return (error ?? lines.findLast((line) => line !== '') ?? 'nothing is known').slice(-200);
 }
 
 /** What a host runs under the previous release, in whichever channel it was. */

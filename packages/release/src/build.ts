@@ -15,6 +15,7 @@ import {
 } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { boundedMap } from './bounded-map.ts';
+import { type BuildFailure, failureLines } from './build-failure.ts';
 import type { BuildHost, BuildResult } from './build-result.ts';
 import { packagesOf } from './drv-name.ts';
 import { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
@@ -82,9 +83,12 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
     const derivation = derivations.get(host);
     if (!derivation?.ok) return [host, failure('evaluate', derivation?.detail ?? 'was not evaluated')];
     const entry = await readBuilt(ports, { ...input, host, derivation: derivation.value, closures });
+    if (entry.ok || all.ok) return [host, entry];
     // Nix says why when it builds, and only which when it is asked again.
-    return [host, entry.ok || all.ok ? entry : failure('build', `${entry.message}; ${all.detail}`)];
+    const causes = await causesOf(ports.nix, derivation.value, all.failures ?? []);
+    return [host, failure('build', causes.length === 0 ? all.detail : causes.flatMap(failureLines).join('\n'))];
   });
+  reportFailures(ports.progress, built);
 
   const systems = input.systems === 'all' ? systemsOf(fleet) : input.systems;
   const results = systems.map(
@@ -113,9 +117,7 @@ async function readBuilt(
   const built = await nix.realise(input.derivation, join(rootsDirectory, host));
   const infos = built.ok ? await nix.closureInfo(built.value) : built;
   if (!built.ok || !infos.ok) {
-    const detail = infos.ok ? '' : infos.detail;
-    progress.report({ step: 'build', state: 'failed', host, detail });
-    return failure('build', detail);
+    return failure('build', infos.ok ? '' : infos.detail);
   }
   input.closures.set(host, infos.value);
   progress.report({ step: 'build', state: 'done', host, detail: built.value });
@@ -126,6 +128,36 @@ async function readBuilt(
     closureBytes: infos.value.reduce((sum, { narSize }) => sum + narSize, 0),
     packages: packagesOf(infos.value.map(({ path }) => path)),
   };
+}
+
+/** Those of `failures` that a derivation needs: another host's are not its own. */
+async function causesOf(
+  nix: Nix,
+  derivation: StorePath,
+  failures: readonly BuildFailure[],
+): Promise<readonly BuildFailure[]> {
+  if (failures.length === 0) return failures;
+  const needs = await nix.buildRequisites(derivation);
+  return needs.ok ? failures.filter((cause) => needs.value.has(cause.derivation)) : failures;
+}
+
+/** Hosts that are named of those that failed for one reason. */
+const hostsNamedMax = 5;
+
+/** Each reason once, with the hosts that have it: one broken library breaks them all. */
+function reportFailures(progress: Progress, built: readonly (readonly [HostName, BuildHost])[]): void {
+  const hosts = new Map<string, HostName[]>();
+  for (const [host, entry] of built) {
+    if (entry.ok || entry.step !== 'build') continue;
+    const same = hosts.get(entry.message);
+    if (same) same.push(host);
+    else hosts.set(entry.message, [host]);
+  }
+  for (const [message, names] of hosts) {
+    const more = names.length > hostsNamedMax ? ` and ${names.length - hostsNamedMax} more` : '';
+    const detail = `${names.slice(0, hostsNamedMax).join(', ')}${more}: ${message}`;
+    progress.report({ step: 'build', state: 'failed', detail });
+  }
 }
 
 function failure(step: 'evaluate' | 'build', message: string): BuildHost {

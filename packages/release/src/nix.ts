@@ -1,4 +1,5 @@
 import type { Refusal, StorePath, Verified } from '@nixfleet/contracts';
+import type { BuildFailure } from './build-failure.ts';
 import type { FleetSource } from './fleet-source.ts';
 import type { PathInfo } from './path-info.ts';
 
@@ -33,13 +34,16 @@ export interface Nix {
   instantiate(source: FleetSource, host: string, call?: NixCall): Promise<NixOutcome<StorePath>>;
   /**
    * Builds or substitutes the `out` outputs, as many as possible even if some fail. One scheduler for all: separate
-   * processes that share a dependency would wait for each other's locks, which Nix polls every five seconds.
+   * processes that share a dependency would wait for each other's locks, which Nix polls every five seconds. A failure
+   * comes with `failures`: which derivations are the cause, and what their builders printed last.
    */
   build(
     derivations: readonly StorePath[],
     options: { readonly buildsMax?: number },
     call?: NixCall,
-  ): Promise<NixOutcome<null>>;
+  ): Promise<NixOutcome<null> & { readonly failures?: readonly BuildFailure[] }>;
+  /** Everything that a derivation is built from, itself included. */
+  buildRequisites(derivation: StorePath): Promise<NixOutcome<ReadonlySet<string>>>;
   /**
    * The `out` output of what was built, protected from collection by the symbolic link `root`. Builds nothing: fails for
    * a derivation that did not build.

@@ -11,7 +11,7 @@ export type ReleaseStep =
   | 'verify'
   | 'publish';
 
-/** One thing that happened; a `warning` is for people to look into, and stops nothing. `detail` is a line of a program's output or a short text: show it, decide nothing by it. */
+/** One thing that happened; a `warning` is for people to look into, and stops nothing. `detail` is a line of a program's output or a short text (of a failure a few lines): show it, decide nothing by it. */
 export interface ProgressEvent {
   readonly step: ReleaseStep;
   readonly state: 'started' | 'line' | 'warning' | 'done' | 'failed';

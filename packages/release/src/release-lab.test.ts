@@ -189,9 +189,12 @@ export class ReleaseLab implements AsyncDisposable {
     return (await this.target.snapshot()).revision ?? '';
   }
 
-  async release(options: Partial<ReleaseInput> = {}): Promise<ReleaseOutcome<ReleaseRun>> {
+  async release({
+    ports = this.ports,
+    ...options
+  }: Partial<ReleaseInput> & { ports?: ReleasePorts } = {}): Promise<ReleaseOutcome<ReleaseRun>> {
     const roots = await mkdtemp(this.at('roots-'));
-    return release(this.ports, {
+    return release(ports, {
       fleet: parseFleetSource('fleet.nix', { directory: this.at('source') }),
       sourceGit: this.git,
       systems: 'all',

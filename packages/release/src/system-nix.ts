@@ -1,6 +1,7 @@
 import { readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { accept, closurePathsMax, refuse, StorePath } from '@nixfleet/contracts';
+import { parseBuildFailures, tailOfLog } from './build-failure.ts';
 import { type CommandRequest, type CommandResult, type Commands, failureText, succeeded } from './commands.ts';
 import { ReleaseError } from './errors.ts';
 import type { FleetSource } from './fleet-source.ts';
@@ -25,6 +26,10 @@ const minuteMs = 60_000;
 const queryTimeoutMs = 5 * minuteMs;
 const evaluationBytesMax = 64 * 1024 * 1024;
 const queryBytesMax = 256 * 1024 * 1024;
+/** Lines of a build's output that are searched for what failed. */
+const outputLinesKept = 10_000;
+/** Failures that are told; more have one cause, or would not be read. */
+const failuresMax = 20;
 /** Paths per process: 1000 × at most 255 characters stay below every system's limit of arguments. */
 const pathsPerCall = 1000;
 
@@ -115,8 +120,26 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
         timeoutMs: buildTimeoutMs,
         stdoutBytesMax: evaluationBytesMax,
       };
-      const built = await run('building', request, call);
-      return built.ok ? accept(null) : built;
+      const lines: string[] = [];
+      const onLine = (line: string) => {
+        lines.push(line);
+        if (lines.length > 2 * outputLinesKept) lines.splice(0, lines.length - outputLinesKept);
+        call?.onLine?.(line);
+      };
+      const built = await run('building', request, { ...call, onLine });
+      if (built.ok) return accept(null);
+      const failures = parseBuildFailures(lines).slice(0, failuresMax);
+      const logged = failures.map(async (failure) => {
+        const log = await store('reading a build log', ['--read-log', failure.derivation]);
+        const tail = log.ok ? tailOfLog(text(log.value)) : [];
+        return tail.length === 0 || failure.reason.startsWith('hash mismatch') ? failure : { ...failure, log: tail };
+      });
+      return { ...built, failures: await Promise.all(logged) };
+    },
+
+    async buildRequisites(derivation) {
+      const listed = await store(`listing what ${derivation} needs`, ['--query', '--requisites', derivation]);
+      return listed.ok ? accept(new Set(text(listed.value).split('\n'))) : listed;
     },
 
     async realise(derivation, root) {

@@ -14,8 +14,9 @@ export function progressLines(terminal: Terminal, { isVerbose }: { readonly isVe
       }
       const who = host === undefined ? '' : ` ${host}`;
       const what = state === 'line' ? '' : ` ${state}`;
-      const more = detail === undefined ? '' : `: ${printable(detail)}`;
-      terminal.talk(`${step}${who}${what}${more}`);
+      const [first, ...rest] = (detail ?? '').split('\n').filter((line) => line.trim() !== '');
+      terminal.talk(`${step}${who}${what}${first === undefined ? '' : `: ${printable(first)}`}`);
+      for (const line of rest) terminal.talk(`    ${printable(line)}`);
     },
   };
 }
