@@ -1,5 +1,8 @@
-import type { BootId, EventContent, HostPhase, HostState, Instant } from '@nixfleet/contracts';
+import type { BootId, CheckName, EventContent, HostPhase, HostState, Instant, ProbeStatus } from '@nixfleet/contracts';
 import { initialHostState, withQuarantine } from './host-state.ts';
+
+/** Results of probes kept for a host: more than it can declare, so that no host grows without end. */
+export const probesMax = 128;
 
 /** What an event adds to its content when it is journalled. */
 export interface EventPlace {
@@ -125,7 +128,7 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     case 'probe': {
       const { check, status, mode, consecutiveFailures, detail } = event.body;
       const probe = { status, mode, at, consecutiveFailures, ...(detail === undefined ? {} : { detail }) };
-      return { ...state, probes: { ...state.probes, [check]: probe } };
+      return { ...state, probes: withProbe(state.probes, check, probe) };
     }
     case 'drift':
       return { ...state, running: event.body.running };
@@ -137,6 +140,17 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     default:
       return unreachable(event);
   }
+}
+
+/** The newest result of each check; past `probesMax` the check that was heard of first falls out. */
+function withProbe(probes: HostState['probes'], check: CheckName, probe: ProbeStatus): HostState['probes'] {
+  const names = Object.keys(probes) as CheckName[];
+  const kept = Object.hasOwn(probes, check) || names.length < probesMax ? probes : without(probes, names[0]);
+  return { ...kept, [check]: probe };
+}
+
+function without(probes: HostState['probes'], name: CheckName | undefined): HostState['probes'] {
+  return Object.fromEntries(Object.entries(probes).filter(([other]) => other !== name)) as HostState['probes'];
 }
 
 /** A host that moves on with its target is withheld no longer. */

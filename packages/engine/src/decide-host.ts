@@ -1,0 +1,145 @@
+import type { HostName, HostPhaseName, Instant, Withheld } from '@nixfleet/contracts';
+import type { Budgets } from './budget.ts';
+import { isRunning, quarantineOf } from './host-state.ts';
+import type { HostDecision } from './planner-types.ts';
+import { edgesInto, isEdgeOpen, isOccupied, type Survey, type SurveyedHost, selfHeld } from './survey.ts';
+import { namesMax } from './wave-gate.ts';
+
+/** What stands against every host of a channel, in gate order (design §8): before the host's quarantine, and after it. */
+export interface AgainstAll {
+  readonly first: readonly Withheld[];
+  readonly then: readonly Withheld[];
+}
+
+const nothing: readonly Withheld[] = [];
+
+export function decideHost({
+  host,
+  turn,
+  onAll,
+  wave,
+  fetching,
+  budgets,
+  now,
+}: {
+  readonly host: SurveyedHost;
+  readonly turn: Survey;
+  readonly onAll: AgainstAll;
+  readonly wave: Withheld | null;
+  readonly fetching: { count: number; readonly max: number | null };
+  readonly budgets: Budgets;
+  readonly now: Instant;
+}): HostDecision {
+  const { entry, view, standing, name } = host;
+  const { rolloutId } = turn;
+  const withholding = (withheld: readonly Withheld[]): HostDecision => ({ rolloutId, entry, go: null, withheld });
+  const offline: readonly Withheld[] = view?.isOnline ? nothing : [{ code: 'offline', names: [name] }];
+  if (standing === 'converged') return withholding(offline);
+  const own = reported(host, turn, now);
+  switch (standing) {
+    case 'failed':
+      return withholding([...own, ...onAll.first, ...onAll.then]);
+    case 'lost':
+      return withholding([...onAll.first, ...onAll.then, ...offline, ...own]);
+    case 'unheard':
+      return withholding([...onAll.first, { code: 'unheard-after-rebuild', names: [name] }, ...onAll.then]);
+    default:
+  }
+  // In the midst of a switch nothing is to be started; a fetch may still be called back.
+  const phase = view?.fold?.state.phase;
+  if (phase && midSwitchPhases.has(phase.name)) return withholding(own);
+  const gates = gatesAgainst({ host, turn, onAll, wave, now });
+  const hasSlot = standing === 'in-flight' || isOccupied(view, now);
+  if (gates.length === 0 && !hasSlot) {
+    const budget = budgets.blocking(name);
+    if (budget) gates.push(budget);
+    else if (fetching.max !== null && fetching.count >= fetching.max) {
+      gates.push({ code: 'fetch-limit', have: fetching.count, need: fetching.max });
+    }
+  }
+  // An offline host takes no slot: it gets its go when it is back. One that was told already keeps it.
+  if (gates.length === 0 && standing !== 'in-flight') gates.push(...offline);
+  if (gates.length > 0) {
+    for (const withheld of own) if (!gates.some(({ code }) => code === withheld.code)) gates.push(withheld);
+    return withholding(gates);
+  }
+  if (!hasSlot) {
+    budgets.take(name);
+    fetching.count += 1;
+  }
+  return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt }, withheld: own };
+}
+
+const midSwitchPhases: ReadonlySet<HostPhaseName> = new Set(['activating', 'confirming', 'reverting']);
+
+function gatesAgainst({
+  host: { name, entry, view },
+  turn,
+  onAll,
+  wave,
+  now,
+}: {
+  readonly host: SurveyedHost;
+  readonly turn: Survey;
+  readonly onAll: AgainstAll;
+  readonly wave: Withheld | null;
+  readonly now: Instant;
+}): Withheld[] {
+  const state = view?.fold?.state;
+  const withheld = [...onAll.first];
+  const quarantine = state && quarantineOf(state, entry);
+  if (quarantine) withheld.push({ code: 'quarantined', reason: quarantine.cause });
+  withheld.push(...onAll.then);
+  if (wave) withheld.push(wave);
+  const edge = hostEdge(turn, name);
+  if (edge) withheld.push(edge);
+  const held = state && selfHeld(state, { rolloutId: turn.rolloutId, now });
+  if (held) withheld.push(held);
+  // It converges by itself as soon as it has read the manifest; there is nothing to start.
+  if (state && isRunning(state, entry.closure)) {
+    withheld.push(
+      state.withheld?.code === 'failed' ? state.withheld : { code: 'in-progress', reason: 'runs it already' },
+    );
+  }
+  return withheld;
+}
+
+/** What the host's own journal says it is at; shown, and no reason to keep a go back. */
+function reported({ view, standing }: SurveyedHost, turn: Survey, now: Instant): readonly Withheld[] {
+  const state = view?.fold?.state;
+  if (!state) return nothing;
+  const { phase, withheld } = state;
+  if (!('target' in phase) || phase.target.rolloutId !== turn.rolloutId) {
+    if (midSwitchPhases.has(phase.name) && 'target' in phase) {
+      return [{ code: 'in-progress', reason: phase.name, names: [phase.target.rolloutId] }];
+    }
+    if (standing === 'failed') return [{ code: 'failed' }];
+    return withheld === null ? nothing : [withheld];
+  }
+  switch (phase.name) {
+    case 'soaking':
+      return [now < phase.soakUntil ? { code: 'soak', until: phase.soakUntil } : { code: 'soak' }];
+    case 'refused':
+      return [{ code: 'refused', refusal: phase.reason }];
+    case 'failed':
+      return [{ code: 'failed', reason: phase.cause }];
+    case 'activating':
+    case 'confirming':
+      return [{ code: 'in-progress', reason: phase.name, ...(now < phase.deadline && { until: phase.deadline }) }];
+    case 'fetching':
+    case 'reverting':
+    case 'unconfirmed':
+      return [{ code: 'in-progress', reason: phase.name }];
+    default:
+      if (standing === 'failed') return [{ code: 'failed' }];
+      return withheld === null ? nothing : [withheld];
+  }
+}
+
+function hostEdge(survey: Survey, name: HostName): Withheld | null {
+  const open = edgesInto(survey, name).filter(({ gates }) => !isEdgeOpen(survey, gates));
+  if (open.length === 0) return null;
+  const reason = open.find((edge) => edge.reason !== undefined)?.reason;
+  const names = open.slice(0, namesMax).map(({ gates }) => gates);
+  return { code: 'host-edge', names, ...(reason === undefined ? {} : { reason }) };
+}

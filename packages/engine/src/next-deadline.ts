@@ -1,0 +1,53 @@
+import { addSeconds, type HostName, type Instant, nextInterval } from '@nixfleet/contracts';
+import type { PlannedChannel } from './planned-channel.ts';
+import type { HostDecision, PlannerRelease, PlannerViews } from './planner-types.ts';
+import { excusedSinceOf, lostAt, phaseIn, promisedUntil } from './survey.ts';
+
+/** When the next decision may change without an event; null: never. */
+export function nextDeadline({
+  channels,
+  hosts,
+  release,
+  views,
+  now,
+}: {
+  readonly channels: readonly PlannedChannel[];
+  readonly hosts: ReadonlyMap<HostName, HostDecision>;
+  readonly release: PlannerRelease;
+  readonly views: PlannerViews;
+  readonly now: Instant;
+}): Instant | null {
+  let next: Instant | null = null;
+  const consider = (instant: Instant | undefined): void => {
+    if (instant !== undefined && now < instant && (next === null || instant < next)) next = instant;
+  };
+  consider(release.headExpiresAt);
+  consider(views.rebuild?.until);
+  consider(release.document.emergency?.expiresAt);
+  for (const hold of release.holds) consider(hold.expiresAt);
+  for (const { brakes, brake, rollouts } of channels) {
+    consider(brake?.until);
+    consider(nextInterval(brakes.freezes, now)?.from);
+    for (const { to } of brakes.windows ?? []) consider(to);
+    consider(brakes.resolvedUntil ?? undefined);
+    for (const { survey } of rollouts) {
+      const { manifest, rolloutId } = survey;
+      const excusedSince = excusedSinceOf(manifest, now);
+      let firstExcused: Instant | null = null;
+      for (const { view, standing } of survey.hosts) {
+        if (!view) continue;
+        consider(promisedUntil(view, now) ?? undefined);
+        if (view.isOnline) continue;
+        if (standing === 'in-flight') consider(lostAt(view, phaseIn(view, rolloutId), manifest));
+        const isWaitedFor = standing === 'pending' || standing === 'retrying' || standing === 'unheard';
+        const { lastSeenAt } = view;
+        if (!isWaitedFor || excusedSince === null || lastSeenAt === null || lastSeenAt <= excusedSince) continue;
+        if (firstExcused === null || lastSeenAt < firstExcused) firstExcused = lastSeenAt;
+      }
+      const grace = manifest.policy.offlineGraceSeconds;
+      if (firstExcused !== null && grace !== null) consider(addSeconds(firstExcused, grace));
+    }
+  }
+  for (const { withheld } of hosts.values()) for (const { until } of withheld) consider(until);
+  return next;
+}
