@@ -188,3 +188,44 @@ test('lost floors stay lost over restarts, until a fresh head is accepted', asyn
   assert.equal(world.host.current, (await realClosure(2)).closure);
   await world.stop();
 });
+
+test('a local hold that cannot be read holds, also while the journal cannot be written; deadlines go on', async () => {
+  const world = await World.create();
+  await world.publish(1);
+  await world.start();
+  await world.pass(25);
+  world.files.unreadable.add('/state/local-hold.json');
+  world.files.isFull = true;
+  await world.pass(6);
+  world.files.isFull = false;
+  await world.publish(2);
+  await world.pass(20);
+  assert.equal(world.host.current, (await realClosure(1)).closure);
+  assert.ok(world.kinds.includes('local-hold'));
+  world.files.unreadable.clear();
+  await world.pass(30);
+  assert.equal(world.host.current, (await realClosure(2)).closure);
+  await world.stop();
+});
+
+test('armed, and the journal takes nothing: the dead man’s switch is stood down, and the switch starts later', async () => {
+  const world = await World.create();
+  await world.publish(1);
+  await world.start();
+  await world.pass(25);
+  await world.publish(2);
+  const arm = world.host.arm;
+  world.host.arm = (to) => {
+    world.files.isFull = true;
+    return arm(to);
+  };
+  await world.pass(10);
+  assert.equal(world.host.armed, null);
+  assert.equal(world.host.current, (await realClosure(1)).closure);
+  world.host.arm = arm;
+  world.files.isFull = false;
+  await world.pass(60);
+  assert.equal(world.host.current, (await realClosure(2)).closure);
+  assert.equal(world.phase, 'converged');
+  await world.stop();
+});

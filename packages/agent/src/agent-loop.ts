@@ -28,7 +28,7 @@ import type { Host } from './host.ts';
 import { intentOf, type Permission } from './intent.ts';
 import type { IntentSource } from './intent-source.ts';
 import type { Journal, JournalFound } from './journal.ts';
-import { readLocalHold } from './local-hold.ts';
+import { type LocalHold, readLocalHold } from './local-hold.ts';
 import type { Log } from './log.ts';
 
 /** Between two ticks while something is under way, and otherwise, in milliseconds. */
@@ -91,6 +91,9 @@ export class AgentLoop {
   #contactMs: number | null = null;
   #driftMs = 0;
   #isClockSynchronised = false;
+  /** As the file said last; until it was read, what the journal says. */
+  #localHold: LocalHold | null = null;
+  #isGuarding = false;
   #warnedHead = '';
 
   constructor(deps: AgentLoopDeps) {
@@ -254,32 +257,66 @@ export class AgentLoop {
     return false;
   }
 
+  /** What cannot be read or written does not keep the rest from happening: deadlines least of all. */
   async #tick(): Promise<void> {
-    const { host, clock, time, files, stateDirectory, journal } = this.#deps;
+    const { host, clock, journal } = this.#deps;
     const stalled = this.#stalled;
     this.#stalled = [];
     for (const input of stalled) await this.#take(input);
-    this.#isClockSynchronised = await host.isClockSynchronised();
-    const hold = await readLocalHold(files, stateDirectory, time.now());
-    const known = this.#memory.state.localHold;
-    if (hold?.until !== known?.until || hold?.reason !== known?.reason) {
-      await this.#record([{ kind: 'local-hold', body: { hold } }]);
-    }
-    const { name } = this.#memory.state.phase;
-    if (name === 'activating' || name === 'confirming') {
-      const report = await host.deadMan();
-      if (report.kind === 'fired') await this.#take({ type: 'dead-man', report });
-    }
+    await this.#attempt('clock', async () => {
+      // Should it not be told, it is not synchronised.
+      this.#isClockSynchronised = false;
+      this.#isClockSynchronised = await host.isClockSynchronised();
+    });
+    await this.#attempt('local hold', () => this.#readLocalHold());
+    await this.#attempt('dead man', () => this.#watchDeadMan());
     if (clock.monotonicMs() - this.#driftMs >= driftMs) {
       this.#driftMs = clock.monotonicMs();
-      await this.#take({ type: 'observed', running: await host.running() });
+      await this.#attempt('drift', async () => this.#take({ type: 'observed', running: await host.running() }));
     }
     await this.#take({ type: 'intent', intent: this.#intent() });
     await this.#take({ type: 'tick' });
-    await this.#warnOfExpiry();
+    await this.#attempt('expiry', () => this.#warnOfExpiry());
     if (journal.isCheckpointDue && !busyPhases.has(this.#memory.state.phase.name)) {
-      await this.#record(checkpointOf(this.#memory.state));
+      await this.#attempt('checkpoint', () => this.#record(checkpointOf(this.#memory.state)));
     }
+  }
+
+  async #attempt(what: string, part: () => Promise<void>): Promise<void> {
+    try {
+      await part();
+    } catch (error) {
+      this.#deps.log('error', `${what}: failed`, { error: messageOf(error) });
+    }
+  }
+
+  /** Holds at once; the journal is told as soon as it can be. */
+  async #readLocalHold(): Promise<void> {
+    const { files, stateDirectory, time } = this.#deps;
+    this.#localHold = await readLocalHold(files, stateDirectory, time.now());
+    const known = this.#memory.state.localHold;
+    if (this.#localHold?.until === known?.until && this.#localHold?.reason === known?.reason) return;
+    await this.#record([{ kind: 'local-hold', body: { hold: this.#localHold } }]);
+  }
+
+  /** It may have fired, and it may have been killed. */
+  async #watchDeadMan(): Promise<void> {
+    const { host, log } = this.#deps;
+    const { phase } = this.#memory.state;
+    if (phase.name !== 'activating' && phase.name !== 'confirming') return;
+    const report = await host.deadMan();
+    if (report.kind === 'fired') return this.#take({ type: 'dead-man', report });
+    // Between disarming and `confirmed` there is nothing to guard.
+    if (report.kind !== 'absent' || phase.revertTo === null || this.#isGuarding) return;
+    log('error', 'the dead man’s switch is gone: it is started again', { to: phase.revertTo });
+    this.#isGuarding = true;
+    // Beside the loop: what is expected here may take a while, and the deadline does not wait.
+    host
+      .keepGuarded()
+      .catch((error: unknown) => log('error', 'the dead man’s switch cannot be started', { error: messageOf(error) }))
+      .finally(() => {
+        this.#isGuarding = false;
+      });
   }
 
   #intent(): Intent | null {
@@ -290,7 +327,7 @@ export class AgentLoop {
       documents,
       permission,
       {
-        localHold: this.#memory.state.localHold,
+        localHold: this.#localHold ?? this.#memory.state.localHold,
         isClockSynchronised: this.#isClockSynchronised,
         secondsSinceContact: sinceContactMs === null ? null : sinceContactMs / 1000,
       },
@@ -314,6 +351,7 @@ export class AgentLoop {
     const before = this.#memory;
     const result = step(before, input, { now: this.#deps.time.now() });
     if (result.events.length > 0 && !(await this.#write(result))) {
+      if (input.type === 'armed') return this.#standDown(input.id);
       const isRepeated = input.type === 'intent' || input.type === 'tick' || input.type === 'observed';
       if (!isRepeated && this.#stalled.length < stalledMax) this.#stalled.push(input);
       return;
@@ -325,6 +363,12 @@ export class AgentLoop {
     this.#workers?.effects.cancelStale(result.memory.working);
     for (const effect of result.effects) this.#workers?.effects.run(effect);
     if (result.events.length > 0) this.#workers?.delivery.kick();
+  }
+
+  /** Armed, and nothing may start: a dead man's switch must not run out while the journal waits for the disk. */
+  async #standDown(id: number): Promise<void> {
+    await this.#attempt('stand down', () => this.#deps.host.standDown());
+    this.#stalled.push({ type: 'arm-refused', id, detail: 'the journal cannot be written' });
   }
 
   /** True when the events are durable, or must not be waited for. */

@@ -28,9 +28,11 @@ import { type Transport, type TransportRequest, unreachable } from './transport.
 /** Durable state in memory: what a crash keeps. */
 export class MemoryFiles implements Files {
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
+  readonly unreadable = new Set<string>();
   isFull = false;
 
   async read(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    if (this.unreadable.has(path)) throw new AgentError('io', 'permission denied');
     return this.files.get(path) ?? null;
   }
   async write(path: string, bytes: Uint8Array): Promise<void> {
@@ -83,6 +85,7 @@ export class MemoryHost implements Host {
     return { ok: true } as const;
   };
   deadMan = async (): Promise<DeadManReport> => (this.armed ? { kind: 'armed', to: this.armed } : { kind: 'absent' });
+  keepGuarded = async (): Promise<void> => {};
   awaitDeadMan = () => this.deadMan();
   disarm = async () => {
     this.done.push('disarm');

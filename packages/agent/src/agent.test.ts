@@ -160,3 +160,27 @@ test('a local hold stops a new switch until it is lifted', async () => {
   await until('switched', () => plane.kinds(before).includes('confirmed'), host);
   await host.stop();
 });
+
+test('a dead man’s switch that was killed is started again, and fires when the agent is killed too', async () => {
+  const { plane, fleet } = await newFleet();
+  const host = await TestHost.create(plane);
+  host.start();
+  await converged(host, plane, v1);
+  await publish(fleet, v2, (confirm) => {
+    confirm.timeoutSeconds = 12;
+  });
+  plane.isCutBySwitch = true;
+  await plane.grant('canary');
+  await until('switched', () => host.running === v2.closure, host);
+  const records = join(host.directory, 'state/switch');
+  const newest = execFileSync('ls', [records], { encoding: 'utf8' }).trim().split('\n').at(-1) ?? '';
+  const guardPid = (): number => {
+    const guard = JSON.parse(readFileSync(join(records, newest, 'guard.json'), 'utf8')) as { pid: number };
+    return guard.pid;
+  };
+  const first = guardPid();
+  process.kill(first, 'SIGKILL');
+  await until('guarded again', () => guardPid() !== first, host);
+  await host.stop('SIGKILL');
+  await until('the dead man’s switch', () => host.running === v1.closure, host);
+});

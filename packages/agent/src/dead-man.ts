@@ -33,11 +33,21 @@ export async function guard(deps: DetachedDeps): Promise<void> {
   await record.writeGuard(self);
   for (let left = armed.deadlineMs - clock.monotonicMs(); left > 0; left = armed.deadlineMs - clock.monotonicMs()) {
     await clock.sleep(Math.min(left, watchMs));
-    if ((await record.armed()) === null) return;
+    // Not knowing is no reason to stop watching: only a rename that is seen is.
+    if (!(await record.isArmed().catch(() => true))) return;
   }
-  if (!(await record.settle('fired'))) return;
+  // A disk on which nothing can be renamed does not confirm anything either: going back is right all the same.
+  const isOurs = await record
+    .settle('fired')
+    .catch(async () => (await record.isArmed().catch(() => true)) || isFired(record));
+  if (!isOurs) return;
   const { running, output } = await goBack(deps, armed.to);
-  await record.writeDeadManResult({ ok: running === armed.to, running, ...(output ? { output } : {}) });
+  await record.writeDeadManResult({ ok: running === armed.to, running, ...(output ? { output } : {}) }).catch(() => {});
+}
+
+/** The rename took place, and only its fsync failed. */
+async function isFired(record: SwitchRecord): Promise<boolean> {
+  return (await record.fired().catch(() => null)) !== null;
 }
 
 /** Ends a switch that is under way, goes back to `to`, sets the profile; a bounded number of times. */
@@ -62,7 +72,12 @@ export async function goBack(
 /** Kills the process that runs the switch, and all it started in its group. */
 export async function endActivation(record: SwitchRecord): Promise<void> {
   const activation = await record.activation().catch(() => null);
-  if (activation !== null) killGroup(activation.runner);
+  if (activation === null) return;
+  try {
+    killGroup(activation.runner);
+  } catch {
+    // Not ours to end: what counts is what runs after going back.
+  }
 }
 
 /** Runs the switch, as a process of its own that outlives the agent, and leaves its outcome. */

@@ -33,6 +33,8 @@ export interface Host {
    */
   arm(to: StorePath | null, seconds: number): Promise<Armed>;
   deadMan(): Promise<DeadManReport>;
+  /** Starts the process of the armed dead man's switch again if it was killed, with the same deadline. */
+  keepGuarded(): Promise<void>;
   /** Resolves when the dead man's switch that has fired is done, or gone. */
   awaitDeadMan(signal: AbortSignal): Promise<DeadManReport>;
   /** The last act of a commit; from then on it reports `disarmed`. */

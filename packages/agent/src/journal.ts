@@ -234,12 +234,6 @@ export class Journal {
     return result;
   }
 
-  #alone<Value>(write: () => Promise<Value>): Promise<Value> {
-    const result = this.#writing.then(write);
-    this.#writing = result.catch(() => {});
-    return result;
-  }
-
   get #path(): string {
     return `${this.#options.directory}/journal.jsonl`;
   }

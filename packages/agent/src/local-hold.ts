@@ -1,5 +1,6 @@
 import { Instant } from '@nixfleet/contracts';
 import { z } from 'zod';
+import { AgentError } from './errors.ts';
 import type { Files } from './files.ts';
 
 const bytesMax = 16 * 1024;
@@ -26,12 +27,16 @@ export async function clearLocalHold(files: Files, stateDirectory: string): Prom
 
 /** Null without one, and once it ended. A file that cannot be read holds: whoever wrote it wanted to stop something. */
 export async function readLocalHold(files: Files, stateDirectory: string, now: Instant): Promise<LocalHold | null> {
-  const bytes = await files.read(localHoldPath(stateDirectory), bytesMax);
-  if (bytes === null) return null;
   const unreadable: LocalHold = {
     until: Instant.parse('2999-12-31T00:00:00Z'),
     reason: 'local-hold.json cannot be read',
   };
+  const bytes = await files.read(localHoldPath(stateDirectory), bytesMax).catch((error: unknown) => {
+    if (error instanceof AgentError) return 'unreadable' as const;
+    throw error;
+  });
+  if (bytes === null) return null;
+  if (bytes === 'unreadable') return unreadable;
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder().decode(bytes));

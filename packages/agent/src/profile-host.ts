@@ -97,7 +97,19 @@ export class ProfileHost implements Host {
 
   async deadMan(): Promise<DeadManReport> {
     const record = await this.#current();
-    return record ? record.deadMan() : { kind: 'absent' };
+    if (!record) return { kind: 'absent' };
+    const report = await record.deadMan();
+    if (report.kind !== 'fired' || report.ok !== true) return report;
+    // A commit that was setting the profile while the switch fired may have had the last word there.
+    return (await this.bootDefault()) === report.to ? report : { ...report, ok: false };
+  }
+
+  async keepGuarded(): Promise<void> {
+    const record = await this.#current();
+    const armed = (await record?.armed()) ?? null;
+    if (!record || armed === null || armed.bootId !== currentBootId() || (await record.isGuarded())) return;
+    this.#detach('guard', record.directory);
+    await this.#until(() => record.isGuarded(), startedMsMax);
   }
 
   async awaitDeadMan(signal: AbortSignal): Promise<DeadManReport> {
@@ -128,9 +140,13 @@ export class ProfileHost implements Host {
       return { kind: 'refused', reason: 'not-a-system', detail };
     }
     const record = (await this.#current()) ?? (await this.#newRecord());
-    this.#detach('switch', record.directory, closure, String(timeoutSeconds));
+    const child = this.#detach('switch', record.directory, closure, String(timeoutSeconds));
     const hasStarted = await this.#until(async () => (await record.activation()) !== null, startedMsMax, signal);
-    if (!hasStarted) return lostActivation('the process for the switch did not start');
+    if (!hasStarted) {
+      // Nor may it start later, when nobody expects it any more.
+      child.kill('SIGKILL');
+      return lostActivation('the process for the switch did not start');
+    }
     return this.awaitActivation(signal);
   }
 
@@ -160,7 +176,8 @@ export class ProfileHost implements Host {
 
   async revert(to: StorePath, signal: AbortSignal): Promise<RevertOutcome> {
     const record = await this.#current();
-    const isTaken = record === null || (await record.settle('taken'));
+    // Reverting does not wait for a disk that takes no rename.
+    const isTaken = record === null || (await record.settle('taken').catch(() => true));
     if (!isTaken && (await record.deadMan()).kind === 'fired') {
       const report = await this.awaitDeadMan(signal);
       const running = await this.running();
@@ -221,9 +238,9 @@ export class ProfileHost implements Host {
     return child;
   }
 
-  #detach(...args: readonly string[]): void {
+  #detach(...args: readonly string[]) {
     // Not starting shows as not saying so in time.
-    this.#spawn(args).on('error', () => {});
+    return this.#spawn(args).on('error', () => {});
   }
 
   /** True when the process ended; false when it is still at work after the longest wait. */

@@ -63,6 +63,11 @@ export class SwitchRecord {
     return this.#read('armed.json', ArmedRecord);
   }
 
+  /** Nobody has renamed it. Throws where that cannot be told. */
+  async isArmed(): Promise<boolean> {
+    return (await this.#files.read(this.#path('armed.json'), bytesMax)) !== null;
+  }
+
   fired(): Promise<ArmedRecord | null> {
     return this.#read('fired.json', ArmedRecord);
   }
