@@ -76,6 +76,7 @@ export class ControlPlane implements AsyncDisposable {
   readonly #identityRate: TokenBuckets;
   readonly #addressRate: TokenBuckets;
   readonly #eventRate: TokenBuckets;
+  readonly #eventBytesRate: TokenBuckets;
   readonly #stopping = new AbortController();
   readonly #views: ViewDeps;
   #storeProblem: string | null = null;
@@ -101,6 +102,7 @@ export class ControlPlane implements AsyncDisposable {
     this.#identityRate = new TokenBuckets(clock, this.#limits.identityRequests);
     this.#addressRate = new TokenBuckets(clock, this.#limits.addressRequests);
     this.#eventRate = new TokenBuckets(clock, this.#limits.hostEvents);
+    this.#eventBytesRate = new TokenBuckets(clock, this.#limits.hostEventBytes);
     this.#planner = new PlannerLoop({
       clock,
       log,
@@ -314,7 +316,15 @@ export class ControlPlane implements AsyncDisposable {
   get #eventsDeps() {
     const { log } = this.#options;
     const { metrics } = this;
-    return { ...this.#checkinDeps, events: this.#events, feed: this.#feed, eventRate: this.#eventRate, metrics, log };
+    return {
+      ...this.#checkinDeps,
+      events: this.#events,
+      feed: this.#feed,
+      eventRate: this.#eventRate,
+      eventBytesRate: this.#eventBytesRate,
+      metrics,
+      log,
+    };
   }
 
   #sources(): ViewSources {

@@ -17,6 +17,8 @@ export const Limits = z.strictObject({
   addressRequests: rate,
   /** Events of one host: its whole journal may come again after the state was lost. */
   hostEvents: rate,
+  /** Bytes of events of one host, stored or not: what it can make the log grow by. */
+  hostEventBytes: rate,
   /** New connections of one address, counted before any TLS work. */
   addressConnections: rate,
   /** Connections open from one address. */
@@ -31,6 +33,7 @@ export const defaultLimits: Limits = {
   identityRequests: { perSecond: 20, burst: 400, bucketsMax: 20_000 },
   addressRequests: { perSecond: 5, burst: 100, bucketsMax: 4096 },
   hostEvents: { perSecond: 100, burst: 50_000, bucketsMax: 20_000 },
+  hostEventBytes: { perSecond: 4096, burst: 128 * 1024 * 1024, bucketsMax: 20_000 },
   addressConnections: { perSecond: 100, burst: 4000, bucketsMax: 4096 },
   connectionsPerAddressMax: 8000,
   connectionsMax: 20_000,

@@ -22,6 +22,8 @@ export interface EventsDeps {
   readonly log: Log;
   /** Tokens are events. */
   readonly eventRate: TokenBuckets;
+  /** Tokens are bytes of request bodies. */
+  readonly eventBytesRate: TokenBuckets;
 }
 
 /** A host's own events, and nobody else's: the sender is the TLS key, and every event names and is signed by it. */
@@ -29,7 +31,9 @@ export async function postEvents(deps: EventsDeps, host: HostName, request: ApiR
   const parsed = parseBody(EventBatch, request.body);
   if (!parsed.ok) return errorResponse('malformed', parsed.detail);
   const { intake, events, records, presence, planner, feed, metrics, log } = deps;
-  if (!deps.eventRate.take(host, parsed.value.events.length)) {
+  const isWithinRate =
+    deps.eventRate.take(host, parsed.value.events.length) && deps.eventBytesRate.take(host, request.body.length);
+  if (!isWithinRate) {
     return errorResponse('rate-limited', 'too many events: send the rest later', { retryAfterSeconds: 10 });
   }
   const keys = intake.current?.fleet.hostKeys(host) ?? [];

@@ -102,20 +102,20 @@ export class EventIntake {
     const last = events.at(-1);
     if (!first || !last) return { ok: false, reason: 'bad-event', detail: 'expected at least one event' };
     const { journal } = first.event;
-    if (extent && first.event.seq === extent.last.seq + 1 && prevSha256 !== extent.last.sha256) {
-      return this.#fork(host, first, now);
+    // With the places on either side: what is put into a hole of the journal must fit both.
+    const before = first.event.seq - 1;
+    const after = last.event.seq + 1;
+    const places = extent ? await this.#store.journalPlaces(host, journal, { from: before, to: after }) : [];
+    const stored = new Map(places.map((place) => [place.seq, place.sha256]));
+    if (extent && places.length === 0 && before < extent.last.seq) return gap(journal, extent.last.seq + 1);
+    if (stored.has(before) && stored.get(before) !== prevSha256) return this.#fork(host, first, now);
+    if (
+      stored.has(after) &&
+      !stored.has(last.event.seq) &&
+      (await this.#prevOf(host, journal, after)) !== last.sha256
+    ) {
+      return this.#fork(host, last, now);
     }
-    if (extent && first.event.seq < extent.first.seq && last.event.seq < extent.first.seq) {
-      const connects =
-        last.event.seq === extent.first.seq - 1 && last.sha256 === (await this.#beforeFirst(host, journal, extent));
-      if (!connects) return gap(journal, extent.last.seq + 1);
-    }
-    const range = { from: first.event.seq, to: last.event.seq };
-    const stored = new Map(
-      extent && range.from <= extent.last.seq
-        ? (await this.#store.journalPlaces(host, journal, range)).map((place) => [place.seq, place.sha256])
-        : [],
-    );
     const other = events.find(({ event, sha256 }) => stored.has(event.seq) && stored.get(event.seq) !== sha256);
     if (other) return this.#fork(host, other, now);
     const fresh = events.filter(({ event }) => !stored.has(event.seq));
@@ -147,9 +147,9 @@ export class EventIntake {
     return { ok: false, reason: 'fork', detail };
   }
 
-  /** The hash that the first stored event of a journal claims for the one before it. */
-  async #beforeFirst(host: HostName, journal: JournalId, extent: JournalExtent): Promise<string | null> {
-    const stored = await this.#store.journalEvent(host, journal, extent.first.seq);
+  /** The hash that a stored event claims for the one before it. */
+  async #prevOf(host: HostName, journal: JournalId, seq: number): Promise<string | null> {
+    const stored = await this.#store.journalEvent(host, journal, seq);
     if (!stored) return null;
     const read = await readEvent(this.#ctx, { event: stored.text, signature: stored.signature });
     return read.ok ? read.value.event.prevSha256 : null;

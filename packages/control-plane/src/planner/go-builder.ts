@@ -6,7 +6,10 @@ import {
   type HostName,
   isSignedBy,
   type Json,
+  lookup,
   type RolloutId,
+  type RolloutManifest,
+  readEvent,
   receiptsOf,
   type Sha256Hex,
   type SignedEvent,
@@ -19,6 +22,8 @@ import type { VerifiedTree } from '../release/verify-tree.ts';
 import type { Store } from '../store/store.ts';
 import type { FleetRecords } from '../views/fleet-records.ts';
 
+/** Largest receipt that is passed on, in bytes: several times what an agent writes, so that no host fills a reply alone. */
+export const receiptBytesMax = 4096;
 /** Room that the rest of a check-in reply needs beside a go, in bytes. */
 const replyBytes = 64 * 1024;
 
@@ -82,7 +87,8 @@ export class GoBuilder {
 
   /**
    * As many `converged` events of each earlier wave as the manifest demands, by the names of the hosts. One whose key is
-   * declared no longer is passed over, since agents would refuse the whole go for it.
+   * declared no longer, or that is not about what the manifest gave its host, is passed over: agents would refuse the
+   * whole go for it, and one lying host would shut a wave that the others opened.
    */
   async #receipts(tree: VerifiedTree, { rolloutId, wave }: GoKey): Promise<SignedEvent[]> {
     const manifest = tree.manifests.get(rolloutId)?.document;
@@ -97,12 +103,28 @@ export class GoBuilder {
         if (have === need) break;
         if (entry.kind !== 'event') continue;
         const receipt = { event: entry.text, signature: entry.signature };
+        if (!(await this.#isAsGiven(receipt, manifest))) continue;
         if (!(await isSignedBy(this.#ctx, tree.fleet.hostKeys(entry.host), receipt))) continue;
         receipts.push(receipt);
         have++;
       }
     }
     return receipts;
+  }
+
+  /** What the manifest gave its host is what the host says that it converged on. */
+  async #isAsGiven(receipt: SignedEvent, manifest: RolloutManifest): Promise<boolean> {
+    if (Buffer.byteLength(receipt.event) > receiptBytesMax) return false;
+    const read = await readEvent(this.#ctx, receipt);
+    if (!read.ok || read.value.event.kind !== 'converged') return false;
+    const { target } = read.value.event.body;
+    const given = lookup(manifest.hosts, read.value.event.host);
+    return (
+      given !== undefined &&
+      target.closure === given.closure &&
+      target.closureDigest === given.closureDigest &&
+      target.attempt === given.attempt
+    );
   }
 
   #hostsOf(tree: VerifiedTree, rolloutId: RolloutId, wave: number): readonly HostName[] {
