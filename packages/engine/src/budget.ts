@@ -34,10 +34,16 @@ export class Budgets {
     for (const budget of this.#of(host)) budget.taken += 1;
   }
 
+  /** In order of their names. */
   #of(host: HostName): Budget[] {
-    const found = new Set<string>();
-    for (const index of this.#indices) for (const name of index.get(host) ?? []) found.add(name);
-    return [...found].sort().flatMap((name) => this.#budgets.get(name) ?? []);
+    const found: Budget[] = [];
+    for (const index of this.#indices) {
+      for (const name of index.get(host) ?? []) {
+        const budget = this.#budgets.get(name);
+        if (budget && !found.includes(budget)) found.push(budget);
+      }
+    }
+    return found.length < 2 ? found : found.sort((left, right) => (left.name < right.name ? -1 : 1));
   }
 }
 

@@ -6,11 +6,13 @@ import type { HostFold, RolloutOutcome } from './planner-types.ts';
 /** Outcomes kept per host: the newest rollouts it took part in. */
 export const outcomesMax = 64;
 
+/** Shared by every host that has taken part in nothing yet: most of a large fleet, most of the time. */
+const noOutcomes: HostFold['outcomes'] = new Map();
 const nothingYet: RolloutOutcome = { started: false, converged: false, failed: false };
 
 /** Adds one verified event to what is known of its host; null before the first. */
 export function foldEvent(fold: HostFold | null, event: JournalEvent): HostFold {
-  const before = fold ?? { state: initialHostState, outcomes: new Map() };
+  const before = fold ?? { state: initialHostState, outcomes: noOutcomes };
   return { state: applyEvent(before.state, event), outcomes: outcomesAfter(before.outcomes, event) };
 }
 
