@@ -7,6 +7,7 @@ import type { Git } from './git.ts';
 import { openGitTree } from './git-tree.ts';
 import type { ReleaseTarget } from './release-target.ts';
 import { emptyTree, type TreeChange } from './release-tree.ts';
+import { withoutCredentials } from './without-credentials.ts';
 
 export interface GitTargetConfig {
   /** A remote's name or URL. */
@@ -30,8 +31,7 @@ export function gitTarget(git: Git, config: GitTargetConfig): ReleaseTarget {
   }
   if (remote.startsWith('-')) throw new ReleaseError('bad-input', `expected a remote, got ${JSON.stringify(remote)}`);
   const ref = `refs/heads/${branch}`;
-  // A URL may hold credentials.
-  const name = `${remote.replace(/\/\/[^/@]*@/, '//')} ${branch}`;
+  const name = `${withoutCredentials(remote)} ${branch}`;
 
   const tip = async (): Promise<string | null> => {
     const listed = await git.run(['ls-remote', '--refs', remote, ref]);

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
   addSeconds,
@@ -14,6 +18,7 @@ import {
   sha256Hex,
 } from '@nixfleet/contracts';
 import { accepted, createTestFleet, FakeClock, type TestFleet, testKey } from '@nixfleet/testkit';
+import { openDirectoryTree } from './directory-tree.ts';
 import { ReleaseError } from './errors.ts';
 import type { Floors } from './floors.ts';
 import type { ProgressEvent } from './progress.ts';
@@ -251,4 +256,19 @@ test('signatures of strangers do not crowd out those of the release and the head
   }
   const branch = await hostileBranch(fleet, files);
   accepted(await renewHead(fleet.ctx, await branch.publisher()));
+});
+
+test('a folder with a named pipe, a dangling link or an endless file in it is read without hanging', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'nixfleet-hostile-'));
+  try {
+    execFileSync('mkfifo', [join(directory, 'pipe.json')]);
+    await symlink('/dev/zero', join(directory, 'zero.json'));
+    await symlink('/proc/self/environ', join(directory, 'sizeless.json'));
+    await symlink('nowhere', join(directory, 'dangling.json'));
+    const tree = openDirectoryTree(directory);
+    for (const name of ['pipe.json', 'zero.json', 'dangling.json']) assert.equal(await tree.read(name, 10), null, name);
+    await assert.rejects(tree.read('sizeless.json', 10), { code: 'bad-input' });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });

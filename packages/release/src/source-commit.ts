@@ -2,6 +2,7 @@ import { accept, Commit, refuse, type Source } from '@nixfleet/contracts';
 import { ReleaseError } from './errors.ts';
 import type { Git } from './git.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
+import { withoutCredentials } from './without-credentials.ts';
 
 /**
  * Which commit the work tree of `git` is. `dirty-source` with uncommitted or untracked files, since what is built would
@@ -30,11 +31,7 @@ export async function readSource(
 
 async function repositoryName(git: Git): Promise<string> {
   const remote = await git.try(['remote', 'get-url', 'origin']);
-  if (remote.ok && remote.stdout.trim() !== '')
-    return remote.stdout
-      .trim()
-      .replace(/\/\/[^/@]*@/, '//')
-      .slice(0, 512);
+  if (remote.ok && remote.stdout.trim() !== '') return withoutCredentials(remote.stdout.trim()).slice(0, 512);
   const top = (await git.run(['rev-parse', '--show-toplevel'])).trim();
   return top.split('/').at(-1) || 'repository';
 }

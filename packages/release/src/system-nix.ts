@@ -7,6 +7,7 @@ import { ReleaseError } from './errors.ts';
 import type { FleetSource } from './fleet-source.ts';
 import type { Nix, NixCall, NixOutcome, Topology } from './nix.ts';
 import { type PathInfo, parseValidityRegistration } from './path-info.ts';
+import { hideCredentials } from './without-credentials.ts';
 
 export interface NixConfig {
   /** Folder of `nix`, `nix-store` and `nix-instantiate`. Default: found on PATH. */
@@ -183,8 +184,10 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
     async copy(url, paths, call) {
       const args = ['--extra-experimental-features', 'nix-command', 'copy', ...settings, '--to', url, ...paths];
       const request = { file: program('nix'), args, timeoutMs: copyTimeoutMs, stdoutBytesMax: evaluationBytesMax };
-      const copied = await run('copying to the cache', request, call);
-      return copied.ok ? accept(null) : copied;
+      const { onLine } = call ?? {};
+      const shown = onLine ? { ...call, onLine: (line: string) => onLine(hideCredentials(line, url)) } : call;
+      const copied = await run('copying to the cache', request, shown);
+      return copied.ok ? accept(null) : refuse(copied.reason, hideCredentials(copied.detail, url));
     },
   };
 }
