@@ -1,5 +1,6 @@
 import type { HostChange, ReleaseSummary } from '@nixfleet/release';
 import { printable } from '../printable.ts';
+import { closureLabel } from './closure-label.ts';
 import type { Colour } from './paint.ts';
 import type { PageStyle } from './status-page.ts';
 import { renderTable } from './table.ts';
@@ -27,7 +28,7 @@ export function releaseSummary(
     row.host,
     row.channel ?? '-',
     { text: row.change, colour: colours[row.change] },
-    row.closure ?? '-',
+    closureLabel(row.closure, row.host),
     packagesLabel(row),
   ]);
   return [
