@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { initialHostState } from '@nixfleet/engine';
 import { ControlPlaneError } from './errors.ts';
 import { bodyOf, errorOf, Fixture, fetching, memoryStore, newCanary, started } from './fixture.test.ts';
 import type { Store } from './store/store.ts';
@@ -73,4 +74,74 @@ test('a full disk: no event is acknowledged, no go handed out, no release taken;
   await fixture.clock.advance(6000);
   assert.equal((await fixture.checkin('web-1')).go?.receipts.length, 1);
   assert.equal(await fixture.gos(), gos + 2);
+});
+
+test('a rebuild whose end cannot be written down does not stop the planning', async () => {
+  const { store, fill } = fillable(memoryStore());
+  await using fixture = await Fixture.start({ store, rebuildSecondsMax: 10 });
+  await fixture.join('canary', 'web-1', 'db');
+  const journal = await fixture.fleet.journal('web-2');
+  await journal.append(started('first-contact'), { at: fixture.fleet.now });
+  await fixture.clock.advance(11_000);
+  const codes = async () => {
+    const { hosts } = await fixture.view();
+    return hosts.find(({ name }) => name === 'web-2')?.withheld.map(({ code }) => code);
+  };
+  assert.deepEqual(await codes(), ['unheard-after-rebuild']);
+  assert.equal((await fixture.post('web-2', journal.events)).status, 200);
+  fill(true);
+  await fixture.checkin('web-2');
+  await fixture.settle();
+  assert.deepEqual(await codes(), ['wave']);
+});
+
+test('while the log cannot be read nothing is allowed, and why says so', async () => {
+  const memory = memoryStore();
+  let isBroken = false;
+  const store = new Proxy(memory, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return async (...parameters: unknown[]) => {
+        if (isBroken && name === 'readAt') throw new ControlPlaneError('store-failed', 'input/output error');
+        return value.apply(target, parameters);
+      };
+    },
+  });
+  await using fixture = await Fixture.start({ store });
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  await fixture.converge('canary');
+  assert.equal((await fixture.checkin('web-1')).go?.wave, 1);
+  isBroken = true;
+  await fixture.publish();
+  const { go, goId, withheld } = await fixture.checkin('web-1');
+  assert.deepEqual([go, goId], [undefined, null]);
+  assert.match(JSON.stringify(withheld), /"no-go".*input\/output error/);
+  isBroken = false;
+  await fixture.clock.advance(6000);
+  assert.equal((await fixture.checkin('web-1')).go?.wave, 1);
+});
+
+test('receipts that are missing are looked for once a pass, not once a host', async () => {
+  const memory = memoryStore();
+  let reads = 0;
+  const store = new Proxy(memory, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return async (...parameters: unknown[]) => {
+        if (name === 'readAt') reads++;
+        return value.apply(target, parameters);
+      };
+    },
+  });
+  await using fixture = await Fixture.start({ store });
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  const target = await fixture.fleet.target('canary');
+  const phase = { name: 'converged', target, at: fixture.fleet.now } as const;
+  await fixture.tell('canary', { kind: 'checkpoint', body: { state: { ...initialHostState, phase } } });
+  assert.match(JSON.stringify((await fixture.checkin('web-1')).withheld), /receipts/);
+  reads = 0;
+  await fixture.tell('db', { kind: 'reboot-pending', body: { component: null } });
+  assert.equal(reads, 1);
 });

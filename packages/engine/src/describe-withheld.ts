@@ -70,7 +70,7 @@ function clause(withheld: Withheld): string {
     case 'floor-lost':
       return 'The host lost its anti-rollback state and waits for a head younger than two hours';
     case 'no-go':
-      return 'The host waits for its go';
+      return `The host waits for its go${because}`;
     default:
       return unreachable(code);
   }

@@ -14,7 +14,7 @@ import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { VerifiedTree } from '../release/verify-tree.ts';
 import type { FleetRecords } from '../views/fleet-records.ts';
 import type { Presence } from '../views/presence.ts';
-import type { BuiltGo, GoBuilder, GoKey } from './go-builder.ts';
+import type { BuiltGo, GoBuilder, GoKey, GoResult } from './go-builder.ts';
 import { plannerRelease, plannerViews } from './planner-inputs.ts';
 
 /** Changes within this time are planned for together, in milliseconds. */
@@ -104,6 +104,7 @@ export class PlannerLoop {
   async #run(): Promise<void> {
     while (await this.#isDue()) {
       this.#dueAtMs = null;
+      const before = this.#published;
       try {
         await this.#pass();
         this.#problem = null;
@@ -111,6 +112,10 @@ export class PlannerLoop {
         const problem = `planning failed: ${messageOf(error)}`;
         if (problem !== this.#problem) this.#options.log.error({ problem }, 'planner');
         this.#problem = problem;
+        // A brake may be among what could not be planned for: what was allowed before it is allowed no more.
+        if (before && this.#published === before) {
+          this.#publish({ ...before, hosts: withoutGos(before.hosts, before.hosts.keys(), problem) });
+        }
         this.wakeWithin(retryMs);
       }
     }
@@ -149,11 +154,7 @@ export class PlannerLoop {
       this.#options.onGos(fresh.size);
     } catch (error) {
       // What is not recorded is not handed out; brakes and withdrawals still are.
-      for (const host of fresh.keys()) {
-        const known = hosts.get(host);
-        if (known) hosts.set(host, { ...known, go: null });
-      }
-      this.#publish({ now, plan: planned, views, hosts });
+      this.#publish({ now, plan: planned, views, hosts: withoutGos(hosts, fresh.keys(), messageOf(error)) });
       throw error;
     }
     this.#publish({ now, plan: planned, views, hosts });
@@ -171,20 +172,29 @@ export class PlannerLoop {
     }
     if (records.rebuild === null) return;
     if (entriesOf(tree.fleet.document.hosts).some(([name]) => !records.of(name).isReplayed)) return;
-    await records.endRebuild(now);
-    log.info('every host was heard');
+    try {
+      await records.endRebuild(now);
+      log.info('every host was heard');
+    } catch (error) {
+      // Nobody is unheard, so it changes no decision; the next pass tries again.
+      log.warn({ problem: messageOf(error) }, 'the end of the rebuild was not recorded');
+    }
   }
 
   /** Adds receipts to the gos. `fresh` are those not recorded yet. */
   async #build(tree: VerifiedTree, planned: Plan) {
     const hosts = new Map<HostName, PublishedHost>();
     const fresh = new Map<HostName, GoKey>();
+    // A wave shares its go, and so the reason why there is none: receipts are looked through once a pass.
+    const results = new Map<string, GoResult>();
     for (const [name, decision] of planned.hosts) {
       if (!decision.go) {
         hosts.set(name, { decision, go: null });
         continue;
       }
-      const built = await this.#options.goBuilder.build(tree, decision.go);
+      const key = `${decision.go.rolloutId} ${decision.go.wave} ${decision.go.attempt}`;
+      const built = results.get(key) ?? (await this.#options.goBuilder.build(tree, decision.go));
+      results.set(key, built);
       if (!built.ok) {
         const withheld: Withheld = { code: 'wave', reason: `receipts: ${built.detail}`.slice(0, 1000) };
         hosts.set(name, { decision: { ...decision, go: null, withheld: [withheld] }, go: null });
@@ -212,4 +222,16 @@ export class PlannerLoop {
     const offline = presence.nextOfflineMs();
     if (offline !== null) this.wakeWithin(offline + 1);
   }
+}
+
+/** The same decisions, with nothing allowed to `names`, and the reason why. */
+function withoutGos(hosts: Published['hosts'], names: Iterable<HostName>, reason: string): Published['hosts'] {
+  const changed = new Map(hosts);
+  for (const name of names) {
+    const known = hosts.get(name);
+    if (!known?.go) continue;
+    const withheld: Withheld = { code: 'no-go', reason: `nothing can be allowed now: ${reason}`.slice(0, 1000) };
+    changed.set(name, { decision: { ...known.decision, go: null, withheld: [withheld] }, go: null });
+  }
+  return changed;
 }

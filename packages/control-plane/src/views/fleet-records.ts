@@ -158,7 +158,7 @@ export class FleetRecords {
     const outcome = await this.#store.append(entries);
     if (!outcome.ok) throw new ControlPlaneError('store-failed', 'a go could not be recorded');
     for (const [host, go] of gos) this.#set(host, withGo(this.of(host), { ...go, at }));
-    this.#position = Math.max(this.#position, outcome.position);
+    this.#settle(outcome.position, entries.length);
   }
 
   /** Begins the wait after an empty start, for good: a restart goes on with it. */
