@@ -32,6 +32,8 @@ export class LoopHost implements AsyncDisposable {
   readonly name: string;
   readonly directory: string;
   readonly route: Route;
+  /** Of the stand-in's service, on loopback. */
+  readonly servicePort: number;
   readonly #config: Record<string, unknown>;
   readonly #lines: string[] = [];
   #process: NodeProcess | null = null;
@@ -50,6 +52,7 @@ export class LoopHost implements AsyncDisposable {
     this.name = name;
     this.directory = directory;
     this.route = route;
+    this.servicePort = options.servicePort;
     mkdirSync(join(directory, 'root'), { recursive: true });
     writeFileSync(join(directory, 'trust.json'), options.trust);
     this.#config = {
@@ -65,7 +68,7 @@ export class LoopHost implements AsyncDisposable {
         kind: 'profile',
         storeDirectory: join(directory, 'store'),
         systemRoot: this.root,
-        environment: { NIXFLEET_NODE: process.execPath, NIXFLEET_SERVICE_PORT: String(options.servicePort) },
+        environment: { NIXFLEET_NODE: process.execPath, NIXFLEET_SERVICE_PORT: String(this.servicePort) },
       },
     };
   }
