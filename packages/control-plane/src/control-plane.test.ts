@@ -192,6 +192,15 @@ describe('who may do what', () => {
     assert.equal((await fixture.call(null, { method: 'POST', path: '/v1/refresh' })).status, 202);
   });
 
+  test('nobody keeps a connection that is not declared, this machine aside', async () => {
+    await using fixture = await Fixture.start();
+    const refresh = { method: 'POST', path: '/v1/refresh' };
+    assert.equal((await fixture.call(null, refresh)).closes, true);
+    assert.equal((await fixture.call(null, { path: '/metrics' })).closes, true);
+    assert.notEqual((await fixture.call(null, { path: '/metrics', address: '127.0.0.1' })).closes, true);
+    assert.notEqual((await fixture.call('canary', refresh)).closes, true);
+  });
+
   test('another protocol is told so', async () => {
     await using fixture = await Fixture.start();
     for (const value of ['2', '', '1 ', '1\n1']) {

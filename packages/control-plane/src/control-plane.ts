@@ -154,9 +154,12 @@ export class ControlPlane implements AsyncDisposable {
     try {
       const identity = this.identityOf(peer);
       const refusal = this.#refuse(peer, identity, request, match);
-      if (refusal) return refusal;
+      // Who is nobody's, and not on this machine, keeps no connection: idle ones would use up everybody's.
+      const closes = identity === null && !isLoopback(peer.address);
+      if (refusal) return closes ? { ...refusal, closes } : refusal;
       if (!match) return errorResponse('not-found', 'there is no such route');
-      const response = await this.#dispatch(identity, request, match);
+      const answer = await this.#dispatch(identity, request, match);
+      const response = closes ? { ...answer, closes } : answer;
       if (match.route.name === 'events-post' && response.status === 200) this.#storeProblem = null;
       return response;
     } catch (error) {

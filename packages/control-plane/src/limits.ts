@@ -26,6 +26,8 @@ export const Limits = z.strictObject({
   connectionsMax: z.int().min(1),
   /** Handshakes under way at once. */
   handshakesMax: z.int().min(1),
+  /** The same of one address, so that one that only connects does not keep everybody out. */
+  handshakesPerAddressMax: z.int().min(1),
 });
 export type Limits = z.infer<typeof Limits>;
 
@@ -37,5 +39,6 @@ export const defaultLimits: Limits = {
   addressConnections: { perSecond: 100, burst: 4000, bucketsMax: 4096 },
   connectionsPerAddressMax: 8000,
   connectionsMax: 20_000,
-  handshakesMax: 512,
+  handshakesMax: 1024,
+  handshakesPerAddressMax: 256,
 };

@@ -9,7 +9,8 @@ export type ConnectionRefusal = 'total' | 'address' | 'rate' | 'handshakes';
 export class ConnectionGuard {
   readonly #limits: Limits;
   readonly #rate: TokenBuckets;
-  readonly #perAddress = new Map<string, number>();
+  readonly #perAddress = new Counts();
+  readonly #handshakesPerAddress = new Counts();
   #open = 0;
   #handshaking = 0;
 
@@ -25,27 +26,45 @@ export class ConnectionGuard {
   /** Null if it may go on; then `closed` must follow once, and `secured` or `closed` ends its handshake. */
   admit(address: string): ConnectionRefusal | null {
     const group = addressGroup(address);
-    const fromHere = this.#perAddress.get(group) ?? 0;
     if (this.#open >= this.#limits.connectionsMax) return 'total';
-    if (fromHere >= this.#limits.connectionsPerAddressMax) return 'address';
+    if (this.#perAddress.of(group) >= this.#limits.connectionsPerAddressMax) return 'address';
     if (this.#handshaking >= this.#limits.handshakesMax) return 'handshakes';
+    if (this.#handshakesPerAddress.of(group) >= this.#limits.handshakesPerAddressMax) return 'handshakes';
     if (!this.#rate.take(group)) return 'rate';
     this.#open++;
-    this.#handshaking++;
-    this.#perAddress.set(group, fromHere + 1);
+    this.#perAddress.add(group, 1);
+    this.#handshake(group, 1);
     return null;
   }
 
-  secured(): void {
-    this.#handshaking--;
+  secured(address: string): void {
+    this.#handshake(addressGroup(address), -1);
   }
 
   closed(address: string, wasSecured: boolean): void {
     const group = addressGroup(address);
     this.#open--;
-    if (!wasSecured) this.#handshaking--;
-    const left = (this.#perAddress.get(group) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(group, left);
-    else this.#perAddress.delete(group);
+    this.#perAddress.add(group, -1);
+    if (!wasSecured) this.#handshake(group, -1);
+  }
+
+  #handshake(group: string, change: 1 | -1): void {
+    this.#handshaking += change;
+    this.#handshakesPerAddress.add(group, change);
+  }
+}
+
+/** How many of each there are; what there is none of costs nothing. */
+class Counts {
+  readonly #counts = new Map<string, number>();
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  add(key: string, change: number): void {
+    const count = this.of(key) + change;
+    if (count > 0) this.#counts.set(key, count);
+    else this.#counts.delete(key);
   }
 }

@@ -297,6 +297,20 @@ describe('bounds before TLS', () => {
     await running.until(async () => (await running.connections()) === 0);
     (await running.connect('host:canary')).destroy();
   });
+
+  test('one address that only connects does not keep out the others', async () => {
+    await using running = await Running.start({ limits: { handshakesMax: 8, handshakesPerAddressMax: 3 } });
+    const localAddress = '127.0.0.2';
+    const silent = Array.from({ length: 9 }, () =>
+      tcpConnect({ host: '127.0.0.1', port: running.port, localAddress }).on('error', () => {}),
+    );
+    await running.until(async () => (await running.connections()) === 3);
+    (await running.connect('host:canary')).destroy();
+    await assert.rejects(running.connect('host:canary', { localAddress }), 'its own share is used up');
+    for (const socket of silent) socket.destroy();
+    await running.until(async () => (await running.connections()) === 0);
+    (await running.connect('host:canary', { localAddress })).destroy();
+  });
 });
 
 describe('held and streamed', () => {

@@ -88,6 +88,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   guardConnections(https, (socket) => connections.admit(socket));
   options.controlPlane.onIdentitiesChanged = () => connections.closeUndeclared();
   const bound = await listen(https, options);
+  // Such as no file descriptors left: a connection is lost, not the process.
+  https.on('error', (error) => options.log.error({ problem: messageOf(error) }, 'server'));
   return {
     address: { host: bound.address, port: bound.port },
     [Symbol.asyncDispose]: async () => {
@@ -134,6 +136,7 @@ async function drain(https: HttpsServer, connections: Connections, clock: Clock)
 
 interface Open {
   readonly raw: Socket;
+  readonly address: string;
   isSecured: boolean;
 }
 
@@ -162,7 +165,7 @@ class Connections {
       return false;
     }
     const id = remoteOf(raw);
-    const open: Open = { raw, isSecured: false };
+    const open: Open = { raw, address, isSecured: false };
     this.#open.set(id, open);
     metrics.connections.set(this.#guard.open);
     raw.once('close', () => {
@@ -181,8 +184,13 @@ class Connections {
       return;
     }
     open.isSecured = true;
-    this.#guard.secured();
-    this.#peers.set(socket, { spkiSha256: spkiSha256Of(socket), address: socket.remoteAddress ?? '' });
+    this.#guard.secured(open.address);
+    const spkiSha256 = spkiSha256Of(socket);
+    if (spkiSha256 === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#peers.set(socket, { spkiSha256, address: socket.remoteAddress ?? '' });
     socket.once('close', () => this.#peers.delete(socket));
   }
 
@@ -216,11 +224,18 @@ function remoteOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-/** SHA-256 of the SPKI whose private key TLS 1.3 proved the client to hold; null without a certificate. */
-function spkiSha256Of(socket: TLSSocket): string | null {
-  const certificate = socket.getPeerX509Certificate();
-  if (!certificate) return null;
-  return createHash('sha256')
-    .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('hex');
+/**
+ * SHA-256 of the SPKI whose private key TLS 1.3 proved the client to hold; null without a certificate, undefined for a
+ * key of a kind that is not known here: whatever a stranger's certificate has in it must not end the process.
+ */
+function spkiSha256Of(socket: TLSSocket): string | null | undefined {
+  try {
+    const certificate = socket.getPeerX509Certificate();
+    if (!certificate) return null;
+    return createHash('sha256')
+      .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('hex');
+  } catch {
+    return undefined;
+  }
 }
