@@ -18,6 +18,7 @@ import {
   step,
 } from '@nixfleet/engine';
 import type { AgentTime } from './agent-time.ts';
+import { Allowance } from './allowance.ts';
 import type { Checkin } from './checkin.ts';
 import type { Delivery } from './delivery.ts';
 import type { DocumentSource } from './document-source.ts';
@@ -38,6 +39,12 @@ const idleTickMs = 5000;
 const driftMs = 60_000;
 /** Inputs kept while the disk is full; past it the oldest of workers that repeat themselves are dropped. */
 const stalledMax = 256;
+/** Longest reading of documents from one source, in milliseconds: one that stalls must not keep the others from being read. */
+const readingMsMax = 3 * 60_000;
+/** New heads that a control plane may tell of, refused documents that are journalled, and new journals at others' word. */
+const heads = { burst: 30, refillMs: 30_000 };
+const refusedDocuments = { burst: 32, refillMs: 600_000 };
+const restorations = { burst: 1, refillMs: 24 * 3600_000 };
 /** A head that ends within this time is warned of: less than two days, or less than a quarter of its life. */
 const expiringSeconds = 2 * 24 * 3600;
 
@@ -95,9 +102,15 @@ export class AgentLoop {
   #localHold: LocalHold | null = null;
   #isGuarding = false;
   #warnedHead = '';
+  readonly #heads: Allowance;
+  readonly #restorations: Allowance;
+  /** By kind of document, so that garbage of one kind does not silence another. */
+  readonly #refusals = new Map<string, Allowance>();
 
   constructor(deps: AgentLoopDeps) {
     this.#deps = deps;
+    this.#heads = new Allowance(deps.clock, heads);
+    this.#restorations = new Allowance(deps.clock, restorations);
   }
 
   get memory(): HostMemory {
@@ -121,8 +134,9 @@ export class AgentLoop {
       if (found.journal.kind === 'corrupt') log('error', 'the journal is corrupt and was put aside', found.journal);
       await journal.startEpoch();
       const isFirst = found.journal.kind === 'absent' && !found.hadState;
-      // What both runs and is booted is what a revert may go to.
-      const confirmed = running !== null && (await host.bootDefault()) === running ? running : null;
+      // What the machine boots is where a power cut leads, so it is what a revert goes to: as a rule what runs. A system
+      // that runs and is not booted was never confirmed.
+      const confirmed = await host.bootDefault();
       const reason = isFirst ? 'first-contact' : 'state-lost';
       await this.#record([{ kind: 'journal-started', body: { reason, running, confirmed, agentVersion } }]);
     }
@@ -141,8 +155,15 @@ export class AgentLoop {
   /** Something to be journalled that is no fact of the host machine. */
   readonly report = (content: EventContent): void => {
     this.#deps.log('info', content.kind, { body: content.body });
+    if (content.kind === 'document-refused' && !this.#mayTell(content.body.document)) return;
     this.#enqueue(() => this.#record([content]));
   };
+
+  #mayTell(document: string): boolean {
+    const allowance = this.#refusals.get(document) ?? new Allowance(this.#deps.clock, refusedDocuments);
+    this.#refusals.set(document, allowance);
+    return allowance.tryTake();
+  }
 
   /** This host's state was brought back from an earlier time: a new epoch, visibly, with the whole state at its start. */
   readonly restored = (stale: JournalId, detail: string): void =>
@@ -151,6 +172,10 @@ export class AgentLoop {
       const { journal: id, seq } = journal.position;
       // Two deliveries may find the same out.
       if (id !== stale) return;
+      // Only so many old journals are kept, and they are evidence that the control plane may not have.
+      if (!this.#restorations.tryTake()) {
+        return log('error', 'this journal is said not to be the newest, again: it is kept', { detail });
+      }
       const { state } = this.#memory;
       log('error', 'this journal is not the newest: a new one is started', { detail });
       await journal.startEpoch();
@@ -185,15 +210,16 @@ export class AgentLoop {
     this.contacted();
     if (reply.replayFrom) await this.#workers?.delivery.replayFrom(reply.replayFrom);
     if (documents === null || permission === null) return true;
-    const isFollowed = await this.#read(async () => {
+    const isFollowed = await this.#read(async (signal) => {
       const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
       const isLate = documents.obstacle !== null || (documents.view?.unreadHolds.length ?? 0) > 0;
+      if (isNew && !this.#heads.tryTake()) return false;
       const outcome = isNew || isLate ? await documents.sync(controlPlane, signal) : 'unchanged';
       if (reply.go) await permission.set(reply.go, controlPlane, signal);
       else if (reply.goId === null) await permission.set(null, controlPlane, signal);
       else if (outcome === 'updated') await permission.verify(controlPlane, signal);
       return outcome !== 'unreachable';
-    }).catch((error: unknown) => this.#unwritable(error));
+    }, signal).catch((error: unknown) => this.#unwritable(error));
     this.refresh();
     return isFollowed;
   }
@@ -202,10 +228,12 @@ export class AgentLoop {
   async readMirror(source: DocumentSource, signal: AbortSignal): Promise<void> {
     const { documents, permission } = this.#deps;
     if (documents === null || permission === null) return;
-    await this.#read(async () => {
+    // Not in the others' way: fetching a mirror may take minutes.
+    if (!(await source.refresh(signal))) return;
+    await this.#read(async (signal) => {
       const outcome = await documents.sync(source, signal);
       if (outcome === 'updated') await permission.verify(source, signal);
-    }).catch((error: unknown) => this.#unwritable(error));
+    }, signal).catch((error: unknown) => this.#unwritable(error));
     this.refresh();
   }
 
@@ -219,6 +247,7 @@ export class AgentLoop {
     const intent = this.#intent();
     if (intent === null || hasAnswered || intent.policy.confirm.by === 'local') return intent;
     // Nobody said it again: a hold or halt of the meantime would not be known here.
+    this.#deps.permission?.suspend();
     return { ...intent, hasGo: false };
   }
 
@@ -244,16 +273,24 @@ export class AgentLoop {
     });
   }
 
-  #read<Value>(task: () => Promise<Value>): Promise<Value> {
-    const result = this.#reading.then(task);
+  #read<Value>(task: (signal: AbortSignal) => Promise<Value>, signal: AbortSignal): Promise<Value> {
+    const result = this.#reading.then(async () => {
+      const over = new AbortController();
+      const limit = AbortSignal.any([signal, over.signal]);
+      this.#deps.clock.sleep(readingMsMax, limit).then(
+        () => over.abort(),
+        () => {},
+      );
+      return task(limit).finally(() => over.abort());
+    });
     this.#reading = result.catch(() => {});
     return result;
   }
 
   /** A floor or a document that cannot be written had no effect; it is read again later. */
   #unwritable(error: unknown): false {
-    if (!(error instanceof AgentError)) throw error;
-    this.#deps.log('error', 'documents cannot be kept', { code: error.code, error: error.message });
+    const code = error instanceof AgentError ? error.code : 'fault';
+    this.#deps.log('error', 'documents cannot be read or kept', { code, error: messageOf(error) });
     return false;
   }
 

@@ -205,6 +205,7 @@ export class World {
   readonly clock: FakeClock;
   readonly plane: MemoryControlPlane;
   readonly fleet: TestFleet;
+  waitSeconds = 0;
   agent: RunningAgent | null = null;
 
   private constructor(fleet: TestFleet) {
@@ -229,7 +230,7 @@ export class World {
       key: '/key',
       trust: '/trust.json',
       controlPlanes: ['https://control.example.org'],
-      checkinWaitSeconds: 0,
+      checkinWaitSeconds: this.waitSeconds,
       backend: { kind: 'profile', storeDirectory: '/store', systemRoot: '/root' },
     });
     this.agent = await startAgent(config, {

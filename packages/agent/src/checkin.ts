@@ -1,11 +1,17 @@
 import type { CheckinReply, CheckinRequest, Clock, Random, Sha256Hex } from '@nixfleet/contracts';
+import { Allowance } from './allowance.ts';
 import type { Answer, ControlPlaneClient } from './control-plane-client.ts';
+import { messageOf } from './errors.ts';
 import type { Gate } from './gate.ts';
 import type { Log } from './log.ts';
 import { RetryDelay } from './retry-delay.ts';
 
 /** A control plane that answers a held check-in at once, again and again, is asked no faster than this, in milliseconds. */
 const restMs = 250;
+/** A held check-in that is answered sooner than this was answered early, in milliseconds. */
+const earlyMs = 1000;
+/** Early answers in a row, and then how often: news is rare, and a control plane that always has some has none. */
+const early = { burst: 60, refillMs: 15_000 };
 
 export interface CheckinDeps {
   readonly client: ControlPlaneClient;
@@ -24,11 +30,13 @@ export interface CheckinDeps {
 export class Checkin {
   readonly #deps: CheckinDeps;
   readonly #delay: RetryDelay;
+  readonly #early: Allowance;
   #seen: { head: Sha256Hex | null; go: Sha256Hex | null } = { head: null, go: null };
 
   constructor(deps: CheckinDeps) {
     this.#deps = deps;
     this.#delay = new RetryDelay(deps.random, { firstMs: 500, maxMs: 60_000 });
+    this.#early = new Allowance(deps.clock, early);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -40,7 +48,9 @@ export class Checkin {
       if (signal.aborted) return;
       if (answer.ok) {
         this.#delay.succeeded();
-        await clock.sleep(restMs - (clock.monotonicMs() - startedMs), signal);
+        const tookMs = clock.monotonicMs() - startedMs;
+        const isEarly = waitSeconds > 0 && tookMs < earlyMs;
+        await clock.sleep(Math.max(restMs - tookMs, isEarly ? this.#early.take() : 0), signal);
         continue;
       }
       const waitMs = this.#delay.failed();
@@ -59,7 +69,12 @@ export class Checkin {
     const { client, request, take } = this.#deps;
     const answer = await client.checkin({ ...(await request()), seen }, waitSeconds, signal);
     if (!answer.ok) return answer;
-    const isFollowed = await take(answer.value, signal);
+    // Whatever a reply sets off in us, it must not end the agent.
+    const isFollowed = await take(answer.value, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      this.#deps.log('error', 'a reply cannot be taken in', { error: messageOf(error) });
+      return false;
+    });
     if (!isFollowed) return { ok: false, code: 'garbled', detail: 'the reply could not be followed to its end' };
     this.#seen = { head: answer.value.head, go: answer.value.goId };
     return answer;

@@ -1,4 +1,5 @@
 import { batchEventsMax, bodyBytesMax, type Clock, type JournalId, type Random } from '@nixfleet/contracts';
+import { Allowance } from './allowance.ts';
 import type { ControlPlaneClient, NoAnswer } from './control-plane-client.ts';
 import { AgentError } from './errors.ts';
 import type { Gate } from './gate.ts';
@@ -8,6 +9,8 @@ import { RetryDelay } from './retry-delay.ts';
 
 /** Room for what is around the events in a body, in bytes. */
 const envelopeBytes = 4096;
+/** Replays that are asked for at once, and then how often: each may be the whole journal. */
+const replays = { burst: 4, refillMs: 120_000 };
 const batch = { eventsMax: batchEventsMax, bytesMax: bodyBytesMax - envelopeBytes };
 
 export interface DeliveryDeps {
@@ -27,12 +30,14 @@ export interface DeliveryDeps {
 export class Delivery {
   readonly #deps: DeliveryDeps;
   readonly #delay: RetryDelay;
+  readonly #replays: Allowance;
   #wake: () => void = () => {};
   #isWanted = true;
 
   constructor(deps: DeliveryDeps) {
     this.#deps = deps;
     this.#delay = new RetryDelay(deps.random, { firstMs: 1000, maxMs: 60_000 });
+    this.#replays = new Allowance(deps.clock, replays);
   }
 
   /** There is something new to deliver. */
@@ -51,6 +56,9 @@ export class Delivery {
         `the control plane has events up to ${seq - 1}, and here are ${own.position.seq}`,
       );
     }
+    // Already on its way from there, or from before.
+    if (own.acknowledgedSeq < seq) return this.kick();
+    if (!this.#replays.tryTake()) return this.#deps.log('warn', 'asked for a replay too often', { seq });
     await this.#acknowledge(Math.max(0, seq - 1));
     this.kick();
   }

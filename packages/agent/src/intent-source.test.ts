@@ -70,7 +70,7 @@ async function openDocuments(fleet: TestFleet, { host = 'canary', directory = ''
     report,
     isFloorLost,
   });
-  const permission = new Permission(fleet.ctx, documents, report);
+  const permission = new Permission(fleet.ctx, { documents, clock, report });
   const refusals = (): string[] =>
     events.flatMap((event) =>
       event.kind === 'document-refused' ? [`${event.body.document}: ${event.body.reason}`] : [],

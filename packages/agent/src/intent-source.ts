@@ -117,9 +117,8 @@ export class IntentSource {
     return this.#isFloorLost;
   }
 
-  /** Not to be called while another call is under way. Rejects only for faults (a floor that cannot be written). */
+  /** The source is refreshed already. Not to be called while another call is under way. Rejects only for faults (a floor that cannot be written). */
   async sync(source: DocumentSource, signal: AbortSignal): Promise<SyncOutcome> {
-    if (!(await source.refresh(signal))) return 'unreachable';
     const walked = await this.#options.trust.walk(source, signal);
     for (const floor of walked.accepted) this.#options.report({ kind: 'trust-accepted', body: { floor } });
     if (walked.refusal) {
@@ -203,6 +202,7 @@ export class IntentSource {
       {
         path: releasePath(named),
         type: 'release',
+        bytesMax: head.value.document.release.bytes,
         wanted: [
           { trust, names: roles.release.signers, kind: 'sig' },
           { trust, names: roles.approver.signers, kind: 'sshsig' },
@@ -254,7 +254,8 @@ export class IntentSource {
     const { head, release, files } = input;
     this.#incomplete = { code: 'refused', reason: 'the newest release is not whole here yet' };
     const fleetHash = release.document.resolvedFleet.sha256;
-    const fleetBytes = await this.#bound(fleetPath(fleetHash), documentBytesMax.fleet, source, signal);
+    const fleetBytesMax = Math.min(release.document.resolvedFleet.bytes, documentBytesMax.fleet);
+    const fleetBytes = await this.#bound(fleetPath(fleetHash), fleetBytesMax, source, signal);
     if (!fleetBytes.ok) return lack('fleet', fleetHash, fleetBytes);
     const fleet = await verifyFleet(ctx, { release, bytes: fleetBytes.bytes });
     if (!fleet.ok) return { document: 'fleet', identity: fleetHash, refusal: fleet };
@@ -297,7 +298,11 @@ export class IntentSource {
   ): Promise<{ readonly manifest: VerifiedManifest } | Stop | null> {
     const { ctx, floors } = this.#options;
     const { release, channel } = view;
-    const read = await this.#bound(rolloutPath(rolloutId), documentBytesMax.rollout, source, signal);
+    // One that may finish is bound by hash alone: its size is not signed.
+    const named = lookup(release.document.channels, channel);
+    const signedBytes = named?.rolloutId === rolloutId ? named.bytes : documentBytesMax.rollout;
+    const bytesMax = Math.min(signedBytes, documentBytesMax.rollout);
+    const read = await this.#bound(rolloutPath(rolloutId), bytesMax, source, signal);
     if (!read.ok) return read.reason === 'oversized' ? stop('rollout', rolloutId, read) : null;
     const accepted = floors.values.accepted.get(channel);
     const verified = await verifyManifest(ctx, {
@@ -350,8 +355,10 @@ export class IntentSource {
 
   async #refused({ document, refusal, identity }: Stop): Promise<void> {
     const key = `${document}:${identity}:${refusal.reason}`;
-    if (this.#reported.has(key) || this.#reported.size >= refusalsMax) return;
+    if (this.#reported.has(key)) return;
     this.#reported.add(key);
+    const [oldest] = this.#reported;
+    if (this.#reported.size > refusalsMax && oldest !== undefined) this.#reported.delete(oldest);
     const { reason, detail } = refusal;
     this.#options.report({ kind: 'document-refused', body: { document, reason, detail } });
   }

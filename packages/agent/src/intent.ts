@@ -1,4 +1,5 @@
 import {
+  type Clock,
   type EventContent,
   type Go,
   type HostState,
@@ -11,8 +12,12 @@ import {
   type Withheld,
 } from '@nixfleet/contracts';
 import { contactSecondsMax, hostBrake, type Intent } from '@nixfleet/engine';
+import { Allowance } from './allowance.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { IntentSource, VerifiedView } from './intent-source.ts';
+
+/** How often a permission may come, or come back: each may start a fetch. */
+const grants = { burst: 6, refillMs: 60_000 };
 
 /** What only this machine knows, when the intent is made. */
 export interface HostFacts {
@@ -36,15 +41,39 @@ export class Permission {
   #go: Go | null = null;
   #granted: Granted | null = null;
   #lastRefused = '';
+  readonly #clock: Clock;
+  readonly #grants: Allowance;
+  /** Monotonic milliseconds from which the newest permission counts. */
+  #countsFromMs = 0;
+  /** What is permitted without interruption. */
+  #standing = '';
 
-  constructor(ctx: VerifyContext, documents: IntentSource, report: (content: EventContent) => void) {
+  constructor(
+    ctx: VerifyContext,
+    {
+      documents,
+      clock,
+      report,
+    }: {
+      readonly documents: IntentSource;
+      readonly clock: Clock;
+      readonly report: (content: EventContent) => void;
+    },
+  ) {
+    this.#clock = clock;
+    this.#grants = new Allowance(clock, grants);
     this.#ctx = ctx;
     this.#documents = documents;
     this.#report = report;
   }
 
   get granted(): Granted | null {
-    return this.#granted;
+    return this.#clock.monotonicMs() < this.#countsFromMs ? null : this.#granted;
+  }
+
+  /** The control plane did not say it again when asked: a fetch that led nowhere is not started over at once, for ever. */
+  suspend(): void {
+    this.#countsFromMs = this.#clock.monotonicMs() + this.#grants.take();
   }
 
   /** Null: the control plane took its `go` back. */
@@ -58,7 +87,10 @@ export class Permission {
     const go = this.#go;
     this.#granted = null;
     const view = this.#documents.view;
-    if (go === null || view === null) return;
+    if (go === null || view === null) {
+      this.#standing = '';
+      return;
+    }
     const found = await this.#documents.manifestOf(go.rolloutId, source, signal);
     if (found === null) {
       return this.#refuse(go, 'wrong-rollout', `go: rollout ${go.rolloutId} is not one of this host now`);
@@ -77,10 +109,14 @@ export class Permission {
       receipts: go.receipts,
     });
     if (!receipts.ok) return this.#refuse(go, receipts.reason, receipts.detail);
+    const standing = `${go.rolloutId}:${go.attempt}`;
+    if (standing !== this.#standing) this.suspend();
+    this.#standing = standing;
     this.#granted = { go, manifest, entry };
   }
 
   #refuse(go: Go, reason: Extract<EventContent, { kind: 'document-refused' }>['body']['reason'], detail: string): void {
+    this.#standing = '';
     const key = `${go.rolloutId}:${go.attempt}:${reason}:${detail}`;
     if (key === this.#lastRefused) return;
     this.#lastRefused = key;
@@ -107,7 +143,13 @@ export function intentOf(
   const { soakSeconds = 0, notBefore } = document.waves[wave] ?? {};
   const isSilent = facts.secondsSinceContact === null || facts.secondsSinceContact > contactSecondsMax;
   // `timed` is a channel's opt-in: signed earliest starts stand in for a `go` while nobody answers.
-  const isTimed = policy.withoutControlPlane === 'timed' && notBefore !== undefined && notBefore <= now && isSilent;
+  // Only with a confirmation that needs none either: the switch would be refused at the last moment, again and again.
+  const isTimed =
+    policy.withoutControlPlane === 'timed' &&
+    policy.confirm.by === 'local' &&
+    notBefore !== undefined &&
+    notBefore <= now &&
+    isSilent;
   return {
     target: {
       rolloutId,

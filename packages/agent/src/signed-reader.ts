@@ -30,11 +30,18 @@ export interface WantedSignatures {
  */
 export async function readSigned(
   source: DocumentSource,
-  request: { readonly path: string; readonly type: DocumentType; readonly wanted: readonly WantedSignatures[] },
+  request: {
+    readonly path: string;
+    readonly type: DocumentType;
+    /** Where its size is signed. */
+    readonly bytesMax?: number;
+    readonly wanted: readonly WantedSignatures[];
+  },
   signal: AbortSignal,
 ): Promise<FetchedSigned> {
   const { path, type, wanted } = request;
-  const document = await source.get(path, documentBytesMax[type], signal);
+  const bytesMax = Math.min(request.bytesMax ?? documentBytesMax[type], documentBytesMax[type]);
+  const document = await source.get(path, bytesMax, signal);
   if (!document.ok) return document;
   const signatures = new Map<string, Uint8Array>();
   const sshSignatures = new Map<string, string>();

@@ -125,7 +125,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
           isFloorLost,
         })
       : null;
-  const permission = documents ? new Permission(ctx, documents, report) : null;
+  const permission = documents ? new Permission(ctx, { documents, clock, report }) : null;
   const theLoop = new AgentLoop({
     agentVersion,
     stateDirectory: state,
@@ -181,7 +181,11 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   await files.write(join(state, 'roots', 'created'), new Uint8Array());
   await theLoop.begin(
     { effects, delivery, checkin },
-    { journal: found, hadState: opened?.found !== 'absent', isFloorLost },
+    {
+      journal: found,
+      hadState: opened === null || opened.floors.values.release !== null || isFloorLost,
+      isFloorLost,
+    },
   );
   if (opened === null) {
     const reason = 'floors.json cannot be read: nothing new starts until it is examined';

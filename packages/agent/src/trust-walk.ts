@@ -1,4 +1,5 @@
 import {
+  documentBytesMax,
   type Floor,
   pinTrust,
   type Refusal,
@@ -48,16 +49,15 @@ export class TrustWalk {
     if (!pinned.ok) throw new AgentError('bad-trust', `the shipped trust document: ${pinned.detail}`);
     const floor = floors.values.trust;
     const { version } = pinned.value.document;
+    const own = floor && (await readOwn(options, floor));
+    // A newer shipped one is walked to like any other: what a closure brings was not signed by the root role.
+    if (own) return new TrustWalk(options, own);
     if (floor === null || floor.version < version) {
       await cache.put(new Map([[trustPath(version), pinned.value.bytes]]));
       await floors.raise({ trust: { version, sha256: pinned.value.sha256 } });
       return new TrustWalk(options, pinned.value);
     }
-    const own = await cache.source.get(trustPath(floor.version), 1024 * 1024, new AbortController().signal);
-    if (!own.ok || (await sha256Hex(ctx.crypto, own.bytes)) !== floor.sha256)
-      return new TrustWalk(options, pinned.value);
-    const kept = await pinTrust(ctx, own.bytes);
-    return new TrustWalk(options, kept.ok ? kept.value : pinned.value);
+    return new TrustWalk(options, pinned.value);
   }
 
   get current(): TrustState {
@@ -136,4 +136,12 @@ export class TrustWalk {
     this.#current = walked.value;
     return { kind: 'accepted', floor } as const;
   }
+}
+
+/** Our own copy of the trust document that was accepted last; null if it is lost. */
+async function readOwn({ ctx, cache }: TrustWalkOptions, floor: Floor): Promise<TrustState | null> {
+  const own = await cache.source.get(trustPath(floor.version), documentBytesMax.trust, new AbortController().signal);
+  if (!own.ok || (await sha256Hex(ctx.crypto, own.bytes)) !== floor.sha256) return null;
+  const kept = await pinTrust(ctx, own.bytes);
+  return kept.ok ? kept.value : null;
 }
