@@ -3,8 +3,9 @@ import { describe, test } from 'node:test';
 import { CheckinReply, HostView, RolloutView, sha256Hex, WhyView } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { testKey } from '@nixfleet/testkit';
-import { bodyOf, errorOf, Fixture, newCanary, the, withoutWeb2 } from './fixture.test.ts';
+import { bodyOf, errorOf, Fixture, fetching, newCanary, the, withoutWeb2 } from './fixture.test.ts';
 import type { ApiResponse } from './http/message.ts';
+import { coalesceMs } from './planner/planner-loop.ts';
 
 const hosts = ['canary', 'web-1', 'web-2', 'db'];
 
@@ -51,6 +52,31 @@ describe('a rollout through the API', () => {
       ['converged', 'converged'],
     );
     assert.deepEqual(view.problems, []);
+  });
+
+  test('a view is of one moment: what a host just told is shown with what it changes, or not at all', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join(...hosts);
+    const target = await fixture.fleet.target('canary');
+    const at = fixture.clock.instant();
+    await fixture.tell('canary', fetching(target), { kind: 'confirming', body: { target, deadline: at } });
+    const journal = await fixture.fleet.journal('canary');
+    await journal.append({ kind: 'converged', body: { target, switched: true } }, { at });
+    assert.equal((await fixture.post('canary', journal.events)).status, 200);
+    for (const health of ['updating', 'converged']) {
+      const view = await fixture.view();
+      const canary = the(view.hosts.find(({ name }) => name === 'canary'));
+      assert.equal(canary.health, health);
+      assert.equal(canary.phase?.name, health === 'converged' ? 'converged' : 'confirming');
+      assert.deepEqual(canary.withheld.length, health === 'converged' ? 0 : 1);
+      const rollout = the(view.rollouts.find(({ channel }) => channel === 'stable'));
+      assert.equal(rollout.converged, health === 'converged' ? 1 : 0);
+      const { body } = await fixture.call('olivia', { path: `/v1/rollouts/${rollout.rolloutId}` });
+      const state = RolloutView.parse(JSON.parse(String(body))).hostStates.find(({ name }) => name === 'canary');
+      assert.equal(state?.converged, health === 'converged');
+      // The pass that follows a change comes within this time.
+      await fixture.clock.advance(coalesceMs);
+    }
   });
 
   test('a host that goes offline is not converged', async () => {

@@ -11,7 +11,7 @@ import {
   type WhyView,
   type Withheld,
 } from '@nixfleet/contracts';
-import { describeWithheld, hostHealth, phaseIn } from '@nixfleet/engine';
+import { describeWithheld, type HostFold, hostHealth, phaseIn } from '@nixfleet/engine';
 import type { Published } from '../planner/planner-loop.ts';
 import type { VerifiedTree } from '../release/verify-tree.ts';
 import type { FleetRecords } from './fleet-records.ts';
@@ -101,11 +101,13 @@ function summaryOf(sources: ViewSources, name: HostName): HostSummary {
   const { tree, published, presence, records } = sources;
   const declared = tree ? lookup(tree.fleet.document.hosts, name) : undefined;
   if (!declared) throw new RangeError(`${name} is not declared`);
-  const { fold } = records.of(name);
-  const isOnline = presence.isOnline(name);
+  // What the plan was made from, so that a state is never shown beside decisions and counts of another moment; the next
+  // pass follows every change within a moment. Online is as of now: who is gone is never shown as converged.
   const planned = published?.views.hosts.get(name);
+  const fold = foldOf(sources, name);
+  const isOnline = presence.isOnline(name);
   const decision = published?.hosts.get(name)?.decision;
-  const view = planned && { ...planned, fold, isOnline };
+  const view = planned && { ...planned, isOnline };
   return {
     name,
     channel: declared.channel,
@@ -122,6 +124,11 @@ function summaryOf(sources: ViewSources, name: HostName): HostSummary {
   };
 }
 
+function foldOf({ published, records }: ViewSources, name: HostName): HostFold | null {
+  const planned = published?.views.hosts.get(name);
+  return planned ? planned.fold : records.of(name).fold;
+}
+
 /** A journal that is not whole here proves nothing of today: the host is not heard, whatever it once said. */
 function healthOf({ records }: ViewSources, name: HostName, health: HostSummary['health']): HostSummary['health'] {
   return records.rebuild !== null && !records.of(name).isReplayed ? 'unheard' : health;
@@ -131,10 +138,10 @@ function healthOf({ records }: ViewSources, name: HostName, health: HostSummary[
 export function hostView(sources: ViewSources, name: string): HostView | null {
   const host = declaredName(sources, name);
   if (host === null) return null;
-  const { fold, journal, agentVersion } = sources.records.of(host);
+  const { journal, agentVersion } = sources.records.of(host);
   return {
     ...summaryOf(sources, host),
-    state: fold?.state ?? null,
+    state: foldOf(sources, host)?.state ?? null,
     journal,
     agentVersion: sources.presence.agentVersion(host) ?? agentVersion,
   };
@@ -174,17 +181,14 @@ export function rolloutView(sources: ViewSources, prefix: string): RolloutView |
   return { ...summary, hostStates: hostStatesOf(sources, summary) };
 }
 
-function hostStatesOf(
-  { tree, published, records }: ViewSources,
-  { rolloutId }: RolloutSummary,
-): RolloutView['hostStates'] {
+function hostStatesOf(sources: ViewSources, { rolloutId }: RolloutSummary): RolloutView['hostStates'] {
+  const { tree, published } = sources;
   const manifest = tree?.manifests.get(rolloutId)?.document;
   if (!manifest) return [];
   return entriesOf(manifest.hosts).map(([name, { wave }]) => {
     const view = published?.views.hosts.get(name);
-    const { fold } = records.of(name);
-    const outcome = fold?.outcomes.get(rolloutId);
-    const phase = phaseIn(view && { ...view, fold }, rolloutId)?.name;
+    const outcome = foldOf(sources, name)?.outcomes.get(rolloutId);
+    const phase = phaseIn(view, rolloutId)?.name;
     const decision = published?.hosts.get(name)?.decision;
     return {
       name,
