@@ -29,6 +29,7 @@ import { type PushTarget, pushClosures } from './push.ts';
 import { readPublished, readTrust, type TrustChain, type VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type Publisher, type PublishOutcome, signAndPublish } from './sign-and-publish.ts';
+import { requireRole } from './sign-document.ts';
 import { requireFloors } from './sign-head.ts';
 import { fromPending } from './sign-release.ts';
 import { readSource } from './source-commit.ts';
@@ -98,6 +99,8 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const base = await readBase(ctx, publisher, ports.clock);
   if (!base.ok) return base;
   const { snapshot, chain, previous } = base.value;
+  const mayAll = isDryRun ? accept(null) : await requireRoles(ctx, publisher, chain);
+  if (!mayAll.ok) return mayAll;
   const descends = await checkDescends(input, previous, source.value);
   if (!descends.ok) return descends;
 
@@ -134,6 +137,19 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const { change, sha256 } = assembly;
   const outcome = await signAndPublish(ctx, publisher, { snapshot, change, sha256, trust: chain.newest });
   return outcome.ok ? accept({ kind: outcome.value.kind, summary, outcome }) : outcome;
+}
+
+async function requireRoles(
+  { crypto }: VerifyContext,
+  { releaseSigners, headSigners }: Publisher,
+  { newest }: TrustChain,
+): Promise<ReleaseOutcome<null>> {
+  const { release: releaseRole, head: headRole } = newest.document.roles;
+  const states = [newest];
+  const may = { crypto, signers: releaseSigners, states, names: releaseRole.signers, role: 'release' };
+  const mayRelease = await requireRole(may);
+  if (!mayRelease.ok) return mayRelease;
+  return requireRole({ ...may, signers: headSigners, names: headRole.signers, role: 'head' });
 }
 
 async function sourceOf({ source, sourceGit, isDryRun = false }: ReleaseInput): Promise<ReleaseOutcome<Source>> {

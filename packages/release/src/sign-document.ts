@@ -26,10 +26,10 @@ export async function addSignatures(input: {
 }): Promise<ReleaseOutcome<SignedBytes>> {
   const states: readonly TrustState[] = 'document' in input.trust ? [input.trust] : input.trust;
   const signatures = new Map(input.signed.signatures);
+  const known = await requireRole({ ...input, states });
+  if (!known.ok) return known;
   for (const signer of input.signers) {
     const keyId = await keyIdOf(input.crypto, signer.publicKey);
-    const isKnown = states.some(({ keys }) => input.names.includes(keys.get(keyId)?.signer as SignerName));
-    if (!isKnown) return refuse('not-a-signer', `key ${keyId.slice(0, 12)} is none of the ${input.role} role's keys`);
     try {
       signatures.set(keyId, await signer.sign(input.signed.bytes));
     } catch (cause) {
@@ -38,6 +38,22 @@ export async function addSignatures(input: {
     }
   }
   return { ok: true, value: { ...input.signed, signatures } };
+}
+
+/** `not-a-signer` if one of `signers` has a key that no trust in `states` gives to one of `names`. Asks no key. */
+export async function requireRole(input: {
+  readonly crypto: Crypto;
+  readonly signers: readonly Signer[];
+  readonly states: readonly TrustState[];
+  readonly names: readonly SignerName[];
+  readonly role: string;
+}): Promise<ReleaseOutcome<null>> {
+  for (const { publicKey } of input.signers) {
+    const keyId = await keyIdOf(input.crypto, publicKey);
+    const isKnown = input.states.some(({ keys }) => input.names.includes(keys.get(keyId)?.signer as SignerName));
+    if (!isKnown) return refuse('not-a-signer', `key ${keyId.slice(0, 12)} is none of the ${input.role} role's keys`);
+  }
+  return { ok: true, value: null };
 }
 
 /** A document and its signatures as files of `releases/`. */

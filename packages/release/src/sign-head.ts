@@ -32,7 +32,7 @@ import { noProgress, type Progress } from './progress.ts';
 import { readContent, readTrust, type TrustChain, type VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type ReleaseTree, readSigned, type TreeChange } from './release-tree.ts';
-import { addSignatures, signedFiles } from './sign-document.ts';
+import { addSignatures, requireRole, signedFiles } from './sign-document.ts';
 
 /**
  * Default life of a head, in seconds: one day. Signed hourly, it survives a night without CI; a stolen control plane can
@@ -142,18 +142,16 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
     return refuse('equivocation', `release ${release.version}: the published head names another one of this version`);
   }
 
+  const { crypto } = ctx;
+  const asHead = { crypto, signers: input.signers, names: trust.document.roles.head.signers, role: 'head' };
+  // A key that cannot sign uses up neither a version nor the first use.
+  const mayHead = await requireRole({ ...asHead, states: [trust] });
+  if (!mayHead.ok) return mayHead;
   // Before the signature exists: a second run after a crash must not sign other bytes under this version.
   const remembered = floorsOf(trust, before?.value ?? null, stored);
   await input.floors.write({ ...remembered, headVersionSigned: document.version });
   const { bytes } = await sealDocument(ctx.crypto, document);
-  const signed = await addSignatures({
-    crypto: ctx.crypto,
-    signed: { bytes, signatures: new Map() },
-    signers: input.signers,
-    trust: trust,
-    names: trust.document.roles.head.signers,
-    role: 'head',
-  });
+  const signed = await addSignatures({ ...asHead, signed: { bytes, signatures: new Map() }, trust });
   if (!signed.ok) return signed;
   const head = await verifyHead(ctx, { trust: trust, signed: signed.value, floor: remembered.head, now });
   if (!head.ok) return head;
