@@ -12,5 +12,9 @@ export function showProposal(
     terminal.result(`trust ${version} is published`);
     terminal.result(`sha256 ${sha256}`);
     if (version === 1) terminal.talk('Hand this hash over by other means: it is what everybody starts from.');
-  } else terminal.result(`trust ${version} waits for more signatures (nixfleet trust sign): ${missing}`);
+  } else {
+    terminal.result(`trust ${version} waits for more signatures: ${missing}`);
+    terminal.result(`sha256 ${sha256}`);
+    terminal.talk('Others sign it with nixfleet trust sign --sha256 and this hash: tell them by other means.');
+  }
 }
