@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { newKey, systemRandom } from '@nixfleet/release';
+import { type Finished, runNixfleet } from './testing/run-nixfleet.ts';
+
+const exec = promisify(execFile);
+const nixHalf = join(import.meta.dirname, '..', '..', '..', 'nix');
+
+/** Two hosts of one channel, built by the stand-in for NixOS; `versions.json` says what each runs. */
+const fleetNix = `
+let
+  nixfleet = import ${nixHalf};
+  versions = builtins.fromJSON (builtins.readFile ./versions.json);
+  host = name: pubkey: {
+    system = "x86_64-linux";
+    channel = "stable";
+    pubkeys = [ pubkey ];
+    configuration.config.system.build.toplevel =
+      if versions.\${name} == "broken" then
+        derivation {
+          name = "nixos-system-\${name}";
+          system = "x86_64-linux";
+          builder = "/bin/sh";
+          args = [ "-c" "echo compiling; echo undefined reference to main >&2; exit 3" ];
+        }
+      else
+        nixfleet.testing.toplevel { inherit name; system = "x86_64-linux"; version = versions.\${name}; };
+  };
+  keys = builtins.fromJSON (builtins.readFile ./keys.json);
+in
+nixfleet.mkFleet {
+  name = "acme";
+  hosts = builtins.mapAttrs host keys;
+  channels.stable.rolloutPolicy = "all-at-once";
+  rolloutPolicies.all-at-once.waves = [ ];
+}
+`;
+
+let root = '';
+const at = (name: string): string => join(root, name);
+const keyNames = ['root', 'root-2', 'ci', 'head', 'approver', 'cp', 'spare', 'host-a', 'host-b', 'stranger'];
+
+async function nixfleet(...args: readonly string[]): Promise<Finished> {
+  return runNixfleet(args, { cwd: at('source'), environment: { HOME: root } });
+}
+
+/** Ends with 0; what it printed. */
+async function succeeds(...args: readonly string[]): Promise<Finished> {
+  const finished = await nixfleet(...args);
+  assert.equal(finished.code, 0, finished.stderr);
+  return finished;
+}
+
+/** Ends with `code`, the last line of standard error matches, and nothing was published. */
+async function fails(code: number, line: RegExp, ...args: readonly string[]): Promise<Finished> {
+  const before = await tip();
+  const finished = await nixfleet(...args);
+  assert.equal(finished.code, code, finished.stderr);
+  assert.match(finished.stderr.trimEnd().split('\n').at(-1) ?? '', line);
+  assert.doesNotMatch(finished.stderr, /^\s+at .*\.ts:/m, 'a stack');
+  assert.equal(await tip(), before, 'the branch moved');
+  return finished;
+}
+
+const forge = () => `${at('forge.git')}#releases`;
+const placed = () => ['--releases', forge(), '--trust', at('trust-1.json')];
+
+async function tip(): Promise<string> {
+  return exec('git', ['-C', at('forge.git'), 'rev-parse', 'releases']).then(
+    ({ stdout }) => stdout.trim(),
+    () => 'no branch',
+  );
+}
+
+async function published(path: string): Promise<Record<string, unknown>> {
+  const { stdout } = await exec('git', ['-C', at('forge.git'), 'show', `releases:${path}`]);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+async function commit(versions?: Record<string, string>): Promise<void> {
+  if (versions) await writeFile(at('source/versions.json'), JSON.stringify(versions));
+  const git = ['-C', at('source'), '-c', 'user.name=ada', '-c', 'user.email=ada@example.org'];
+  await exec('git', [...git, 'add', '--all']);
+  await exec('git', [...git, 'commit', '--quiet', '--allow-empty', '-m', 'change']);
+}
+
+const nixOptions = [
+  'sandbox=false',
+  'build-users-group=',
+  'substituters=',
+  // A chroot store may not look outside: what /bin/sh needs is shown to builders.
+  'sandbox-paths=/bin /lib /lib64 /usr',
+].flatMap((option) => ['--nix-option', option]);
+const built = () => ['--store', at('store'), '--roots', at('roots'), ...nixOptions];
+const pushed = () => ['--push-to', `file://${at('cache')}?secret-key=${at('cache.secret')}&compression=none`];
+const signed = () => ['--release-key', at('ci.pem'), '--head-key', at('head.pem')];
+const release = (...more: readonly string[]) => ['release', ...placed(), ...built(), ...pushed(), ...signed(), ...more];
+
+const declared = () => [
+  ...['root', 'ci', 'head', 'approver'].flatMap((name) => ['--signer', `${name}=${at(`${name}.pem`)}`]),
+  ...['root=1:root', 'release=1:ci', 'head=1:head', 'approver=1:approver'].flatMap((role) => ['--role', role]),
+  ...['--cache-key', at('cache.public'), '--control-plane-key', at('cp.pem')],
+  ...['--spare-control-plane-key', at('spare.pem')],
+];
+
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'nixfleet-cli-release-'));
+  await mkdir(at('source'));
+  await mkdir(at('cache'));
+  await exec('git', ['init', '--quiet', '--bare', at('forge.git')]);
+  await exec('git', ['init', '--quiet', '--initial-branch=main', at('source')]);
+  await exec('nix-store', ['--generate-binary-cache-key', 'cache-1', at('cache.secret'), at('cache.public')]);
+  const options = { algorithm: 'ed25519', crypto: nodeCrypto, random: systemRandom } as const;
+  const keys = await Promise.all(keyNames.map((name) => newKey({ ...options, path: at(`${name}.pem`) })));
+  const line = (name: string) => keys[keyNames.indexOf(name)]?.openssh;
+  await writeFile(at('source/keys.json'), JSON.stringify({ 'web-1': line('host-a'), 'web-2': line('host-b') }));
+  await writeFile(at('source/fleet.nix'), fleetNix);
+  await commit({ 'web-1': '1.0', 'web-2': '1.0' });
+});
+after(async () => {
+  await exec('chmod', ['-R', 'u+w', root]);
+  await rm(root, { recursive: true, force: true });
+});
+
+test('trust init signs and publishes version 1, once, by a root key', async () => {
+  const init = ['trust', 'init', '--fleet', 'acme', '--releases', forge(), ...declared()];
+  await fails(2, /nothing to sign with.*--root-key/, ...init);
+  await fails(1, /not-a-signer.*root role/, ...init, '--root-key', at('ci.pem'));
+  await fails(2, /--role 'root=x'.*expected <root\|/, ...init, '--role', 'root=x', '--root-key', at('root.pem'));
+  const { stdout } = await succeeds(...init, '--root-key', at('root.pem'), '--output', at('trust-1.json'), '--json');
+  const { version, missing, sha256 } = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual({ version, missing }, { version: 1, missing: null });
+  assert.match(String(sha256), /^[0-9a-f]{64}$/);
+  await fails(1, /trust\/1\.json is there already.*trust update/, ...init, '--root-key', at('root.pem'));
+});
+
+test('release: what it needs is told in one line, before anything is built', async () => {
+  await fails(2, /trust/, 'release', '--releases', forge(), ...built(), ...pushed(), ...signed());
+  await fails(1, /nowhere\.json/, 'release', '--releases', forge(), '--trust', at('nowhere.json'), ...signed());
+  await fails(2, /nothing to sign with.*--release-key/, 'release', ...placed(), ...built(), ...pushed());
+  await fails(2, /--builds 'many'.*1 to 256/, ...release('--builds', 'many'));
+  await fails(2, /nohow/, ...release('--nohow'));
+  await fails(2, /--cache/, 'release', ...placed(), ...built(), ...signed());
+  const lost = await fails(1, /floor-lost.*--floors.*--first-use/, ...release());
+  assert.doesNotMatch(lost.stderr, /^build /m, 'it was built first');
+  await writeFile(at('source/stray'), '');
+  await fails(1, /dirty-source.*stray/, ...release('--first-use'));
+  await rm(at('source/stray'));
+});
+
+test('a dry run shows the release and does nothing', async () => {
+  const before = await tip();
+  const { stdout } = await succeeds('release', '--dry-run', ...placed(), ...built(), '--json');
+  const run = JSON.parse(stdout) as { kind: string; version: number; hosts: { host: string; change: string }[] };
+  assert.equal(run.kind, 'dry-run');
+  assert.deepEqual(
+    run.hosts.map(({ host, change }) => `${host} ${change}`),
+    ['web-1 new', 'web-2 new'],
+  );
+  assert.equal(await tip(), before);
+  assert.deepEqual(await readdir(at('cache')), []);
+});
+
+test('keys of the wrong role sign nothing', async () => {
+  const signers = (ci: string, head: string) => ['--release-key', at(`${ci}.pem`), '--head-key', at(`${head}.pem`)];
+  const args = ['release', '--first-use', ...placed(), ...built(), ...pushed()];
+  await fails(1, /not-a-signer.*release role/, ...args, ...signers('head', 'head'));
+  const { stderr } = await fails(1, /not-a-signer.*head role/, ...args, ...signers('ci', 'ci'));
+  assert.doesNotMatch(stderr, /^build /m, 'it was built first');
+});
+
+test('a cache that does not have the closures is named, with the path', async () => {
+  await mkdir(at('empty-cache'));
+  const line = /not-in-cache.*empty-cache.*\/nix\/store\/[^ ]+: missing/;
+  await fails(1, line, ...release('--first-use', '--cache', `file://${at('empty-cache')}`));
+});
+
+test('the first release is published; the next shows what changed', async () => {
+  const first = await succeeds(...release('--first-use'));
+  assert.match(first.stdout, /release 1 \(the first\) of commit [0-9a-f]+: new rollouts in stable/);
+  assert.match(first.stdout, /published, under head 1 until /);
+  assert.doesNotMatch(first.stderr + first.stdout, /secret/);
+  assert.equal(((await published('head.json')).release as { version: number }).version, 1);
+  assert.match((await succeeds(...release())).stdout, /nothing to release: release 1 says the same/);
+
+  await commit({ 'web-1': '1.0', 'web-2': '1.1' });
+  const { stdout } = await succeeds(...release());
+  const row = (host: string) => stdout.split('\n').find((line) => line.startsWith(host)) ?? '';
+  assert.match(row('HOST'), /^HOST +CHANNEL +CHANGE +CLOSURE +PACKAGES$/);
+  assert.match(row('web-1'), /^web-1 +stable +unchanged +1\.0 \([0-9a-z]{7}\)$/);
+  assert.match(row('web-2'), /^web-2 +stable +changed +1\.1 \([0-9a-z]{7}\) +\+0 -0 ~2: app 1\.0 → 1\.1/);
+  const json = await succeeds(...release('--force', '--json'));
+  const run = JSON.parse(json.stdout) as { kind: string; version: number; hosts: { closure: string }[] };
+  assert.deepEqual([run.kind, run.version], ['published', 3]);
+  assert.match(run.hosts[1]?.closure ?? '', /^\/nix\/store\/[0-9a-z]{32}-nixos-system-web-2-1\.1$/);
+});
+
+test('a host that does not build: which, why and the end of its log, and nothing is published', async () => {
+  await commit({ 'web-1': '1.0', 'web-2': 'broken' });
+  const { stderr } = await fails(
+    1,
+    /build-failed.*1 of 2 hosts failed: web-2 \(build: undefined reference/,
+    ...release(),
+  );
+  assert.match(
+    stderr,
+    /^build failed: web-2: nixos-system-web-2: builder failed with exit code 3\n {4}compiling\n {4}undefined reference to main$/m,
+  );
+  assert.doesNotMatch(stderr, /^building '/m);
+  assert.match((await nixfleet(...release('--verbose'))).stderr, /^build: building '/m);
+  const carried = await succeeds(...release('--carry-over', '--force'));
+  assert.match(carried.stdout, /^web-2 +stable +carried-over/m);
+});
+
+test('the four steps apart; what a stranger puts into the folder between them is not published', async () => {
+  await commit({ 'web-1': '1.2', 'web-2': '1.2' });
+  await succeeds('release', 'build', ...built(), ...pushed(), '--output', at('builds'));
+  const build = ['--build', at('builds/build-x86_64-linux.json'), '--cache', `file://${at('cache')}`];
+  await succeeds('release', 'assemble', ...build, ...placed(), '--output', at('assembled'));
+  await fails(1, /not-a-signer/, 'release', 'sign', at('assembled'), '--release-key', at('stranger.pem'), ...placed());
+  await cp(at('assembled'), at('forged'), { recursive: true });
+  const [name = ''] = await readdir(at('forged/release'));
+  await writeFile(
+    at(`forged/release/${name}`),
+    (await readFile(at(`forged/release/${name}`), 'utf8')).replace('1', '2'),
+  );
+  await fails(1, /hash-mismatch/, 'release', 'sign', at('forged'), '--release-key', at('ci.pem'), ...placed());
+
+  await succeeds('release', 'sign', at('assembled'), '--release-key', at('ci.pem'), ...placed());
+  await writeFile(at('assembled/release/stowaway.json'), 'x');
+  const { stdout } = await succeeds('release', 'publish', at('assembled'), '--head-key', at('head.pem'), ...placed());
+  assert.match(stdout, /^published as [0-9a-f]{40}/);
+  const { stdout: names } = await exec('git', ['-C', at('forge.git'), 'ls-tree', '-r', '--name-only', 'releases']);
+  assert.doesNotMatch(names, /stowaway/);
+});
+
+test('head sign renews the head, and warns of a hold that no approver signed', async () => {
+  const scratch = at('scratch');
+  await exec('git', ['clone', '--quiet', '--branch', 'releases', at('forge.git'), scratch]);
+  await mkdir(join(scratch, 'holds'));
+  await writeFile(join(scratch, 'holds', `${'1'.repeat(64)}.json`), '{}');
+  const git = ['-C', scratch, '-c', 'user.name=eve', '-c', 'user.email=eve@example.org'];
+  await exec('git', [...git, 'add', '--all']);
+  await exec('git', [...git, 'commit', '--quiet', '-m', 'stop everything']);
+  await exec('git', [...git, 'push', '--quiet', 'origin', 'releases']);
+  const { stdout, stderr } = await succeeds('head', 'sign', '--head-key', at('head.pem'), ...placed());
+  assert.match(stdout, /^head \d+ names release 5, valid until /);
+  assert.match(stderr, /^warning: holds\/1{64}\.json is ignored: hash-mismatch/m);
+  await fails(1, /not-a-signer.*head role/, 'head', 'sign', '--head-key', at('ci.pem'), ...placed());
+});
+
+test('a root document that waits is signed by its hash, never by its place', async () => {
+  const second = ['--signer', `root-2=${at('root-2.pem')}`, '--role', 'root=2:root,root-2'];
+  const update = ['trust', 'update', ...second, ...placed(), '--root-key', at('root.pem')];
+  const proposed = await succeeds(...update, '--json');
+  const { sha256, missing } = JSON.parse(proposed.stdout) as { sha256: string; missing: string };
+  assert.match(missing, /root-2|expected 2/);
+  const sign = ['trust', 'sign', '--root-key', at('root-2.pem'), ...placed()];
+  const shown = await fails(2, new RegExp(`trust 2 waits as ${sha256}.*--sha256`), ...sign);
+  assert.match(shown.stderr, /^- role root: 1 of root$[\s\S]*^\+ role root: 2 of root, root-2$/m);
+  await fails(1, /hash-mismatch.*nothing was signed/, ...sign, '--sha256', '0'.repeat(64));
+  await fails(1, /not-a-signer/, 'trust', 'sign', '--root-key', at('ci.pem'), ...placed(), '--sha256', sha256);
+  assert.match((await succeeds(...sign, '--sha256', sha256)).stdout, /^trust 2 is published$/m);
+  assert.match(
+    (await succeeds('trust', 'show', '--trust', at('trust-1.json'), '--releases', forge())).stdout,
+    /2 of root, root-2/,
+  );
+});
