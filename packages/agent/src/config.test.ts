@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -10,6 +10,7 @@ import { parseAgentConfig } from './config.ts';
 import { fileSystem } from './file-system.ts';
 import { clientIdentity, readHostKey } from './host-key.ts';
 import { clearLocalHold, localHoldPath, readLocalHold, setLocalHold } from './local-hold.ts';
+import { checkStateDirectory } from './state-directory.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'nixfleet-config-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -34,7 +35,11 @@ test('settings: defaults are filled in, and every mistake is named', () => {
     [{ ...good, checkinWaitSeconds: 121 }, /checkinWaitSeconds/],
     [{ ...good, backend: { ...good.backend, kind: 'magic' } }, /backend/],
     [{ ...good, mirrors: [{ kind: 'git' }] }, /mirrors/],
+    [{ ...good, mirrors: [{ kind: 'git', repository: 'https://bot:hunter2@git.example.org/fleet' }] }, /credentials/],
+    [{ ...good, mirrors: [{ kind: 'https', url: 'https://token@example.org/releases' }] }, /credentials/],
+    [{ ...good, substituters: ['https://me:pass@cache.example.org'] }, /credentials/],
   ];
+  assert.ok(parseAgentConfig({ ...good, mirrors: [{ kind: 'git', repository: 'ssh://git@git.example.org/fleet' }] }));
   for (const [config, message] of mistakes) {
     assert.throws(() => parseAgentConfig(config), { code: 'bad-config', message });
   }
@@ -69,4 +74,23 @@ test('a local hold holds until it ends, is lifted by hand, and holds when it can
   assert.equal(await readLocalHold(fileSystem, directory, now), null);
   writeFileSync(localHoldPath(directory), '{"until":');
   assert.match((await readLocalHold(fileSystem, directory, now))?.reason ?? '', /cannot be read/);
+});
+
+test('the example in the documentation is a configuration, and its mirror is where a release publishes', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/agent.md'), 'utf8');
+  const example = /```json\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  const { mirrors } = parseAgentConfig(JSON.parse(example));
+  // At the top of the branch, as `nixfleet release publish` lays it out.
+  assert.ok(mirrors.every((mirror) => mirror.kind !== 'git' || (mirror.branch === 'releases' && mirror.path === '')));
+});
+
+test('a state directory in which others may write is refused; one that is not there yet is made', async () => {
+  const state = join(directory, 'state');
+  await checkStateDirectory(state);
+  mkdirSync(state, { mode: 0o700 });
+  await checkStateDirectory(state);
+  chmodSync(state, 0o757);
+  await assert.rejects(checkStateDirectory(state), { code: 'bad-config', message: /writable/ });
+  writeFileSync(join(directory, 'file'), '');
+  await assert.rejects(checkStateDirectory(join(directory, 'file')), { code: 'bad-config' });
 });

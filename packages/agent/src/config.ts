@@ -3,14 +3,21 @@ import { z } from 'zod';
 import { AgentError } from './errors.ts';
 
 const absolutePath = z.string().regex(/^\//, 'expected an absolute path').max(4096);
-const httpsUrl = z.url({ protocol: /^https$/ }).max(2048);
+/** Whoever may list processes, or read the log or an event, would read it there. */
+const withoutCredentials = (text: string): boolean =>
+  !/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*:[^/?#]*@|^https?:\/\/[^/?#]*@/i.test(text);
+const credentialsMessage = 'expected no credentials in the URL: use a netrc file, or ssh with a key';
+const httpsUrl = z
+  .url({ protocol: /^https$/ })
+  .max(2048)
+  .refine(withoutCredentials, credentialsMessage);
 
 const Mirror = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('directory'), path: absolutePath }),
   z.strictObject({ kind: z.literal('https'), url: httpsUrl }),
   z.strictObject({
     kind: z.literal('git'),
-    repository: z.string().min(1).max(2048),
+    repository: z.string().min(1).max(2048).refine(withoutCredentials, credentialsMessage),
     branch: z.string().min(1).max(256).default('releases'),
     /** Directory of `releases/` inside the repository. */
     path: z.string().max(1024).default(''),
@@ -29,7 +36,7 @@ export const AgentConfig = z.strictObject({
   trust: absolutePath,
   controlPlanes: z.array(httpsUrl).max(16).default([]),
   mirrors: z.array(Mirror).max(16).default([]),
-  substituters: z.array(z.string().min(1).max(2048)).max(32).default([]),
+  substituters: z.array(z.string().min(1).max(2048).refine(withoutCredentials, credentialsMessage)).max(32).default([]),
   /** How long a check-in may be held, in seconds. */
   checkinWaitSeconds: z.int().min(0).max(120).default(60),
   /** Between two looks at the mirrors, in seconds. */

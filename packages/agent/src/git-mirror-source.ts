@@ -8,6 +8,8 @@ import { type CommandResult, runCommand } from './run-command.ts';
 /** One fetch, and one reading of a file, in milliseconds. */
 const fetchTimeoutMs = 5 * 60_000;
 const showTimeoutMs = 60_000;
+/** Largest file that a fetch may write, in KiB: nobody signed how much a mirror sends. */
+const packKibMax = 512 * 1024;
 
 export interface GitMirrorOptions {
   readonly repository: string;
@@ -39,7 +41,12 @@ export function gitMirrorSource(options: GitMirrorOptions): DocumentSource {
         await files.write(join(directory, 'created'), new Uint8Array());
         await git(['init', '--quiet', '--bare', directory], limits);
       }
-      const fetched = await git(['fetch', '--quiet', '--depth=1', '--no-tags', '--', repository, spec], limits);
+      const fetched = await git(
+        ['-c', 'fetch.unpackLimit=1', 'fetch', '--quiet', '--depth=1', '--no-tags', '--', repository, spec],
+        limits,
+      );
+      // What was cut off stays behind, and would add up.
+      if (fetched.exitCode !== 0) await removePartialPacks(files, directory);
       if (fetched.exitCode !== 0) log(`${repository}: ${describe(fetched.output)}`);
       return fetched.exitCode === 0;
     },
@@ -65,7 +72,8 @@ function runGit(options: {
 }): Promise<CommandResult> {
   const { args, directory, searchPath, ...limits } = options;
   return runCommand({
-    argv: ['git', ...args],
+    // One pack is one file, and this bounds the largest.
+    argv: ['/bin/sh', '-c', `ulimit -f ${packKibMax * 2} 2>/dev/null; exec git "$@"`, 'git', ...args],
     directory,
     environment: {
       PATH: searchPath,
@@ -79,4 +87,9 @@ function runGit(options: {
     },
     ...limits,
   });
+}
+
+async function removePartialPacks(files: Files, directory: string): Promise<void> {
+  const packs = join(directory, 'objects/pack');
+  for (const name of await files.list(packs)) if (name.startsWith('tmp_')) await files.remove(join(packs, name));
 }

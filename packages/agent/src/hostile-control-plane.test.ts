@@ -1,6 +1,7 @@
 // A control plane in other hands delays, and nothing else: what it makes a host do, write and send is bounded.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { StorePath } from '@nixfleet/contracts';
 import { realClosure, World } from './agent-world.test.ts';
 import { type TransportRequest, unreachable } from './transport.ts';
 
@@ -119,8 +120,8 @@ test('garbage for a head, other garbage each time, is refused and told a bounded
 
 test('a machine that runs another system than it boots goes back to what it boots', async () => {
   const world = await World.create();
-  const booted = (await realClosure(7)).closure;
-  world.host.current = (await realClosure(8)).closure;
+  const booted = StorePath.parse((await realClosure(7)).closure);
+  world.host.current = StorePath.parse((await realClosure(8)).closure);
   world.host.default = booted;
   await world.publish(1);
   await world.start();

@@ -334,3 +334,60 @@ test('a source that fails half way is unreachable: nothing is refused, nothing c
   assert.deepEqual(refusals(), []);
   assert.ok(documents.view);
 });
+
+test('a newer trust document that a closure ships is walked to, not adopted', async () => {
+  const fleet = await newFleet();
+  const first = await openDocuments(fleet);
+  assert.equal(await first.documents.sync(sourceOf(fleet.files), never), 'updated');
+  // Whoever can release can ship any file; only the root role makes a next trust document.
+  const shipped = await createTestFleet();
+  await shipped.nextTrust(() => {});
+  const newest = shipped.trustChain.at(-1)?.bytes ?? new Uint8Array();
+  const trust = await TrustWalk.open({ ctx: fleet.ctx, floors: first.floors, cache: first.cache, shipped: newest });
+  assert.equal(trust.current.document.version, 1);
+  assert.equal(first.floors.values.trust?.version, 1);
+});
+
+test('documents bound by hash are read no further than their signed size', async () => {
+  const fleet = await newFleet();
+  const sizes = new Map<string, number>();
+  const { documents } = await openDocuments(fleet);
+  const whole = sourceOf(fleet.files);
+  const source: DocumentSource = {
+    ...whole,
+    get: (path, bytesMax, signal) => {
+      sizes.set(path, bytesMax);
+      return whole.get(path, bytesMax, signal);
+    },
+  };
+  assert.equal(await documents.sync(source, never), 'updated');
+  for (const [path, bytesMax] of sizes) {
+    const isBound = /^(release|fleet|rollouts)\/[0-9a-f]{64}\.json$/.test(path);
+    if (isBound) assert.equal(bytesMax, fleet.files.get(path)?.length, path);
+  }
+  assert.ok(sizes.size > 4);
+});
+
+test('timed starts need signed times, silence and a local confirmation, and respect holds', async () => {
+  const timed = async (by: 'local' | 'control-plane', silence: number | null) => {
+    const fleet = await createTestFleet();
+    await fleet.publish((next) => {
+      const { stable } = next.channels;
+      assert.ok(stable);
+      stable.policy.withoutControlPlane = 'timed';
+      stable.policy.confirm.by = by;
+    });
+    const { documents, permission, time } = await openDocuments(fleet);
+    assert.equal(await documents.sync(sourceOf(fleet.files), never), 'updated');
+    for (const wave of documents.view?.manifest?.document.waves ?? []) Object.assign(wave, { notBefore: fleet.now });
+    const localHold = { until: '2999-01-01T00:00:00Z' as never, reason: 'no' };
+    const intent = intentOf(documents, permission, { ...facts, secondsSinceContact: silence }, time.now());
+    const held = intentOf(documents, permission, { ...facts, secondsSinceContact: silence, localHold }, time.now());
+    assert.equal(held?.brake?.code, 'local-hold');
+    return intent;
+  };
+  assert.equal((await timed('local', null))?.hasGo, true);
+  assert.equal((await timed('local', null))?.brake, null);
+  assert.equal((await timed('local', 1))?.hasGo, false);
+  assert.equal((await timed('control-plane', null))?.hasGo, false);
+});

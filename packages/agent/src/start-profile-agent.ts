@@ -6,14 +6,16 @@ import type { Log } from './log.ts';
 import { NixCommands } from './nix-commands.ts';
 import { ProfileHost } from './profile-host.ts';
 import { type RunningAgent, startAgent } from './start-agent.ts';
+import { checkStateDirectory } from './state-directory.ts';
 import { systemClock } from './system-clock.ts';
 import { systemRandom } from './system-random.ts';
 
 /** The agent on the real machine, with the backend that its settings name. `detachedProgram`: `dead-man-main.ts` or its bundle. */
-export function startProfileAgent(
+export async function startProfileAgent(
   config: AgentConfig,
   options: { readonly detachedProgram: string; readonly agentVersion: string; readonly log: Log },
 ): Promise<RunningAgent> {
+  await checkStateDirectory(config.stateDirectory);
   const { storeDirectory, systemRoot, profile, environment, clockSynchronisedFile } = config.backend;
   const { detachedProgram, agentVersion, log } = options;
   const host = new ProfileHost({
