@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { rolloutPath, sha256Hex } from '@nixfleet/contracts';
+import { JournalId, rolloutPath, sha256Hex } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import { createTestFleet, type TestFleet } from '@nixfleet/testkit';
+import { createTestFleet, type TestFleet, TestJournal } from '@nixfleet/testkit';
 import { runNixfleet } from './testing/run-nixfleet.ts';
 import { VerificationReport } from './verification/report.ts';
 
@@ -256,4 +256,27 @@ test('a journal that was cut, changed, signed by another or reordered is refused
   const broken = await withLines([first, { event: 1 }]);
   assert.equal(broken.code, 1);
   assert.match(broken.stderr, /^nixfleet: .*web-1\.jsonl: line 2: .*: expected \{"event": "…", "signature": "…"\}\n$/);
+});
+
+test('a host that began another journal: both are checked, and the first may not be cut short', async () => {
+  await writeReleases();
+  const file = await journalFile();
+  const { events, position } = await fleet.journal('web-1');
+  const key = await fleet.hostKey('web-1');
+  const { host, journal } = await fleet.journal('web-1');
+  const next = new TestJournal({ fleet: fleet.name, host, key, journal: JournalId.parse('a'.repeat(32)) });
+  const running = (await fleet.target('web-2')).closure;
+  const body = { reason: 'state-lost', running, confirmed: running, agentVersion: '0.1.0' } as const;
+  const previous = { journal, seq: position.seq };
+  await next.append({ kind: 'journal-started', body: { ...body, previous } }, { at: fleet.now });
+  const withLines = async (lines: readonly object[]) => {
+    await writeFile(file, lines.map((line) => JSON.stringify(line)).join('\n'));
+    return verify('journal', file);
+  };
+  const whole = await withLines([...events, ...next.events]);
+  assert.equal(whole.code, 0, whole.stderr);
+  assert.match(whole.stdout, /4 events of host web-1, from its first/);
+  assert.match(whole.stdout, /1 event of host web-1, from its first/);
+  assertRefused(await withLines([...events.slice(0, -1), ...next.events]), 'chain-gap');
+  assert.equal((await withLines(next.events)).code, 0);
 });

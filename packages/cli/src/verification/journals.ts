@@ -47,6 +47,7 @@ export async function verifyJournals(
   const keys = fleet.hostKeys(host);
   if (keys.length === 0) return refuse('unknown-host', `host ${host}: not in the fleet of this release`);
   const events: VerifiedEvent[] = [];
+  const lastSeqs = new Map<string, number>();
   for (const { first, events: ofEpoch } of epochs.value) {
     const start: JournalPosition | null =
       first.seq === 1 ? null : { journal: first.journal, seq: first.seq - 1, sha256: first.prevSha256 };
@@ -70,6 +71,13 @@ export async function verifyJournals(
       const keyId = await keyIdOf(ctx.crypto, key);
       for (const event of [ofEpoch[0], ofEpoch.at(-1)])
         if (event && (await isSignedBy(ctx, [key], event))) keyIds.add(keyId);
+    }
+    lastSeqs.set(first.journal, position?.seq ?? 0);
+    const before = first.kind === 'journal-started' ? first.body.previous : undefined;
+    const had = before && lastSeqs.get(before.journal);
+    if (before && had !== undefined && had < before.seq) {
+      const detail = `journal ${before.journal} ends with event ${had}, and its host had written event ${before.seq}`;
+      return refuse('chain-gap', detail);
     }
     const from =
       start === null ? 'from its first event on' : `from event ${first.seq} on (what came before is not here)`;
@@ -105,7 +113,13 @@ async function splitEpochs(
   return { ok: true, value: epochs };
 }
 
-/** Only for grouping: `verifyEvents` reads the text again, strictly. */
+/** Only for grouping: `verifyEvents` reads the text again, strictly. Bodies may name another journal. */
 function journalOf(text: string): string | null {
-  return /"journal":"([0-9a-f]{32})"/.exec(text)?.[1] ?? null;
+  try {
+    const event: unknown = JSON.parse(text);
+    const isObject = typeof event === 'object' && event !== null;
+    return isObject && 'journal' in event && typeof event.journal === 'string' ? event.journal : null;
+  } catch {
+    return null;
+  }
 }
