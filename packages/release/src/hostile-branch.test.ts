@@ -272,3 +272,25 @@ test('a folder with a named pipe, a dangling link or an endless file in it is re
     await rm(directory, { recursive: true });
   }
 });
+
+test('of two runs with one floors file only one signs a version', async () => {
+  const fleet = await createTestFleet();
+  await fleet.publish();
+  const branch = await hostileBranch(fleet, new Map(fleet.files));
+  const publisher = await branch.publisher();
+  const { read } = publisher.floors;
+  let isFirstRead = true;
+  const floors = {
+    ...publisher.floors,
+    async read() {
+      const before = await read();
+      if (!isFirstRead) return before;
+      isFirstRead = false;
+      accepted(await renewHead(fleet.ctx, publisher));
+      return before;
+    },
+  };
+  const outcome = await renewHead(fleet.ctx, { ...publisher, floors });
+  assert.equal(outcome.ok ? 'signed' : outcome.reason, 'lost-race');
+  assert.deepEqual(branch.asked, ['ci-head'], 'the second asked its key too');
+});

@@ -147,6 +147,11 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
   // A key that cannot sign uses up neither a version nor the first use.
   const mayHead = await requireRole({ ...asHead, states: [trust] });
   if (!mayHead.ok) return mayHead;
+  // Two runs with one floors file: the later one would sign the same version, and put back what the other remembered.
+  const current = await input.floors.read();
+  if (JSON.stringify(current) !== JSON.stringify(stored)) {
+    return refuse('lost-race', 'another run with the same floors signed meanwhile');
+  }
   // Before the signature exists: a second run after a crash must not sign other bytes under this version.
   const remembered = floorsOf(trust, before?.value ?? null, stored);
   await input.floors.write({ ...remembered, headVersionSigned: document.version });
