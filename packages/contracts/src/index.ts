@@ -52,7 +52,7 @@ export {
   RevertCause,
   UnconfirmedCause,
 } from './host-state.ts';
-export { addSeconds, Instant, instantToMs, isBefore, latest, msToInstant } from './instant.ts';
+export { addSeconds, Instant, instantToMs, isBefore, latest, msToInstant, nearestInstant } from './instant.ts';
 export { Interval, intervalAt, intervalsMax, nextInterval } from './interval.ts';
 export {
   canonicalBytes,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addSeconds, Instant, instantToMs, latest, msToInstant } from './instant.ts';
+import { addSeconds, Instant, instantToMs, latest, msToInstant, nearestInstant } from './instant.ts';
 
 test('days of the calendar, and no others', () => {
   for (const text of ['2026-02-28T00:00:00Z', '2028-02-29T23:59:59Z', '2026-12-31T00:00:00Z']) {
@@ -30,4 +30,11 @@ test('instants and milliseconds: whole seconds, rounded down', () => {
   assert.equal(addSeconds(instant, 3600), '2026-06-01T09:00:00Z');
   assert.equal(latest(instant, addSeconds(instant, 1), addSeconds(instant, -1)), '2026-06-01T08:00:01Z');
   assert.throws(() => msToInstant(0), RangeError);
+  assert.equal(nearestInstant(0), '2000-01-01T00:00:00Z');
+  assert.equal(nearestInstant(8.64e15), '2999-12-31T23:59:59Z');
+  assert.equal(
+    addSeconds('2999-12-31T23:59:59Z' as Instant, 1),
+    '2999-12-31T23:59:59Z',
+    'no fault on what a host signed',
+  );
 });

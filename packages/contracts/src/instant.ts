@@ -28,8 +28,17 @@ export function msToInstant(ms: number): Instant {
   return parsed.data;
 }
 
+const firstMs = Date.UTC(2000, 0, 1);
+const lastMs = Date.UTC(2999, 11, 31, 23, 59, 59);
+
+/** The instant nearest to it: before the year 2000 the first there is, after 2999 the last. For clocks that may be wrong. */
+export function nearestInstant(ms: number): Instant {
+  return msToInstant(Math.min(Math.max(ms, firstMs), lastMs));
+}
+
+/** Ends at the last instant there is: what a host signs about the year 2999 must not throw where it is reckoned with. */
 export function addSeconds(instant: Instant, seconds: number): Instant {
-  return msToInstant(instantToMs(instant) + seconds * 1000);
+  return nearestInstant(instantToMs(instant) + seconds * 1000);
 }
 
 export function isBefore(left: Instant, right: Instant): boolean {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type EventContent, type HostTarget, type SignedEvent, sha256Hex } from '@nixfleet/contracts';
+import { type EventContent, type HostTarget, type Instant, type SignedEvent, sha256Hex } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { initialHostState } from '@nixfleet/engine';
 import { signEvent, type TestIntent, TestJournal } from '@nixfleet/testkit';
-import { errorOf, Fixture, started, the } from './fixture.test.ts';
+import { errorOf, Fixture, fetching, started, the } from './fixture.test.ts';
 
 /** Both web hosts first, of which one must have converged; then the canary. */
 function halfOfTheWeb(next: TestIntent): void {
@@ -133,4 +133,32 @@ describe('a declared host that lies', () => {
       [1, 2, 3, 4, 5, 6],
     );
   });
+
+  const last = '2999-12-31T23:59:59Z' as Instant;
+  const ends: Record<string, (target: HostTarget) => EventContent[]> = {
+    'a deadline': (target) => [
+      fetching(target),
+      { kind: 'activating', body: { target, revertTo: null, deadline: last } },
+    ],
+    'a refusal': (target) => [{ kind: 'refused', body: { target, reason: 'expired' } }],
+    'a soak': (target) => [{ kind: 'confirmed', body: { target, soakUntil: last, by: 'control-plane' } }],
+  };
+  for (const [name, contents] of Object.entries(ends)) {
+    test(`${name} at the end of time does not stop the planning for all`, async () => {
+      await using fixture = await Fixture.start();
+      await fixture.join('canary', 'web-1', 'web-2', 'db');
+      const journal = await fixture.fleet.journal('canary');
+      for (const content of contents(await fixture.fleet.target('canary'))) {
+        await journal.append(content, { at: last });
+        assert.equal((await fixture.post('canary', journal.events.slice(-1))).status, 200);
+        await fixture.settle();
+      }
+      await fixture.clock.advance(151_000);
+      await fixture.checkin('db');
+      await fixture.settle();
+      assert.deepEqual((await fixture.view()).problems, []);
+      await fixture.restart();
+      assert.deepEqual((await fixture.view()).problems, []);
+    });
+  }
 });
