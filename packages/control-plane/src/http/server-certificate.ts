@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import {
   type Clock,
-  msToInstant,
+  nearestInstant,
   type PublicKey,
   parseSpki,
   type Random,
@@ -33,8 +33,8 @@ export async function serverIdentity(
   const certificate = await selfSignedCertificate({
     signer: signerOf(key, publicKey),
     commonName: 'nixfleet-control-plane',
-    notBefore: msToInstant(clock.now() - 86_400_000),
-    notAfter: msToInstant(clock.now() + certificateDays * 86_400_000),
+    notBefore: nearestInstant(clock.now() - 86_400_000),
+    notAfter: nearestInstant(clock.now() + certificateDays * 86_400_000),
     serial,
   });
   return {

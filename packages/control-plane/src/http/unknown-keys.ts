@@ -1,4 +1,4 @@
-import { type Clock, type FleetView, type Instant, msToInstant } from '@nixfleet/contracts';
+import { type Clock, type FleetView, type Instant, nearestInstant } from '@nixfleet/contracts';
 import { addressGroup } from './address.ts';
 
 /** Keys listed at once. */
@@ -32,7 +32,7 @@ export class UnknownKeys {
   /** True when the key was not listed before: worth a line in the log. */
   note(spkiSha256: string, address: string): boolean {
     this.requests++;
-    const now = msToInstant(this.#clock.now());
+    const now = nearestInstant(this.#clock.now());
     const known = this.#entries.get(spkiSha256);
     if (known) {
       known.count++;

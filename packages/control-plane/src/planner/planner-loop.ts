@@ -218,6 +218,7 @@ export class PlannerLoop {
 
   #sleepUntil(deadline: Instant | null, now: Instant): void {
     const { clock, presence } = this.#options;
+    this.wakeWithin(passIntervalMsMax);
     if (deadline !== null) this.wakeWithin(instantToMs(deadline) - Math.max(clock.now(), instantToMs(now)));
     const offline = presence.nextOfflineMs();
     if (offline !== null) this.wakeWithin(offline + 1);

@@ -5,7 +5,7 @@ import {
   headFloorOf,
   type Instant,
   latest,
-  msToInstant,
+  nearestInstant,
   pinTrust,
   releaseFloorOf,
   type TrustState,
@@ -98,9 +98,13 @@ export class ReleaseIntake {
 
   /** max(wall clock, newest verified head): a clock that was set back does not bring expired things to life. */
   now(): Instant {
-    const wall = msToInstant(this.#options.clock.now());
+    const wall = this.#wall();
     const signedAt = this.#current?.head.document.signedAt;
     return signedAt === undefined ? wall : latest(wall, signedAt);
+  }
+
+  #wall(): Instant {
+    return nearestInstant(this.#options.clock.now());
   }
 
   /**
@@ -115,6 +119,7 @@ export class ReleaseIntake {
       trust: this.#trust,
       floors: this.#floors,
       now: this.now(),
+      wall: this.#wall(),
       known,
     });
     if (!tree.ok) {
@@ -216,6 +221,7 @@ export class ReleaseIntake {
       trust: this.#trust,
       floors: this.#floors,
       now: this.now(),
+      wall: this.#wall(),
       known: new Map(),
     });
     if (tree.ok) this.#current = tree.value;

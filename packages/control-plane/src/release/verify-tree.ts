@@ -13,6 +13,7 @@ import {
   refuse,
   releasePath,
   rolloutPath,
+  sha256Hex,
   type TrustState,
   type VerifiedFleet,
   type VerifiedHead,
@@ -27,6 +28,8 @@ import {
   verifyRelease,
 } from '@nixfleet/contracts';
 import { keyIdsOf, type ReleaseReader, readSigned } from './signed-files.ts';
+
+const endOfTime = '2999-01-01T00:00:00Z' as Instant;
 
 /** Everything one head leads to, verified as an agent would. */
 export interface VerifiedTree {
@@ -51,6 +54,8 @@ export interface TreeInput {
   readonly trust: TrustState;
   readonly floors: { readonly release: Floor | null; readonly head: HeadFloor | null };
   readonly now: Instant;
+  /** The clock of this machine alone: a new head is measured by it, or each could pull the time a little further. */
+  readonly wall: Instant;
   /** Bytes at hand already; only those named by hash are taken from here. */
   readonly known: ReadonlyMap<string, Uint8Array>;
 }
@@ -63,7 +68,7 @@ export async function verifyTree(
   ctx: VerifyContext,
   input: TreeInput,
 ): Promise<{ readonly ok: true; readonly value: VerifiedTree } | TreeRefusal> {
-  const { reader, trust, floors, now, known } = input;
+  const { reader, trust, floors, now, wall, known } = input;
   const files = new Map<string, Uint8Array>();
   const keep = (found: ReadonlyMap<string, Uint8Array>): void => {
     for (const [path, bytes] of found) files.set(path, bytes);
@@ -81,7 +86,15 @@ export async function verifyTree(
   });
   if (!headFiles) return missing(headPath);
   keep(headFiles.files);
-  const head = await verifyHead(ctx, { trust, signed: headFiles.signed, floor: floors.head, now, expired: 'accept' });
+  // The head that was accepted before is not measured again: a clock that was set back must not unseat it.
+  const isKnown = floors.head?.sha256 === (await sha256Hex(ctx.crypto, headFiles.signed.bytes));
+  const head = await verifyHead(ctx, {
+    trust,
+    signed: headFiles.signed,
+    floor: floors.head,
+    now: isKnown ? endOfTime : wall,
+    expired: 'accept',
+  });
   if (!head.ok) return head;
 
   const named = head.value.document.release;

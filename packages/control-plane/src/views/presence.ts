@@ -4,14 +4,12 @@ import {
   type HostName,
   type Instant,
   type JournalPosition,
-  msToInstant,
+  nearestInstant,
 } from '@nixfleet/contracts';
 
 interface Contact {
-  /** Monotonic milliseconds. */
+  /** Monotonic milliseconds; an instant is made of it only when somebody asks. */
   seenAtMs: number;
-  /** Wall clock, in milliseconds since the epoch; an instant is made of it only when somebody asks. */
-  seenAtWallMs: number;
   heldCheckins: number;
   /** What it said of itself at its last check-in; decides nothing but what to ask for. */
   agentVersion: string | null;
@@ -25,13 +23,13 @@ interface Contact {
 export class Presence {
   readonly #clock: Clock;
   readonly offlineAfterMs: number;
-  readonly #startedAtWallMs: number;
+  readonly #startedAtMs: number;
   readonly #contacts = new Map<HostName, Contact>();
 
   constructor({ clock, offlineAfterSeconds }: { readonly clock: Clock; readonly offlineAfterSeconds: number }) {
     this.#clock = clock;
     this.offlineAfterMs = offlineAfterSeconds * 1000;
-    this.#startedAtWallMs = clock.now();
+    this.#startedAtMs = clock.monotonicMs();
   }
 
   /** A request of this host came. True if it was offline before. */
@@ -39,7 +37,6 @@ export class Presence {
     const wasOnline = this.isOnline(host);
     const contact = this.#contact(host);
     contact.seenAtMs = this.#clock.monotonicMs();
-    contact.seenAtWallMs = this.#clock.now();
     return !wasOnline;
   }
 
@@ -57,7 +54,6 @@ export class Presence {
     const contact = this.#contact(host);
     contact.heldCheckins = Math.max(0, contact.heldCheckins - 1);
     contact.seenAtMs = this.#clock.monotonicMs();
-    contact.seenAtWallMs = this.#clock.now();
   }
 
   isOnline(host: HostName): boolean {
@@ -71,11 +67,18 @@ export class Presence {
     return this.#contacts.has(host);
   }
 
-  /** Last contact; at the least the instant of this start, so that our own absence is not held against a host. */
+  /**
+   * Last contact; at the least the instant of this start, so that our own absence is not held against a host. Counted back
+   * from now by the monotonic clock: a wall clock that is set makes nobody silent for longer than he was.
+   */
   lastSeenAt(host: HostName): Instant {
     const contact = this.#contacts.get(host);
-    if (!contact) return msToInstant(this.#startedAtWallMs);
-    return msToInstant(contact.heldCheckins > 0 ? this.#clock.now() : contact.seenAtWallMs);
+    const sinceMs = contact && contact.heldCheckins > 0 ? 0 : this.#clock.monotonicMs() - this.#lastSeenMs(contact);
+    return nearestInstant(this.#clock.now() - sinceMs);
+  }
+
+  #lastSeenMs(contact: Contact | undefined): number {
+    return Math.max(contact?.seenAtMs ?? this.#startedAtMs, this.#startedAtMs);
   }
 
   agentVersion(host: HostName): string | null {
@@ -107,7 +110,6 @@ export class Presence {
     if (known) return known;
     const contact: Contact = {
       seenAtMs: Number.NEGATIVE_INFINITY,
-      seenAtWallMs: this.#startedAtWallMs,
       heldCheckins: 0,
       agentVersion: null,
       claimed: null,
