@@ -67,6 +67,12 @@ test('exec: exit 0 passes, without a shell, bounded in time and output', async (
   assert.match(await run({ kind: 'exec', command: ['/no/such/program'] }), /^fail: .*ENOENT/);
 });
 
+test('credentials of a probed URL stay out of what is told', async () => {
+  const told = await run({ kind: 'http', url: `http://me:hunter2@127.0.0.1:${port}/none`, expectStatus: 299 });
+  assert.match(told, /^fail: .*expected status 299/);
+  assert.ok(!told.includes('hunter2'), told);
+});
+
 test('a kind that this backend does not have fails', async () => {
   assert.match(await run({ kind: 'systemd' }), /^fail: .*needs a backend/);
 });

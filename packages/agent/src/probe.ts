@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Clock, HealthCheck } from '@nixfleet/contracts';
+import { excerptOf } from './command-output.ts';
 import { messageOf } from './errors.ts';
 import type { Host } from './host.ts';
 import { describe } from './profile-system.ts';
@@ -38,7 +39,8 @@ export async function probe(check: HealthCheck, deps: ProbeDeps): Promise<ProbeR
 }
 
 function fail(detail: string): ProbeResult {
-  return { status: 'fail', detail: detail.slice(0, 500) };
+  // A declared URL may carry a password, and this goes to the journal.
+  return { status: 'fail', detail: excerptOf(detail).slice(0, 500) };
 }
 
 /** Redirects are answers like any other: what is expected is what is declared. */
