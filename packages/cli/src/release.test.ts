@@ -240,6 +240,22 @@ test('the four steps apart; what a stranger puts into the folder between them is
   assert.doesNotMatch(names, /stowaway/);
 });
 
+test('a publication in between: refused as a lost race, and what the other published stays', async () => {
+  // The sign hook is the moment: everything is built, nothing is published.
+  const git = `git -C ${at('forge.git')} -c user.name=eve -c user.email=eve@example.org`;
+  const other = `${git} update-ref refs/heads/releases $(${git} commit-tree -p releases -m other releases^{tree})`;
+  const sign = `openssl pkeyutl -sign -rawin -inkey ${at('ci.pem')} -in $NIXFLEET_INPUT -out $NIXFLEET_OUTPUT`;
+  await exec('openssl', ['pkey', '-in', at('ci.pem'), '-pubout', '-out', at('ci.pub')]);
+  const before = await tip();
+  const hook = ['--release-key', `hook:${at('ci.pub')}:${other} && ${sign}`, '--head-key', at('head.pem')];
+  const { code, stderr } = await nixfleet('release', '--force', ...placed(), ...built(), ...pushed(), ...hook);
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /^nixfleet: refused \(lost-race\): .*: somebody published in between: run it again$/m);
+  const { stdout } = await exec('git', ['-C', at('forge.git'), 'log', '--format=%s', `${before}..releases`]);
+  assert.equal(stdout, 'other\n');
+  await succeeds(...release());
+});
+
 test('head sign renews the head, and warns of a hold that no approver signed', async () => {
   const scratch = at('scratch');
   await exec('git', ['clone', '--quiet', '--branch', 'releases', at('forge.git'), scratch]);
