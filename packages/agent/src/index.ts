@@ -1,11 +1,15 @@
 export { AgentLoop } from './agent-loop.ts';
 export { AgentConfig, parseAgentConfig } from './config.ts';
+export { ControlPlaneClient } from './control-plane-client.ts';
+export { Delivery } from './delivery.ts';
 export { AgentError, type AgentErrorCode } from './errors.ts';
 export { fileSystem } from './file-system.ts';
 export type { Files } from './files.ts';
+export { Gate } from './gate.ts';
 export type { Host } from './host.ts';
 export { clientIdentity, readHostKey } from './host-key.ts';
 export { HttpsTransport, type HttpsTransportOptions } from './https-transport.ts';
+export { Journal } from './journal.ts';
 export { clearLocalHold, LocalHold, localHoldPath, readLocalHold, setLocalHold } from './local-hold.ts';
 export { jsonLog, type Log, type LogLevel } from './log.ts';
 export type { Nix, NixSources } from './nix.ts';
