@@ -112,6 +112,7 @@ test('each refusal has its reason', () => {
     ['"\\/"', 'not-canonical'],
     ['"\\u00e9"', 'not-canonical'],
     ['"\\u001F"', 'not-canonical'],
+    ['{"10":1,"9":1}', 'ok'],
     ['9007199254740991', 'ok'],
     ['-9007199254740991', 'ok'],
     ['"\u007f\u2028é😀"', 'ok'],

@@ -121,14 +121,23 @@ export function parseCanonical(bytes: Uint8Array, bounds: JsonBounds): ParseCano
   } catch {
     return refused('malformed', 'not JSON');
   }
-  // Both walks recurse at most depthMax deep, which the scan has just made sure of.
-  const unsafe = findUnsafeNumber(value);
-  if (unsafe !== null) return refused('unsafe-number', `expected integers within ±(2^53−1), got ${unsafe}`);
-  // UTF-8 has no surrogates: only an escape makes a lone one.
-  if (text.includes('\\u') && hasLoneSurrogate(value)) return refused('malformed', 'lone surrogate in a string');
-  const canonical = canonicalize(value);
-  if (canonical !== text) {
-    return refused('not-canonical', `differs from its RFC 8785 form at character ${firstDifference(canonical, text)}`);
+  // The walk recurses at most depthMax deep, which the scan has just made sure of.
+  const walked: Walked = { unsafe: null, isSorted: true, isWellFormed: true };
+  walk(value, walked, text.includes('\\u'));
+  if (walked.unsafe !== null) {
+    return refused('unsafe-number', `expected integers within ±(2^53−1), got ${walked.unsafe}`);
+  }
+  if (!walked.isWellFormed) return refused('malformed', 'lone surrogate in a string');
+  // With its keys in order, a value is written by JSON.stringify as RFC 8785 writes it, and in a quarter of the time. Where that
+  // differs from the text, our own writer decides: keys that look like array indices come out in another order.
+  if (!walked.isSorted || JSON.stringify(value) !== text) {
+    const canonical = canonicalize(value);
+    if (canonical !== text) {
+      return refused(
+        'not-canonical',
+        `differs from its RFC 8785 form at character ${firstDifference(canonical, text)}`,
+      );
+    }
   }
   return { ok: true, value, text };
 }
@@ -149,6 +158,7 @@ const backslash = 0x5c;
  * for text that JSON.parse refuses anyway the counts mean nothing, but stay bounded.
  */
 function scanBounds(text: string, depthMax: number, nodesMax: number): (ParseCanonicalResult & { ok: false }) | null {
+  if (nodesMax >= text.length && hasFewContainers(text, depthMax)) return null;
   let depth = 0;
   let nodes = 1;
   let inString = false;
@@ -171,6 +181,15 @@ function scanBounds(text: string, depthMax: number, nodesMax: number): (ParseCan
   return null;
 }
 
+/** True when there are not even `depthMax` opening brackets, in strings or not: a small document needs no scan. */
+function hasFewContainers(text: string, depthMax: number): boolean {
+  let left = depthMax;
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) if (--left < 0) return false;
+  }
+  return true;
+}
+
 function isOpening(unit: number): boolean {
   return unit === 0x7b || unit === 0x5b;
 }
@@ -179,27 +198,35 @@ function isClosing(unit: number): boolean {
   return unit === 0x7d || unit === 0x5d;
 }
 
-/** The first number that is no safe integer, as text; null when there is none. */
-function findUnsafeNumber(value: Json): string | null {
-  if (typeof value === 'number') {
-    if (Object.is(value, -0)) return '-0';
-    return Number.isSafeInteger(value) ? null : String(value);
-  }
-  if (typeof value !== 'object' || value === null) return null;
-  for (const member of Object.values(value)) {
-    const found = findUnsafeNumber(member);
-    if (found !== null) return found;
-  }
-  return null;
+interface Walked {
+  /** The first number that is no safe integer, as text; null when there is none. */
+  unsafe: string | null;
+  /** Whether the keys of every object are in the order of their UTF-16 code units (RFC 8785 §3.2.3). */
+  isSorted: boolean;
+  isWellFormed: boolean;
 }
 
-function hasLoneSurrogate(value: Json): boolean {
-  if (typeof value === 'string') return !value.isWellFormed();
-  if (typeof value !== 'object' || value === null) return false;
-  for (const [key, member] of Object.entries(value)) {
-    if (!key.isWellFormed() || hasLoneSurrogate(member)) return true;
+/** `hasEscapes`: there is a `\\u` in the text. UTF-8 has no surrogates, so only an escape makes a lone one. */
+function walk(value: Json, found: Walked, hasEscapes: boolean): void {
+  if (typeof value === 'string') {
+    if (hasEscapes && !value.isWellFormed()) found.isWellFormed = false;
+  } else if (typeof value === 'number') {
+    if (Object.is(value, -0)) found.unsafe ??= '-0';
+    else if (!Number.isSafeInteger(value)) found.unsafe ??= String(value);
+  } else if (typeof value === 'object' && value !== null) {
+    if (Array.isArray(value)) for (const member of value) walk(member, found, hasEscapes);
+    else walkObject(value as { readonly [key: string]: Json }, found, hasEscapes);
   }
-  return false;
+}
+
+function walkObject(value: { readonly [key: string]: Json }, found: Walked, hasEscapes: boolean): void {
+  let before: string | null = null;
+  for (const key of Object.keys(value)) {
+    if (before !== null && before >= key) found.isSorted = false;
+    if (hasEscapes && !key.isWellFormed()) found.isWellFormed = false;
+    before = key;
+    walk(value[key] as Json, found, hasEscapes);
+  }
 }
 
 function firstDifference(a: string, b: string): number {

@@ -9,10 +9,10 @@ const ed25519Pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex'
 /** `node:crypto` behind the port: synchronous inside, so that a simulation stays in one turn. */
 export const nodeCrypto: Crypto = {
   async sha256(bytes) {
-    return new Uint8Array(node.createHash('sha256').update(bytes).digest());
+    return new Uint8Array(node.hash('sha256', bytes, 'buffer'));
   },
   async sha512(bytes) {
-    return new Uint8Array(node.createHash('sha512').update(bytes).digest());
+    return new Uint8Array(node.hash('sha512', bytes, 'buffer'));
   },
   async verify(key, message, signature) {
     if (signature.length !== 64 || !hasRawLength(key)) return false;
