@@ -17,8 +17,13 @@ export function eventViewOf(entry: StoredEntry): EventView | null {
 export class EventFeed {
   readonly #store: Store;
   readonly #clock: Clock;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   streams = 0;
+
+  /** Streams that wait for news now; at most one entry each. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
 
   constructor({ store, clock }: { readonly store: Store; readonly clock: Clock }) {
     this.#store = store;
@@ -27,8 +32,8 @@ export class EventFeed {
 
   /** There is something new in the log. */
   notify(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
     for (const wake of waiting) wake();
   }
 
@@ -45,26 +50,36 @@ export class EventFeed {
     try {
       yield ': events\n\n';
       for (let position = after; !signal.aborted; ) {
+        // Asked for before the log is read, so that nothing comes in between unnoticed.
         const news = this.#next();
-        const entries = await this.#store.read({
-          after: position,
-          limit: pageEvents,
-          events: true,
-          ...(host && { host }),
-        });
-        for (const entry of entries) {
-          position = entry.position;
-          yield `id: ${position}\ndata: ${JSON.stringify(eventViewOf(entry))}\n\n`;
+        try {
+          const entries = await this.#store.read({
+            after: position,
+            limit: pageEvents,
+            events: true,
+            ...(host && { host }),
+          });
+          for (const entry of entries) {
+            position = entry.position;
+            yield `id: ${position}\ndata: ${JSON.stringify(eventViewOf(entry))}\n\n`;
+          }
+          if (entries.length === 0 && !(await this.#wait(news.promise, signal)) && !signal.aborted) {
+            yield ': still here\n\n';
+          }
+        } finally {
+          this.#waiting.delete(news.wake);
         }
-        if (entries.length === 0 && !(await this.#wait(news, signal)) && !signal.aborted) yield ': still here\n\n';
       }
     } finally {
       this.streams--;
     }
   }
 
-  #next(): Promise<true> {
-    return new Promise((resolve) => this.#waiting.push(() => resolve(true)));
+  #next(): { readonly promise: Promise<true>; readonly wake: () => void } {
+    const { promise, resolve } = Promise.withResolvers<true>();
+    const wake = (): void => resolve(true);
+    this.#waiting.add(wake);
+    return { promise, wake };
   }
 
   /** False after a heartbeat's time, or once aborted. */
