@@ -15,7 +15,8 @@ export function directorySource(files: Files, directory: string, name = director
         return { ok: true, bytes };
       } catch (error) {
         if (!(error instanceof AgentError)) throw error;
-        return { ok: false, reason: 'unreachable', detail: error.message };
+        const reason = error.code === 'oversized' ? 'oversized' : 'unreachable';
+        return { ok: false, reason, detail: error.message };
       }
     },
   };

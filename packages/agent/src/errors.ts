@@ -5,6 +5,7 @@
  * - `bad-trust`: the shipped trust document is not one.
  * - `disk-full`: nothing can be written.
  * - `journal-full`: too many events wait to be acknowledged.
+ * - `oversized`: a file is longer than it may be.
  * - `io`: any other failure of the file system.
  * - `floor-unreadable`: anti-rollback state is there and cannot be read; never a reason to reset it.
  * - `nix-failed`: a Nix command ended in a way that says nothing of the closure.
@@ -15,6 +16,7 @@ export type AgentErrorCode =
   | 'bad-trust'
   | 'disk-full'
   | 'journal-full'
+  | 'oversized'
   | 'io'
   | 'floor-unreadable'
   | 'nix-failed';

@@ -14,7 +14,9 @@ export const fileSystem: Files = {
     if (file === null) return null;
     try {
       const { size } = await file.stat();
-      if (size > bytesMax) throw new AgentError('io', `${path}: expected at most ${bytesMax} bytes, got ${size}`);
+      if (size > bytesMax) {
+        throw new AgentError('oversized', `${path}: expected at most ${bytesMax} bytes, got ${size}`);
+      }
       return new Uint8Array(await file.readFile());
     } catch (error) {
       throw asAgentError(error, `cannot read ${path}`);

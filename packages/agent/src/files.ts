@@ -3,7 +3,7 @@
  * where it does not say otherwise.
  */
 export interface Files {
-  /** Null if there is no such file. `io` for one longer than `bytesMax`. */
+  /** Null if there is no such file. `oversized` for one longer than `bytesMax`. */
   read(path: string, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | null>;
   /** Replaces the file whole: temporary file, fsync, rename, fsync of the directory. Makes missing directories. */
   write(path: string, bytes: Uint8Array): Promise<void>;

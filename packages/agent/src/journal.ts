@@ -267,7 +267,7 @@ export class Journal {
 
   async #load(): Promise<JournalFound> {
     const bytes = await this.#options.files.read(this.#path, journalBytesMax).catch((error: unknown) => {
-      if (error instanceof AgentError && error.code === 'io') return error;
+      if (error instanceof AgentError && (error.code === 'io' || error.code === 'oversized')) return error;
       throw error;
     });
     if (bytes instanceof AgentError) return { kind: 'corrupt', detail: bytes.message };
