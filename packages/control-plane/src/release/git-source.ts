@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '@nixfleet/contracts';
 import { ControlPlaneError, messageOf } from '../errors.ts';
 import { GitObjects } from './git-objects.ts';
@@ -10,8 +11,19 @@ import { isSignedPath } from './signed-path.ts';
 const gitTimeoutMs = 120_000;
 /** Most output of one git command, in bytes. */
 const gitOutputBytesMax = 64 * 1024;
+/** Largest file that a fetch may write, in bytes: what one answer of a forge can put on the disk. */
+const packBytesMax = 256 * 1024 * 1024;
+/** A mirror that has grown larger is thrown away and fetched again, in bytes. Years of hourly heads are a tenth of it. */
+const mirrorBytesMax = 1024 * 1024 * 1024;
+/** Block of `ulimit -f`, in bytes (POSIX.1-2024, ulimit). */
+const blockBytes = 512;
+/** Git's words where the mirror itself is at fault: a power cut leaves locks and half-written objects behind. */
+const mirrorFault =
+  /\.lock'|corrupt|loose object|bad object|missing blob|missing tree|not a git repository|unresolved delta/i;
 /** Transports that run a command or take an open file; off by default too, unless the user's configuration says otherwise. */
 const hardening = ['-c', 'protocol.ext.allow=never', '-c', 'protocol.fd.allow=never'];
+/** Always one pack and no loose objects: so the bound on a file bounds a fetch. */
+const onePack = ['-c', 'fetch.unpackLimit=1'];
 /** Where the fetched branch stands in the mirror. */
 const mirrorRef = 'refs/nixfleet/releases';
 
@@ -27,6 +39,9 @@ export interface GitSourceOptions {
   /** Bare mirror, created where it is missing. */
   readonly mirror: string;
   readonly clock: Clock;
+  /** For tests; see the constants of the same names. */
+  readonly packBytesMax?: number;
+  readonly mirrorBytesMax?: number;
 }
 
 /**
@@ -38,18 +53,53 @@ export function gitSource(options: GitSourceOptions): ReleaseSource {
   const env = gitEnvironment(options);
   let isReady = false;
   const open = async (signal: AbortSignal): Promise<ReleaseSnapshot> => {
+    const run = { env, signal, clock: options.clock, fileBytesMax: options.packBytesMax ?? packBytesMax };
+    if ((await tidy(mirror)) > (options.mirrorBytesMax ?? mirrorBytesMax)) {
+      await rm(mirror, { recursive: true, force: true });
+      isReady = false;
+    }
     if (!isReady) {
       await mkdir(mirror, { recursive: true, mode: 0o700 });
-      await git(['init', '--bare', '--quiet', mirror], { env, signal, clock: options.clock });
+      await git(['init', '--bare', '--quiet', mirror], run);
       isReady = true;
     }
-    const fetch = ['fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--end-of-options', url];
-    const run = { env, signal, clock: options.clock };
-    await git(['--git-dir', mirror, ...fetch, `+refs/heads/${branch}:${mirrorRef}`], run);
+    // The tip alone: history is for people, and a forge could make it any size.
+    const fetch = [
+      'fetch',
+      '--quiet',
+      '--depth=1',
+      '--force',
+      '--no-tags',
+      '--no-write-fetch-head',
+      '--end-of-options',
+      url,
+    ];
+    try {
+      await git(['--git-dir', mirror, ...fetch, `+refs/heads/${branch}:${mirrorRef}`], run);
+    } catch (error) {
+      // All of it can be had again: the next look begins with an empty mirror.
+      if (mirrorFault.test(messageOf(error))) {
+        await rm(mirror, { recursive: true, force: true });
+        isReady = false;
+      }
+      throw error;
+    }
     const commit = (await git(['--git-dir', mirror, 'rev-parse', '--verify', mirrorRef], run)).trim();
     return snapshot(commit, new GitObjects(mirror, env), options.path);
   };
   return { description: `git ${withoutCredentials(url)} ${branch}`, open, [Symbol.asyncDispose]: async () => {} };
+}
+
+/** Removes what an interrupted fetch left of its pack. Bytes of the packs that are there; 0 without a mirror. */
+async function tidy(mirror: string): Promise<number> {
+  const packs = join(mirror, 'objects', 'pack');
+  let bytes = 0;
+  for (const name of await readdir(packs).catch(() => [])) {
+    const file = join(packs, name);
+    if (name.startsWith('tmp_')) await rm(file, { force: true });
+    else bytes += (await stat(file).catch(() => null))?.size ?? 0;
+  }
+  return bytes;
 }
 
 function snapshot(commit: string, objects: GitObjects, folder: string): ReleaseSnapshot {
@@ -88,10 +138,14 @@ function withoutCredentials(url: string): string {
   return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
 }
 
-async function git(
-  args: readonly string[],
-  { env, signal, clock }: { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal; readonly clock: Clock },
-): Promise<string> {
+interface GitRun {
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly fileBytesMax: number;
+}
+
+async function git(args: readonly string[], { env, signal, clock, fileBytesMax }: GitRun): Promise<string> {
   const over = new AbortController();
   const limit = new AbortController();
   clock.sleep(gitTimeoutMs, over.signal).then(
@@ -106,7 +160,8 @@ async function git(
         maxBuffer: gitOutputBytesMax,
         encoding: 'utf8',
       } as const;
-      execFile('git', [...hardening, ...args], options, (error, stdout, stderr) => {
+      const limited = ['-c', 'ulimit -f "$0" 2>/dev/null; exec git "$@"', String(Math.ceil(fileBytesMax / blockBytes))];
+      execFile('sh', [...limited, ...hardening, ...onePack, ...args], options, (error, stdout, stderr) => {
         if (!error) resolve(stdout);
         else reject(new Error(stderr.trim() === '' ? error.message : withoutCredentials(stderr.trim())));
       });

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -63,6 +74,11 @@ async function everyFile(source: ReleaseSource, fleet: TestFleet): Promise<void>
   }
 }
 
+function diskBytes(directory: string): number {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  return files.reduce((bytes, file) => bytes + statSync(join(file.parentPath, file.name)).size, 0);
+}
+
 function isSourceFailed(error: unknown): boolean {
   return error instanceof ControlPlaneError && error.code === 'source-failed';
 }
@@ -121,6 +137,34 @@ describe('git remote', () => {
       gitSource({ ...options, url: 'https://u:secret@git.example.org/x' }).description.includes('secret'),
       false,
     );
+  });
+
+  test('a forge that sends without end, and a mirror that a power cut left locked', async () => {
+    const fleet = await aFleet();
+    const forge = new Forge('flood');
+    forge.push(fleet.files);
+    const mirror = join(root, 'flood-mirror.git');
+    const options = { url: forge.bare, branch: 'releases', path: 'releases', mirror, clock: systemClock };
+    const bounds = { packBytesMax: 1_000_000, mirrorBytesMax: 2_000_000 };
+    const source = gitSource({ ...options, ...bounds });
+    await everyFile(source, fleet);
+    for (let i = 0; i < 6; i++) {
+      forge.push(new Map([['junk', randomBytes(700_000)]]));
+      await everyFile(source, fleet);
+    }
+    assert.ok(diskBytes(mirror) < 3_000_000, 'what can be had again is thrown away');
+    forge.push(new Map([['junk', randomBytes(4_000_000)]]));
+    for (let i = 0; i < 4; i++) await assert.rejects(source.open(never), isSourceFailed);
+    assert.ok(diskBytes(mirror) < 4_000_000, `${diskBytes(mirror)}`);
+
+    const roomy = gitSource(options);
+    await everyFile(roomy, fleet);
+    fleet.pass(60);
+    await fleet.signHead();
+    forge.push(fleet.files);
+    writeFileSync(join(mirror, 'refs', 'nixfleet', 'releases.lock'), '');
+    await assert.rejects(roomy.open(never), isSourceFailed);
+    await everyFile(roomy, fleet);
   });
 
   test('a control plane over it', async () => {
