@@ -1,12 +1,11 @@
-import {
-  type BootId,
-  type CheckinReply,
-  type CheckinRequest,
-  type Clock,
-  type EventContent,
-  type HostPhaseName,
-  instantToMs,
-  type JournalId,
+import type {
+  BootId,
+  CheckinReply,
+  CheckinRequest,
+  Clock,
+  EventContent,
+  HostPhaseName,
+  JournalId,
 } from '@nixfleet/contracts';
 import {
   applyEvent,
@@ -18,19 +17,23 @@ import {
   step,
 } from '@nixfleet/engine';
 import type { AgentTime } from './agent-time.ts';
-import { Allowance } from './allowance.ts';
+import { Allowance, AllowancePerKind } from './allowance.ts';
 import type { Checkin } from './checkin.ts';
+import { checkpointOf } from './checkpoint.ts';
+import { DeadManWatch } from './dead-man-watch.ts';
 import type { Delivery } from './delivery.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { EffectRunner } from './effect-runner.ts';
 import { AgentError, messageOf } from './errors.ts';
 import type { Files } from './files.ts';
+import { HeadExpiry } from './head-expiry.ts';
 import type { Host } from './host.ts';
 import { intentOf, type Permission } from './intent.ts';
 import type { IntentSource } from './intent-source.ts';
 import type { Journal, JournalFound } from './journal.ts';
 import { type LocalHold, readLocalHold } from './local-hold.ts';
 import type { Log } from './log.ts';
+import { SerialQueue } from './serial-queue.ts';
 
 /** Between two ticks while something is under way, and otherwise, in milliseconds. */
 const busyTickMs = 500;
@@ -45,9 +48,6 @@ const readingMsMax = 3 * 60_000;
 const heads = { burst: 30, refillMs: 30_000 };
 const refusedDocuments = { burst: 32, refillMs: 600_000 };
 const restorations = { burst: 1, refillMs: 24 * 3600_000 };
-/** A head that ends within this time is warned of: less than two days, or less than a quarter of its life. */
-const expiringSeconds = 2 * 24 * 3600;
-
 const busyPhases: ReadonlySet<HostPhaseName> = new Set([
   'fetching',
   'activating',
@@ -89,8 +89,7 @@ export class AgentLoop {
   #bootId: BootId = 'unknown' as BootId;
   /** Everything that touches the memory, in order. */
   #queue: Promise<void> = Promise.resolve();
-  /** Readings of documents, in order. */
-  #reading: Promise<unknown> = Promise.resolve();
+  readonly #readings: SerialQueue;
   /** Events of steps that could not wait for the disk. */
   #unwritten: EventContent[] = [];
   /** Facts whose events could not be written: taken in again with the next tick. */
@@ -100,17 +99,19 @@ export class AgentLoop {
   #isClockSynchronised = false;
   /** As the file said last; until it was read, what the journal says. */
   #localHold: LocalHold | null = null;
-  #isGuarding = false;
-  #warnedHead = '';
+  readonly #headExpiry = new HeadExpiry();
+  readonly #deadManWatch: DeadManWatch;
   readonly #heads: Allowance;
   readonly #restorations: Allowance;
-  /** By kind of document, so that garbage of one kind does not silence another. */
-  readonly #refusals = new Map<string, Allowance>();
+  readonly #refusals: AllowancePerKind;
 
   constructor(deps: AgentLoopDeps) {
     this.#deps = deps;
+    this.#readings = new SerialQueue(deps.clock, readingMsMax);
+    this.#deadManWatch = new DeadManWatch(deps.host, deps.log);
     this.#heads = new Allowance(deps.clock, heads);
     this.#restorations = new Allowance(deps.clock, restorations);
+    this.#refusals = new AllowancePerKind(deps.clock, refusedDocuments);
   }
 
   get memory(): HostMemory {
@@ -155,15 +156,9 @@ export class AgentLoop {
   /** Something to be journalled that is no fact of the host machine. */
   readonly report = (content: EventContent): void => {
     this.#deps.log('info', content.kind, { body: content.body });
-    if (content.kind === 'document-refused' && !this.#mayTell(content.body.document)) return;
+    if (content.kind === 'document-refused' && !this.#refusals.tryTake(content.body.document)) return;
     this.#enqueue(() => this.#record([content]));
   };
-
-  #mayTell(document: string): boolean {
-    const allowance = this.#refusals.get(document) ?? new Allowance(this.#deps.clock, refusedDocuments);
-    this.#refusals.set(document, allowance);
-    return allowance.tryTake();
-  }
 
   /** This host's state was brought back from an earlier time: a new epoch, visibly, with the whole state at its start. */
   readonly restored = (stale: JournalId, detail: string): void =>
@@ -210,16 +205,18 @@ export class AgentLoop {
     this.contacted();
     if (reply.replayFrom) await this.#workers?.delivery.replayFrom(reply.replayFrom);
     if (documents === null || permission === null) return true;
-    const isFollowed = await this.#read(async (signal) => {
-      const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
-      const isLate = documents.obstacle !== null || (documents.view?.unreadHolds.length ?? 0) > 0;
-      if (isNew && !this.#heads.tryTake()) return false;
-      const outcome = isNew || isLate ? await documents.sync(controlPlane, signal) : 'unchanged';
-      if (reply.go) await permission.set(reply.go, controlPlane, signal);
-      else if (reply.goId === null) await permission.set(null, controlPlane, signal);
-      else if (outcome === 'updated') await permission.verify(controlPlane, signal);
-      return outcome !== 'unreachable';
-    }, signal).catch((error: unknown) => this.#unwritable(error));
+    const isFollowed = await this.#readings
+      .run(async (signal) => {
+        const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
+        const isLate = documents.obstacle !== null || (documents.view?.unreadHolds.length ?? 0) > 0;
+        if (isNew && !this.#heads.tryTake()) return false;
+        const outcome = isNew || isLate ? await documents.sync(controlPlane, signal) : 'unchanged';
+        if (reply.go) await permission.set(reply.go, controlPlane, signal);
+        else if (reply.goId === null) await permission.set(null, controlPlane, signal);
+        else if (outcome === 'updated') await permission.verify(controlPlane, signal);
+        return outcome !== 'unreachable';
+      }, signal)
+      .catch((error: unknown) => this.#unwritable(error));
     this.refresh();
     return isFollowed;
   }
@@ -230,10 +227,12 @@ export class AgentLoop {
     if (documents === null || permission === null) return;
     // Not in the others' way: fetching a mirror may take minutes.
     if (!(await source.refresh(signal))) return;
-    await this.#read(async (signal) => {
-      const outcome = await documents.sync(source, signal);
-      if (outcome === 'updated') await permission.verify(source, signal);
-    }, signal).catch((error: unknown) => this.#unwritable(error));
+    await this.#readings
+      .run(async (signal) => {
+        const outcome = await documents.sync(source, signal);
+        if (outcome === 'updated') await permission.verify(source, signal);
+      }, signal)
+      .catch((error: unknown) => this.#unwritable(error));
     this.refresh();
   }
 
@@ -273,30 +272,15 @@ export class AgentLoop {
     });
   }
 
-  #read<Value>(task: (signal: AbortSignal) => Promise<Value>, signal: AbortSignal): Promise<Value> {
-    const result = this.#reading.then(async () => {
-      const over = new AbortController();
-      const limit = AbortSignal.any([signal, over.signal]);
-      this.#deps.clock.sleep(readingMsMax, limit).then(
-        () => over.abort(),
-        () => {},
-      );
-      return task(limit).finally(() => over.abort());
-    });
-    this.#reading = result.catch(() => {});
-    return result;
-  }
-
   /** A floor or a document that cannot be written had no effect; it is read again later. */
   #unwritable(error: unknown): false {
-    const code = error instanceof AgentError ? error.code : 'fault';
-    this.#deps.log('error', 'documents cannot be read or kept', { code, error: messageOf(error) });
+    this.#deps.log('error', 'documents cannot be read or kept', { error: messageOf(error) });
     return false;
   }
 
   /** What cannot be read or written does not keep the rest from happening: deadlines least of all. */
   async #tick(): Promise<void> {
-    const { host, clock, journal } = this.#deps;
+    const { host, clock, journal, documents, time } = this.#deps;
     const stalled = this.#stalled;
     this.#stalled = [];
     for (const input of stalled) await this.#take(input);
@@ -306,14 +290,19 @@ export class AgentLoop {
       this.#isClockSynchronised = await host.isClockSynchronised();
     });
     await this.#attempt('local hold', () => this.#readLocalHold());
-    await this.#attempt('dead man', () => this.#watchDeadMan());
+    await this.#attempt('dead man', async () => {
+      const report = await this.#deadManWatch.look(this.#memory.state.phase);
+      if (report) await this.#take({ type: 'dead-man', report });
+    });
     if (clock.monotonicMs() - this.#driftMs >= driftMs) {
       this.#driftMs = clock.monotonicMs();
       await this.#attempt('drift', async () => this.#take({ type: 'observed', running: await host.running() }));
     }
     await this.#take({ type: 'intent', intent: this.#intent() });
     await this.#take({ type: 'tick' });
-    await this.#attempt('expiry', () => this.#warnOfExpiry());
+    await this.#attempt('expiry', async () => {
+      for (const warning of this.#headExpiry.due(documents?.view?.head, time.now())) await this.#record([warning]);
+    });
     if (journal.isCheckpointDue && !busyPhases.has(this.#memory.state.phase.name)) {
       await this.#attempt('checkpoint', () => this.#record(checkpointOf(this.#memory.state)));
     }
@@ -336,26 +325,6 @@ export class AgentLoop {
     await this.#record([{ kind: 'local-hold', body: { hold: this.#localHold } }]);
   }
 
-  /** It may have fired, and it may have been killed. */
-  async #watchDeadMan(): Promise<void> {
-    const { host, log } = this.#deps;
-    const { phase } = this.#memory.state;
-    if (phase.name !== 'activating' && phase.name !== 'confirming') return;
-    const report = await host.deadMan();
-    if (report.kind === 'fired') return this.#take({ type: 'dead-man', report });
-    // Between disarming and `confirmed` there is nothing to guard.
-    if (report.kind !== 'absent' || phase.revertTo === null || this.#isGuarding) return;
-    log('error', 'the dead man’s switch is gone: it is started again', { to: phase.revertTo });
-    this.#isGuarding = true;
-    // Beside the loop: what is expected here may take a while, and the deadline does not wait.
-    host
-      .keepGuarded()
-      .catch((error: unknown) => log('error', 'the dead man’s switch cannot be started', { error: messageOf(error) }))
-      .finally(() => {
-        this.#isGuarding = false;
-      });
-  }
-
   #intent(): Intent | null {
     const { documents, permission, clock, time } = this.#deps;
     if (documents === null || permission === null) return null;
@@ -370,17 +339,6 @@ export class AgentLoop {
       },
       time.now(),
     );
-  }
-
-  async #warnOfExpiry(): Promise<void> {
-    const head = this.#deps.documents?.view?.head;
-    if (!head || this.#warnedHead === head.sha256) return;
-    const { signedAt, expiresAt } = head.document;
-    const leftMs = instantToMs(expiresAt) - instantToMs(this.#deps.time.now());
-    const lifeMs = instantToMs(expiresAt) - instantToMs(signedAt);
-    if (leftMs > Math.min(expiringSeconds * 1000, lifeMs / 4)) return;
-    this.#warnedHead = head.sha256;
-    await this.#record([{ kind: 'head-expiring', body: { expiresAt } }]);
   }
 
   /** One step: its events are durable before its effects start. */
@@ -425,8 +383,7 @@ export class AgentLoop {
   /** Events that are no step's: the state is the fold of the journal all the same. */
   async #record(contents: readonly EventContent[]): Promise<void> {
     await this.#append(contents);
-    const at = this.#deps.time.now();
-    const place = { at, bootId: this.#bootId };
+    const place = { at: this.#deps.time.now(), bootId: this.#bootId };
     const state = contents.reduce(
       (folded, content) => applyEvent(folded, { ...content, ...place }),
       this.#memory.state,
@@ -440,12 +397,4 @@ export class AgentLoop {
     await journal.append([...this.#unwritten, ...contents], { at: time.now(), bootId: this.#bootId });
     this.#unwritten = [];
   }
-}
-
-/** The whole state; while converged the receipt again, so that a replay from here still carries one. */
-function checkpointOf(state: HostMemory['state']): EventContent[] {
-  const { phase } = state;
-  const checkpoint: EventContent = { kind: 'checkpoint', body: { state } };
-  if (phase.name !== 'converged') return [checkpoint];
-  return [checkpoint, { kind: 'converged', body: { target: phase.target, switched: false } }];
 }

@@ -32,3 +32,22 @@ export class Allowance {
     return isFree;
   }
 }
+
+/** One allowance for each of a few kinds, so that garbage of one kind does not silence another. */
+export class AllowancePerKind {
+  readonly #clock: Clock;
+  readonly #rate: { readonly burst: number; readonly refillMs: number };
+  readonly #byKind = new Map<string, Allowance>();
+
+  constructor(clock: Clock, rate: { readonly burst: number; readonly refillMs: number }) {
+    this.#clock = clock;
+    this.#rate = rate;
+  }
+
+  /** `kind` is one of our own words, never a peer's: there is no bound on their number. */
+  tryTake(kind: string): boolean {
+    const allowance = this.#byKind.get(kind) ?? new Allowance(this.#clock, this.#rate);
+    this.#byKind.set(kind, allowance);
+    return allowance.tryTake();
+  }
+}
