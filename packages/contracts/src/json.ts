@@ -128,8 +128,8 @@ export function parseCanonical(bytes: Uint8Array, bounds: JsonBounds): ParseCano
     return refused('unsafe-number', `expected integers within ±(2^53−1), got ${walked.unsafe}`);
   }
   if (!walked.isWellFormed) return refused('malformed', 'lone surrogate in a string');
-  // With its keys in order, a value is written by JSON.stringify as RFC 8785 writes it, and in a quarter of the time. Where that
-  // differs from the text, our own writer decides: keys that look like array indices come out in another order.
+  // With its keys in order, a value is written by JSON.stringify as RFC 8785 writes it, in a quarter of the time. Where
+  // that is not the text, our own writer decides: keys that look like array indices may come out in another order.
   if (!walked.isSorted || JSON.stringify(value) !== text) {
     const canonical = canonicalize(value);
     if (canonical !== text) {

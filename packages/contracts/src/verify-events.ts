@@ -4,7 +4,7 @@ import { JournalEvent, journalStart, type SignedEvent } from './event.ts';
 import { encodeHex } from './hex.ts';
 import type { HostName, JournalId, Sha256Hex } from './names.ts';
 import { readDocument } from './parse-document.ts';
-import { accept, refuse, type Verified } from './refusal.ts';
+import { accept, type Refusal, refuse, type Verified } from './refusal.ts';
 import type { VerifyContext } from './signed-bytes.ts';
 import type { JournalPosition } from './wire.ts';
 
@@ -55,11 +55,11 @@ export async function verifyEvents(
   if (position.journal !== journal) {
     return refuse('wrong-journal', `events of ${host}: expected journal ${position.journal}, got ${journal}`);
   }
+  // All are read before the first is judged, so that a batch is hashed at once: promises one by one cost more than hashes.
+  const { parsed, refusal } = parseEvents(ctx, events);
+  const hashes = await Promise.all(parsed.map(({ bytes }) => ctx.crypto.sha256(bytes)));
   const verified: VerifiedEvent[] = [];
-  for (const [i, signed] of events.entries()) {
-    const read = parseEvent(ctx, signed);
-    if (!read.ok) return refuse(read.reason, `event ${position.seq + 1} of ${host}: ${read.detail}`);
-    const { event, bytes } = read.value;
+  for (const [i, { event, signed }] of parsed.entries()) {
     const misplaced = placeProblem(event, { host, position });
     if (misplaced) return misplaced;
     if (input.signatures === 'every' || i === events.length - 1) {
@@ -67,11 +67,11 @@ export async function verifyEvents(
         return refuse('bad-signature', `event ${event.seq} of ${host}: not signed by a key that ${host} declares`);
       }
     }
-    // Hashed here and not in a function of its own: at half a million events each further promise is seen.
-    const sha256 = encodeHex(await ctx.crypto.sha256(bytes)) as Sha256Hex;
+    const sha256 = encodeHex(hashes[i] ?? new Uint8Array()) as Sha256Hex;
     verified.push({ event, sha256, text: signed.event, signature: signed.signature });
     position = { journal, seq: event.seq, sha256 };
   }
+  if (refusal) return refuse(refusal.reason, `event ${position.seq + 1} of ${host}: ${refusal.detail}`);
   return accept({ events: verified, position });
 }
 
@@ -100,19 +100,36 @@ export async function readEvent(ctx: VerifyContext, signed: SignedEvent): Promis
   return accept({ event, sha256, text: signed.event, signature: signed.signature });
 }
 
+interface ParsedEvent {
+  readonly event: JournalEvent;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly signed: SignedEvent;
+}
+
+/** Up to the first that is refused by itself. */
+function parseEvents(
+  ctx: VerifyContext,
+  events: readonly SignedEvent[],
+): { readonly parsed: readonly ParsedEvent[]; readonly refusal: Refusal | null } {
+  const parsed: ParsedEvent[] = [];
+  for (const signed of events) {
+    const read = parseEvent(ctx, signed);
+    if (!read.ok) return { parsed, refusal: read };
+    parsed.push(read.value);
+  }
+  return { parsed, refusal: null };
+}
+
 const encoder = new TextEncoder();
 
-function parseEvent(
-  ctx: VerifyContext,
-  signed: SignedEvent,
-): Verified<{ readonly event: JournalEvent; readonly bytes: Uint8Array<ArrayBuffer> }> {
+function parseEvent(ctx: VerifyContext, signed: SignedEvent): Verified<ParsedEvent> {
   const bytes = encoder.encode(signed.event);
   const read = readDocument(ctx.fleet, { type: 'event', schema: JournalEvent }, bytes);
   if (!read.ok) return read;
   const { document: event, text } = read.value;
   // TextEncoder replaces lone surrogates: what was hashed and signed would not be what was sent.
   if (text !== signed.event) return refuse('malformed', 'lone surrogate in the text');
-  return accept({ event, bytes });
+  return accept({ event, bytes, signed });
 }
 
 /** True when one of `keys` made the event's signature. */
