@@ -65,6 +65,27 @@ describe('a declared host that lies', () => {
     });
   }
 
+  test('a receipt that it did not sign is refused, though a later signature covers it', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join('canary');
+    const target = await fixture.fleet.target('canary');
+    const journal = await fixture.fleet.journal('canary');
+    const at = fixture.clock.instant();
+    const older = { ...target, rolloutId: 'a'.repeat(64) as HostTarget['rolloutId'] };
+    const unsigned = async (content: EventContent): Promise<SignedEvent> => ({
+      ...(await journal.append(content, { at })),
+      signature: Buffer.alloc(64).toString('base64'),
+    });
+    const old = [await unsigned(converged(older)), await journal.append(fetching(target), { at })];
+    assert.equal(
+      (await fixture.post('canary', old)).status,
+      200,
+      'nobody is shown a receipt of a rollout that is over',
+    );
+    const current = [await unsigned(converged(target)), await journal.append(fetching(target), { at })];
+    assert.match(errorOf(await fixture.post('canary', current), 422).message, /not signed by a key of canary/);
+  });
+
   test('probes without end are no memory without end', async () => {
     await using fixture = await Fixture.start();
     await fixture.join('canary', 'web-1', 'web-2', 'db');

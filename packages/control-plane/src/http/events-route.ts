@@ -1,4 +1,4 @@
-import { EventBatch, type EventReceipt, type HostName } from '@nixfleet/contracts';
+import { EventBatch, type EventReceipt, type HostName, type RolloutId } from '@nixfleet/contracts';
 import type { EventIntake } from '../intake/event-intake.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -36,8 +36,10 @@ export async function postEvents(deps: EventsDeps, host: HostName, request: ApiR
   if (!isWithinRate) {
     return errorResponse('rate-limited', 'too many events: send the rest later', { retryAfterSeconds: 10 });
   }
-  const keys = intake.current?.fleet.hostKeys(host) ?? [];
-  const result = await events.take({ host, keys }, parsed.value, intake.now());
+  const tree = intake.current;
+  const keys = tree?.fleet.hostKeys(host) ?? [];
+  const isCurrent = (rolloutId: RolloutId): boolean => tree?.manifests.has(rolloutId) ?? true;
+  const result = await events.take({ host, keys, isCurrent }, parsed.value, intake.now());
   if (result.ok) {
     metrics.eventsStored.inc(result.appended);
     const claimed = presence.claimed(host);

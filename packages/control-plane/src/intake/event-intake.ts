@@ -6,6 +6,7 @@ import {
   type JournalId,
   type JournalPosition,
   type PublicKey,
+  type RolloutId,
   readEvent,
   type VerifiedEvent,
   type VerifyContext,
@@ -31,12 +32,15 @@ export interface EventSender {
   readonly host: HostName;
   /** Declared keys, any of which may have signed. */
   readonly keys: readonly PublicKey[];
+  /** Whether the newest release names this rollout, so that its `converged` events are handed on as receipts. */
+  readonly isCurrent: (rolloutId: RolloutId) => boolean;
 }
 
 /**
  * Takes batches of host-signed events into the log. The chain of a batch and the signature of its last event are
- * checked, which authenticates all of it; `converged` events are checked one by one, since they are handed on to
- * other hosts as receipts. What is stored is never changed: a second event for a stored place is a fork.
+ * checked, which authenticates all of it; `converged` events of current rollouts are checked one by one, since they are
+ * handed on to other hosts as receipts (those of earlier ones are not, and are most of a replayed journal). What is
+ * stored is never changed: a second event for a stored place is a fork.
  */
 export class EventIntake {
   readonly #store: Store;
@@ -89,7 +93,7 @@ export class EventIntake {
     if (!verified.ok) return { ok: false, reason: 'bad-event', detail: `${verified.detail} (${verified.reason})` };
     const { events } = verified.value;
     for (const event of events.slice(0, -1)) {
-      if (event.event.kind !== 'converged') continue;
+      if (event.event.kind !== 'converged' || !sender.isCurrent(event.event.body.target.rolloutId)) continue;
       if (await isSignedBy(this.#ctx, sender.keys, { event: event.text, signature: event.signature })) continue;
       return { ok: false, reason: 'bad-event', detail: `event ${event.event.seq}: not signed by a key of ${host}` };
     }
