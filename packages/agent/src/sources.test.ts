@@ -37,7 +37,7 @@ test('a directory', async () => {
   const source = directorySource(fileSystem, join(directory, 'tree'));
   assert.equal(await contentOf(source), head());
   assert.equal(await contentOf(source, 'trust/9.json'), 'missing');
-  assert.equal(await contentOf(source, 'head.json', 10), 'unreachable');
+  assert.equal(await contentOf(source, 'head.json', 10), 'oversized');
 });
 
 test('a git repository, followed as its branch moves; byte for byte', async () => {
