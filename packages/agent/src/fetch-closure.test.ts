@@ -61,6 +61,7 @@ async function fetchInto({ store = newDirectory(), sources = {}, environment = {
   const nix = new NixCommands({
     path: process.env.PATH ?? '',
     storeDirectory: store,
+    cacheDirectory: join(store, 'cache'),
     environment,
     clock: systemClock,
   });

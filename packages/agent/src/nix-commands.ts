@@ -25,6 +25,11 @@ export interface NixCommandsOptions {
   readonly path: string;
   /** Directory of a chroot store; null: the machine's own store. */
   readonly storeDirectory: string | null;
+  /**
+   * Where Nix keeps what a cache answered; made when needed. There must be one that the agent may write: where it cannot,
+   * Nix gives up the cache it asked, and says no more than that it cannot build the path.
+   */
+  readonly cacheDirectory: string;
   /** Further variables, such as a CA file. No `NIX_CONFIG`: settings come from the machine and from us. */
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
@@ -202,13 +207,20 @@ export class NixCommands implements Nix {
     argv: readonly [string, ...string[]],
     options: { readonly signal: AbortSignal; readonly timeoutMs?: number; readonly keepsAll?: boolean },
   ): Promise<CommandResult & { readonly all: string }> {
-    const { path, environment, clock } = this.#options;
+    const { path, environment, cacheDirectory, clock } = this.#options;
     const { signal, timeoutMs = commandTimeoutMs, keepsAll = false } = options;
     const chunks: Buffer[] = [];
     let bytes = 0;
     const result = await runCommand({
       argv,
-      environment: { PATH: path, HOME: '/nonexistent', LC_ALL: 'C', ...environment },
+      environment: {
+        PATH: path,
+        // Nobody's settings: not those of ~/.config/nix either.
+        HOME: '/nonexistent',
+        XDG_CACHE_HOME: cacheDirectory,
+        LC_ALL: 'C',
+        ...environment,
+      },
       timeoutMs,
       stdoutBytesMax,
       directory: '/',

@@ -36,6 +36,7 @@ export async function startProfileAgent(
   const nix = new NixCommands({
     path: config.path,
     storeDirectory: storeDirectory === '/' ? null : storeDirectory,
+    cacheDirectory: join(config.stateDirectory, 'cache'),
     environment: config.nixEnvironment,
     clock: systemClock,
   });

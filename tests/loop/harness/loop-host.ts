@@ -147,7 +147,13 @@ export class LoopHost implements AsyncDisposable {
       crypto: nodeCrypto,
       files,
       host,
-      nix: new NixCommands({ path, storeDirectory, environment: nixEnvironment, clock: systemClock }),
+      nix: new NixCommands({
+        path,
+        storeDirectory,
+        cacheDirectory: join(config.stateDirectory, 'cache'),
+        environment: nixEnvironment,
+        clock: systemClock,
+      }),
       transport: (identity, pins) =>
         between(new HttpsTransport({ urls: config.controlPlanes, identity, pins, clock: systemClock })),
       log: jsonLog(systemClock, (line) => {
