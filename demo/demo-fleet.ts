@@ -70,7 +70,7 @@ export class DemoFleet implements AsyncDisposable {
 
   /** Runs the shipped executable as the operator. */
   nixfleet(...args: string[]): Promise<Ran> {
-    return run([this.#nixfleet, ...args], { env: { NIXFLEET_CONFIG: this.layout.settings, NO_COLOR: '1' } });
+    return run([this.#nixfleet, ...args], { env: { ...this.#environment, NIXFLEET_CONFIG: this.layout.settings } });
   }
 
   async setUp(): Promise<void> {
@@ -178,12 +178,14 @@ export class DemoFleet implements AsyncDisposable {
     const { keys } = this.layout;
     const cacheKeys = [
       'nix-store',
+      // CI's store: without it Nix opens the machine's own, which this user may be unable to make or write.
+      ...['--store', this.layout.ci.store],
       '--generate-binary-cache-key',
       'demo-1',
       join(keys, 'cache'),
       join(keys, 'cache.pub'),
     ];
-    await must(cacheKeys as [string, ...string[]], { env: this.#nixEnvironment() });
+    await must(cacheKeys as [string, ...string[]]);
     for (const name of hostNames) {
       const { key } = this.layout.host(name);
       await mkdir(dirname(key), { recursive: true });
@@ -307,15 +309,16 @@ done
   // ---- small things
 
   async #must(...args: string[]): Promise<string> {
-    return must([this.#nixfleet, ...args], { env: { NO_COLOR: '1' } });
+    return must([this.#nixfleet, ...args], { env: this.#environment });
+  }
+
+  /** Nothing of the demo's goes into the user's own caches. */
+  get #environment(): Record<string, string> {
+    return { XDG_CACHE_HOME: join(dirname(this.layout.settings), 'cache'), NO_COLOR: '1' };
   }
 
   #controlPlaneUrl(port: number): string {
     return `https://127.0.0.1:${port}`;
-  }
-
-  #nixEnvironment(): Record<string, string> {
-    return { NIX_STATE_DIR: join(this.layout.ci.state, 'nix') };
   }
 
   async #writeJson(path: string, value: object): Promise<void> {

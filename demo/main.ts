@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { DemoFleet } from './demo-fleet.ts';
 import { Narrator } from './narrator.ts';
 import { summarise } from './observer.ts';
+import { run } from './programs.ts';
 import { steps } from './story.ts';
 
 const { values } = parseArgs({ options: { keep: { type: 'boolean' }, nixfleet: { type: 'string' } } });
@@ -43,7 +44,11 @@ try {
   tell.say(`Logs: ${join(root, 'logs')}`);
 } finally {
   await fleet[Symbol.asyncDispose]();
-  if (failed === null) await rm(root, { recursive: true, force: true });
+  if (failed === null) {
+    // Store paths are read-only, which holds for everybody but root; what cannot be removed is what rm then says.
+    await run(['chmod', '-R', 'u+w', root]);
+    await rm(root, { recursive: true, force: true });
+  }
 }
 process.exitCode = failed === null ? 0 : 1;
 
