@@ -16,7 +16,7 @@ demo: setup-demo build ## watch a fleet deploy, refuse, roll back and recover (K
 	@dist/nixfleet demo $(if $(KEEP),--keep)
 
 test: setup-tests ## run every test (FILES='…' runs only those)
-	@$(NODE) --test --test-reporter=spec --test-concurrency=$(TEST_CONCURRENCY) --test-timeout=$(TEST_TIMEOUT_MS) \
+	@scripts/with-nix-store $(NODE) --test --test-reporter=spec --test-concurrency=$(TEST_CONCURRENCY) --test-timeout=$(TEST_TIMEOUT_MS) \
 	  --import ./scripts/test-watchdog.ts $(or $(FILES),$(TEST_FILES))
 
 check: setup ## format, lint and types
@@ -36,6 +36,7 @@ schemas: setup ## write docs/schemas/ from the schemas in packages/contracts
 	@$(NODE) scripts/write-schemas.ts
 
 clean: ## remove everything built or cached, node_modules excepted
+	@[ ! -d .cache/nix ] || chmod -R u+w .cache/nix
 	@rm -rf dist .cache packages/*/dist *.tsbuildinfo packages/*/*.tsbuildinfo tests/*.tsbuildinfo
 
 setup:
