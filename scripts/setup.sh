@@ -5,10 +5,10 @@
 #
 #   node    the npm packages of package-lock.json, and through them Node 24
 #   demo    node, and Nix, git and OpenSSH
-#   tests   demo, and OpenSSL and Chromium
+#   tests   demo, and OpenSSL, procps and Chromium
 #
 # Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
-# line what to install. Nothing in the home directory and no configuration of Nix is changed.
+# line what to install. Nothing in the home directory but npm's own cache, and no configuration of Nix, is changed.
 set -eu
 
 cd -- "$(dirname -- "$(readlink -f -- "$0")")/.."
@@ -68,8 +68,23 @@ install_missing() {
   done
 }
 
+# Debian 12's own Node is 18, too old even to start from.
+need_first_node() {
+  found='none'
+  if have node; then found=$(node --version 2>/dev/null) || found='one that does not run'; fi
+  have npm || found="$found, and no npm"
+  at_least "${found#v}" 20 && have npm ||
+    die "Node 20 or newer with npm is needed to begin with (found: $found), see https://nodejs.org/en/download"
+}
+
+# A store of its own, which the demo and the tests give every host, is one that Nix builds for in namespaces.
+advise_on_namespaces() {
+  have unshare || return 0
+  unshare --user --map-root-user --mount --pid --net --ipc --uts --fork --mount-proc true 2>/dev/null </dev/null ||
+    say 'Nix will be unable to build: user namespaces are refused here; in a container, start it with --privileged'
+}
+
 npm_packages() {
-  have sha256sum && have npm && have node || die 'Node 20 or newer with npm is needed to begin with: https://nodejs.org'
   lock=$(sha256sum package-lock.json | cut -d ' ' -f 1)
   stamp=.cache/npm-packages
   if [ -d node_modules ] && [ "$(cat "$stamp" 2>/dev/null)" = "$lock" ]; then return; fi
@@ -102,11 +117,14 @@ for what in "$@"; do
       need_nix
       if [ "$what" = tests ]; then
         need openssl openssl
+        need ps procps
         need chromium chromium
       fi
       ;;
     *) die "unknown: $what (one of node, demo, tests)" ;;
   esac
 done
+need_first_node
 install_missing
+case $wanted in *nix-build*) advise_on_namespaces ;; esac
 npm_packages
