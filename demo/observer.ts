@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { clientIdentity, HttpsTransport, systemClock, systemRandom } from '@nixfleet/agent';
+import { clientIdentity, HttpsTransport, systemClock } from '@nixfleet/agent';
 import { EventsView, FleetView, HostView, JournalEvent, protocolHeader, protocolVersion } from '@nixfleet/contracts';
 import { privateKeyFromPem } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import type { z } from 'zod';
 
 const pollEveryMs = 150;

@@ -12,9 +12,11 @@ import {
 /** Packages that run unchanged in Node and in a browser, hence touch neither. */
 const PURE = ['contracts', 'engine'];
 
-/** Where they meet a platform: the two adapters of the Crypto port. */
+/** Where they meet a platform: the adapters of the ports Crypto, Clock and Random. */
 const PLATFORM_ADAPTERS: ReadonlyMap<string, RegExp> = new Map([
+  ['packages/contracts/src/node-clock.ts', /^/],
   ['packages/contracts/src/node-crypto.ts', /^/],
+  ['packages/contracts/src/node-random.ts', /^/],
   ['packages/contracts/src/web-crypto.ts', /^(?:globalThis|crypto)/],
 ]);
 

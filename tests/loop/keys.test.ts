@@ -6,14 +6,10 @@ import { after, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { clientIdentity, connectPinned, type Transport } from '@nixfleet/agent';
 import { FleetView, protocolHeader, type Sha256Hex } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import {
-  parseControlPlaneConfig,
-  silentLog,
-  startControlPlane,
-  systemClock,
-  systemRandom,
-} from '@nixfleet/control-plane';
+import { systemRandom } from '@nixfleet/contracts/node-random';
+import { parseControlPlaneConfig, silentLog, startControlPlane } from '@nixfleet/control-plane';
 import { type TestKey, testKey } from '@nixfleet/testkit';
 import { Lab, onAll, twoWaves } from './harness/lab.ts';
 import { stays, until } from './harness/until.ts';

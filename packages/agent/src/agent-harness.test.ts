@@ -20,11 +20,11 @@ import {
   sha256Hex,
 } from '@nixfleet/contracts';
 import { nodeCrypto, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { createTestFleet, NixCache, type RealClosure, type TestFleet, testKey } from '@nixfleet/testkit';
 import { parseAgentConfig } from './config.ts';
 import { clientIdentity } from './host-key.ts';
 import { systemClock } from './system-clock.ts';
-import { systemRandom } from './system-random.ts';
 
 export const cache = new NixCache();
 export const cleanups: (() => void)[] = [() => cache[Symbol.dispose]()];

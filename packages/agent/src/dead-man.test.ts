@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { StorePath } from '@nixfleet/contracts';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { guard } from './dead-man.ts';
 import { AgentError } from './errors.ts';
 import { fileSystem } from './file-system.ts';
@@ -13,7 +14,6 @@ import { ProfileHost } from './profile-host.ts';
 import { ProfileSystem } from './profile-system.ts';
 import { SwitchRecord } from './switch-record.ts';
 import { systemClock } from './system-clock.ts';
-import { systemRandom } from './system-random.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nixfleet-dead-man-'));
 after(() => rmSync(root, { recursive: true }));

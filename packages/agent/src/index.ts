@@ -25,7 +25,6 @@ export { ProfileHost } from './profile-host.ts';
 export { type AgentDeps, type RunningAgent, startAgent } from './start-agent.ts';
 export { startProfileAgent } from './start-profile-agent.ts';
 export { systemClock } from './system-clock.ts';
-export { systemRandom } from './system-random.ts';
 export type {
   Transport,
   TransportReply,

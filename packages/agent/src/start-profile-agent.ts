@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import type { AgentConfig } from './config.ts';
 import { fileSystem } from './file-system.ts';
 import type { Log } from './log.ts';
@@ -8,7 +9,6 @@ import { ProfileHost } from './profile-host.ts';
 import { type RunningAgent, startAgent } from './start-agent.ts';
 import { checkStateDirectory } from './state-directory.ts';
 import { systemClock } from './system-clock.ts';
-import { systemRandom } from './system-random.ts';
 
 /** The agent on the real machine, with the backend that its settings name. `detachedProgram`: `dead-man-main.ts` or its bundle. */
 export async function startProfileAgent(

@@ -1,8 +1,8 @@
 import { env, exit, cwd as workingDirectory } from 'node:process';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import type { CommandContext } from './command-context.ts';
 import { describeFailure } from './failure.ts';
 import { parseCommandLine } from './program.ts';
-import { systemClock } from './system-clock.ts';
 import { systemTerminal } from './terminal.ts';
 
 /** How long a command may take to end by itself once it was interrupted, in milliseconds. */

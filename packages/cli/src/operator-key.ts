@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
-import { type ClientIdentity, clientIdentity, systemRandom } from '@nixfleet/agent';
+import { type ClientIdentity, clientIdentity } from '@nixfleet/agent';
 import { ContractsError, formatOpensshPublicLine, type PrivateKey, parseOpensshPrivateKey } from '@nixfleet/contracts';
 import { privateKeyFromPem } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { CliError } from './cli-error.ts';
 
 /** Largest private key file, in bytes. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { commands } from './catalog.ts';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
 import { parseCommandLine } from './program.ts';
 import { noPaint } from './render/paint.ts';
-import { systemClock } from './system-clock.ts';
 
 function parse(...argv: string[]) {
   const said: { result: string[]; talk: string[] } = { result: [], talk: [] };

@@ -15,8 +15,8 @@ import {
   RolloutView,
   WhyView,
 } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { generatePrivateKey, privateKeyToPem, signerFor } from '@nixfleet/contracts/node-crypto';
-import { systemClock } from './system-clock.ts';
 import { runNixfleet } from './testing/run-nixfleet.ts';
 import { type Answer, startViewsServer, type ViewsServer } from './testing/views-server.ts';
 

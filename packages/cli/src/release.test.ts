@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import { newKey, systemRandom } from '@nixfleet/release';
+import { systemRandom } from '@nixfleet/contracts/node-random';
+import { newKey } from '@nixfleet/release';
 import { type Finished, runNixfleet } from './testing/run-nixfleet.ts';
 
 const exec = promisify(execFile);

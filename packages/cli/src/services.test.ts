@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { FleetView, HostState, HostView, msToInstant, RolloutsView, RolloutView, WhyView } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import { createTestFleet, type TestFleet, testKey } from '@nixfleet/testkit';
-import { systemClock } from './system-clock.ts';
 import { type Finished, runNixfleet } from './testing/run-nixfleet.ts';
 
 let root = '';

@@ -29,5 +29,4 @@ export type {
   StoredRelease,
   ViewCheckpoint,
 } from './store/store.ts';
-export { nextTurn, systemClock } from './system-clock.ts';
-export { systemRandom } from './system-random.ts';
+export { nextTurn } from './turn-clock.ts';

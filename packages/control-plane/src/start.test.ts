@@ -4,7 +4,9 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { createTestFleet, type TestFleet, testKey } from '@nixfleet/testkit';
 import { parseControlPlaneConfig } from './config.ts';
 import { ControlPlaneError } from './errors.ts';
@@ -12,8 +14,6 @@ import { the } from './fixture.test.ts';
 import { silentLog } from './log.ts';
 import type { Readiness } from './readiness.ts';
 import { startControlPlane } from './start.ts';
-import { systemClock } from './system-clock.ts';
-import { systemRandom } from './system-random.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nixfleet-control-plane-'));
 after(() => rmSync(root, { recursive: true }));

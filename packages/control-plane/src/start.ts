@@ -13,7 +13,7 @@ import { gitSource } from './release/git-source.ts';
 import { httpsSource } from './release/https-source.ts';
 import type { ReleaseSource } from './release/release-source.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
-import { nextTurn } from './system-clock.ts';
+import { nextTurn } from './turn-clock.ts';
 
 export interface ControlPlaneDeps {
   readonly clock: Clock;

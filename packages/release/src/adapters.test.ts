@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import type { StorePath } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { accepted, FakeClock } from '@nixfleet/testkit';
 import type { CommandRequest, CommandResult, Commands } from './commands.ts';
 import { openCache } from './open-cache.ts';
-import { systemClock } from './system-clock.ts';
 import { systemCommands } from './system-commands.ts';
 import { systemNix } from './system-nix.ts';
 

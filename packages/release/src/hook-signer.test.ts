@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { PublicKey } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { FakeClock } from '@nixfleet/testkit';
 import { hookSigner } from './hook-signer.ts';
 import { newKey, parsePublicKey, showKey } from './keys.ts';
 import { fileSigner } from './private-key-file.ts';
-import { systemClock } from './system-clock.ts';
 import { systemCommands } from './system-commands.ts';
-import { systemRandom } from './system-random.ts';
 
 const exec = promisify(execFile);
 const message = new TextEncoder().encode('{"type":"release"}');

@@ -71,10 +71,8 @@ export {
 } from './sign-head.ts';
 export { fromPending, pendingDirectory, type SignedRelease, signRelease, toPending } from './sign-release.ts';
 export { checkDescent, readSource } from './source-commit.ts';
-export { systemClock } from './system-clock.ts';
 export { systemCommands } from './system-commands.ts';
 export { type NixConfig, systemNix } from './system-nix.ts';
-export { systemRandom } from './system-random.ts';
 export {
   initTrust,
   pendingTrustPath,

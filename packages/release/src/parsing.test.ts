@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Sha256Hex } from '@nixfleet/contracts';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { boundedMap } from './bounded-map.ts';
 import { packagesOf, parseDrvName } from './drv-name.ts';
 import { parseFleetSource } from './fleet-source.ts';
 import { fileFloors } from './floors.ts';
 import { narInfoBytesMax, parseNarInfo } from './nar-info.ts';
 import { parseValidityRegistration } from './path-info.ts';
-import { systemRandom } from './system-random.ts';
 
 const digits = '0'.repeat(32);
 const path = (name: string) => `/nix/store/${digits}-${name}`;

@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { pinTrust, type TrustState } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { accepted, createTestFleet, SeededRandom, type TestFleet } from '@nixfleet/testkit';
 import { directoryTarget } from './directory-target.ts';
 import { openGit } from './git.ts';
 import { gitTarget } from './git-target.ts';
 import { verifyTree } from './publish.ts';
 import type { ReleaseTarget } from './release-target.ts';
-import { systemClock } from './system-clock.ts';
 import { systemCommands } from './system-commands.ts';
 
 const exec = promisify(execFile);
@@ -29,8 +29,8 @@ const [kind, place, scratch, from, expected, when, point] = process.argv.slice(1
 const here = ${JSON.stringify(import.meta.dirname)};
 const load = (name) => import(join(here, name));
 const { systemCommands } = await load('system-commands.ts');
-const { systemClock } = await load('system-clock.ts');
-const { systemRandom } = await load('system-random.ts');
+const { systemClock } = await import(${JSON.stringify(import.meta.resolve('@nixfleet/contracts/node-clock'))});
+const { systemRandom } = await import(${JSON.stringify(import.meta.resolve('@nixfleet/contracts/node-random'))});
 let passed = 0;
 const die = (stage, pid) => {
   if (stage !== when || passed !== Number(point)) return;

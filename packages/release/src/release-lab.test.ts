@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type HostName, pinTrust, type Signer, type TrustState, type VerifyContext } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import {
   accepted,
   createTestFleet,
@@ -28,10 +30,8 @@ import { type ReleaseInput, type ReleasePorts, type ReleaseRun, release } from '
 import type { ReleaseOutcome } from './release-refusal.ts';
 import type { ReleaseTarget } from './release-target.ts';
 import type { Publisher } from './sign-and-publish.ts';
-import { systemClock } from './system-clock.ts';
 import { systemCommands } from './system-commands.ts';
 import { systemNix } from './system-nix.ts';
-import { systemRandom } from './system-random.ts';
 
 const exec = promisify(execFile);
 

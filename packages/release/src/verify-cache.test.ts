@@ -4,6 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { CacheKey, closureDigest, type HostName, type StorePath } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { accepted } from '@nixfleet/testkit';
 import { verifyCachedClosures } from './cached-closure.ts';
@@ -13,7 +14,6 @@ import type { PathInfo } from './path-info.ts';
 import { noProgress } from './progress.ts';
 import { pushClosures } from './push.ts';
 import { ReleaseLab } from './release-lab.test.ts';
-import { systemClock } from './system-clock.ts';
 import { narInfoPath, verifyCache } from './verify-cache.ts';
 
 const exec = promisify(execFile);

@@ -1,12 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import {
-  type Log,
-  parseControlPlaneConfig,
-  startControlPlane,
-  systemClock,
-  systemRandom,
-} from '@nixfleet/control-plane';
+import { systemRandom } from '@nixfleet/contracts/node-random';
+import { type Log, parseControlPlaneConfig, startControlPlane } from '@nixfleet/control-plane';
 
 // A control plane as a process of its own: node control-plane-main.ts <settings>. Its first line on stdout is its port.
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clientIdentity, HttpsTransport, systemClock, systemRandom, type Transport } from '@nixfleet/agent';
+import { clientIdentity, HttpsTransport, systemClock, type Transport } from '@nixfleet/agent';
 import {
   EventsView,
   type EventView,
@@ -11,6 +11,7 @@ import {
   WhyView,
 } from '@nixfleet/contracts';
 import { privateKeyToPem } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { type TestFleet, testKey } from '@nixfleet/testkit';
 import type { z } from 'zod';
 import { NodeProcess } from './child-process.ts';

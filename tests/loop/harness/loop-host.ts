@@ -12,11 +12,11 @@ import {
   type RunningAgent,
   startAgent,
   systemClock,
-  systemRandom,
   type Transport,
 } from '@nixfleet/agent';
 import { type Clock, type EventKind, type EventOf, JournalEvent, SignedEvent } from '@nixfleet/contracts';
 import { nodeCrypto, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { type TestKey, testKey } from '@nixfleet/testkit';
 import { NodeProcess } from './child-process.ts';
 import type { Route } from './route.ts';

@@ -3,12 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { CommandDefinition } from '../command-definition.ts';
 import { CommandValues } from '../command-values.ts';
 import { noPaint } from '../render/paint.ts';
-import { systemClock } from '../system-clock.ts';
 import { connectionOptions, fleetOption, releasesOption } from './setting-options.ts';
 import { loadSettings, requireSetting } from './settings.ts';
 

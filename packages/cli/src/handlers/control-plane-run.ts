@@ -1,13 +1,8 @@
 import { homedir } from 'node:os';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import {
-  ControlPlaneError,
-  parseControlPlaneConfig,
-  processLog,
-  startControlPlane,
-  systemClock,
-  systemRandom,
-} from '@nixfleet/control-plane';
+import { systemRandom } from '@nixfleet/contracts/node-random';
+import { ControlPlaneError, parseControlPlaneConfig, processLog, startControlPlane } from '@nixfleet/control-plane';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';

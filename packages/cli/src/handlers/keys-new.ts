@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import { newKey, systemRandom } from '@nixfleet/release';
+import { systemRandom } from '@nixfleet/contracts/node-random';
+import { newKey } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { msToInstant } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import {
   assemble,
@@ -10,7 +11,6 @@ import {
   parseBuildResult,
   type ReleaseSummary,
   readBase,
-  systemClock,
   systemNix,
   verifyCachedClosures,
 } from '@nixfleet/release';

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
-import { checkRollback, openGit, readBase, signAndPublish, systemClock } from '@nixfleet/release';
+import { systemClock } from '@nixfleet/contracts/node-clock';
+import { checkRollback, openGit, readBase, signAndPublish } from '@nixfleet/release';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';

@@ -1,5 +1,6 @@
 import { msToInstant } from '@nixfleet/contracts';
-import { publishTrust, readTrust, systemClock, updateTrust } from '@nixfleet/release';
+import { systemClock } from '@nixfleet/contracts/node-clock';
+import { publishTrust, readTrust, updateTrust } from '@nixfleet/release';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism, homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { HostName, SystemName } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import {
   type BinaryCache,
@@ -15,7 +16,6 @@ import {
   type PushTarget,
   parseFleetSource,
   type ReleasePorts,
-  systemClock,
   systemNix,
   systemProcessMemory,
 } from '@nixfleet/release';

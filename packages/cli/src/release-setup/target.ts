@@ -1,14 +1,8 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type Commands,
-  directoryTarget,
-  gitTarget,
-  openGit,
-  type ReleaseTarget,
-  systemRandom,
-} from '@nixfleet/release';
+import { systemRandom } from '@nixfleet/contracts/node-random';
+import { type Commands, directoryTarget, gitTarget, openGit, type ReleaseTarget } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import { splitReleases } from '../config/absolute-path.ts';

@@ -2,16 +2,16 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { documentBytesMax, FleetName, pinTrust, type TrustState, type VerifyContext } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import {
   type Commands,
   fileFloors,
   type Progress,
   type Publisher,
   type ReleaseTarget,
-  systemClock,
   systemCommands,
-  systemRandom,
 } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';

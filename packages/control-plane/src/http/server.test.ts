@@ -5,12 +5,12 @@ import { connect as tcpConnect } from 'node:net';
 import { describe, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { protocolHeader, selfSignedCertificate } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
+import { systemRandom } from '@nixfleet/contracts/node-random';
 import { type TestKey, testKey } from '@nixfleet/testkit';
 import { Fixture, the, withoutWeb2 } from '../fixture.test.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
 import { silentLog } from '../log.ts';
-import { systemClock } from '../system-clock.ts';
-import { systemRandom } from '../system-random.ts';
 import { type Server, type ServerTimeouts, startServer } from './server.ts';
 import { serverIdentity } from './server-certificate.ts';
 

@@ -19,7 +19,7 @@ function isFault(code: string) {
 /** Appends batches as fast as it can and prints the position of each one that was acknowledged. */
 const appender = `
 import { openSqliteStore } from ${JSON.stringify(new URL('./sqlite-store.ts', import.meta.url).href)};
-import { nextTurn } from ${JSON.stringify(new URL('../system-clock.ts', import.meta.url).href)};
+import { nextTurn } from ${JSON.stringify(new URL('../turn-clock.ts', import.meta.url).href)};
 import { writeSync } from 'node:fs';
 const store = openSqliteStore({ path: process.argv[1], nextTurn });
 const extent = await store.journalExtent('web', 'ab'.repeat(16));

@@ -1,7 +1,7 @@
 import { getRandomValues } from 'node:crypto';
-import type { Random } from '@nixfleet/contracts';
+import type { Random } from './ports.ts';
 
-/** This machine's cryptographic randomness. */
+/** The kernel's randomness. */
 export const systemRandom: Random = {
   bytes: (length) => getRandomValues(new Uint8Array(length)),
   uniform: () => (getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
