@@ -8,7 +8,7 @@
 #   tests   demo, and OpenSSL, procps and Chromium
 #
 # Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
-# line what to install. Nothing in the home directory but npm's own cache, and no configuration of Nix, is changed.
+# line what to install. Nothing in the home directory but npm's cache, and no configuration of Nix, is changed.
 set -eu
 
 cd -- "$(dirname -- "$(readlink -f -- "$0")")/.."

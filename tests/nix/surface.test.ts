@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,8 @@ test('a flake gives the same mkFleet, evaluated purely', async () => {
     }).resolved.fleet`;
     assert.equal(await flakeEvaluated({ folder: join(folder, 'flake'), store: join(folder, 'store'), apply }), 'acme');
   } finally {
+    // Store paths are read-only, which holds for everybody but root.
+    execFileSync('chmod', ['-R', 'u+w', folder]);
     await rm(folder, { recursive: true, force: true });
   }
 });
