@@ -51,7 +51,9 @@ export async function evaluated(what: { file: string } | { expression: string },
 export async function flakeEvaluated(of: { folder: string; store: string; apply: string }): Promise<unknown> {
   const features = ['--extra-experimental-features', 'nix-command flakes'];
   const args = [...features, 'eval', '--store', of.store, '--json', `path:${of.folder}#lib`, '--apply', of.apply];
-  const { stdout } = await run('nix', args, { env: environment, timeout: timeoutMs, maxBuffer: outputBytesMax });
+  // Flakes take a cache that can be written.
+  const env = { ...environment, XDG_CACHE_HOME: join(of.store, 'cache') };
+  const { stdout } = await run('nix', args, { env, timeout: timeoutMs, maxBuffer: outputBytesMax });
   return JSON.parse(stdout);
 }
 
