@@ -7,11 +7,13 @@ export type ParsedBody<Value> =
 /** Problems named in one reply. */
 const problemsMax = 5;
 
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 /** A request's JSON body as its schema's type. Its size was bounded by the transport. */
 export function parseBody<Value>(schema: z.ZodType<Value>, body: Uint8Array): ParsedBody<Value> {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    value = JSON.parse(decoder.decode(body));
   } catch {
     return { ok: false, detail: 'expected a JSON body in UTF-8' };
   }
