@@ -1,5 +1,5 @@
 import { readlink, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Clock, type CommandOutput, StorePath } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { messageOf } from './errors.ts';
@@ -104,7 +104,8 @@ export class ProfileSystem {
     const store = storeDirectory === '/' ? [] : ['--store', storeDirectory];
     const result = await runCommand({
       argv: ['nix-env', ...store, '--profile', profile, '--set', closure],
-      environment: { PATH: path, HOME: '/', LC_ALL: 'C', NIX_CONF_DIR: '/etc/nix' },
+      // nix-env keeps a folder of channels in HOME: beside the profile, not in the machine's root.
+      environment: { PATH: path, HOME: dirname(profile), LC_ALL: 'C', NIX_CONF_DIR: '/etc/nix' },
       timeoutMs: profileTimeoutMs,
       stdoutBytesMax,
       clock: this.#clock,
