@@ -7,7 +7,8 @@
 // It is built aside and moved into place, so that a failed build leaves the last one whole.
 import { chmod, cp, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build } from 'esbuild';
+import { bundleOptions, nodeFlags } from './bundle-options.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -27,13 +28,6 @@ const DATA = [
   { out: 'demo', source: 'demo/template' },
 ] as const;
 
-// CommonJS dependencies (fastify, pino, pg) call `require` for Node's own modules, and pino reads `__dirname`.
-const BANNER = [
-  "import { createRequire as nixfleetCreateRequire } from 'node:module';",
-  'const require = nixfleetCreateRequire(import.meta.url);',
-  'const __filename = import.meta.filename, __dirname = import.meta.dirname;',
-].join('');
-
 const LAUNCHER = `#!/bin/sh
 # Starts nixfleet with $NIXFLEET_NODE, a node of version 24 or newer on the PATH, or the one of the checkout around this file.
 set -eu
@@ -52,7 +46,12 @@ if [ -z "$node" ]; then
     exit 1
   fi
 fi
-exec "$node" --disable-warning=ExperimentalWarning "$here/lib/main.js" "$@"
+case "\${1:-} \${2:-}" in
+  'agent run') flags='${nodeFlags.agent.join(' ')}' ;;
+  'control-plane run') flags='${nodeFlags.controlPlane.join(' ')}' ;;
+  *) flags= ;;
+esac
+exec "$node" --disable-warning=ExperimentalWarning $flags "$here/lib/main.js" "$@"
 `;
 
 async function isThere(path: string): Promise<boolean> {
@@ -65,16 +64,6 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** zod exports its messages in fifty languages as one namespace, which every command would load. Ours are in English. */
-const englishOnly: Plugin = {
-  name: 'english-only',
-  setup({ onLoad }) {
-    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
-      contents: "export { default as en } from './en.js';",
-    }));
-  },
-};
-
 async function bundlePrograms(): Promise<void> {
   const present: { in: string; out: string }[] = [];
   for (const { out, source } of PROGRAMS) {
@@ -85,21 +74,10 @@ async function bundlePrograms(): Promise<void> {
     absWorkingDir: ROOT,
     entryPoints: present,
     outdir: join(STAGE, 'lib'),
-    bundle: true,
+    ...bundleOptions,
     splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    keepNames: true,
-    legalComments: 'none',
     sourcemap: 'linked',
     sourcesContent: false,
-    banner: { js: BANNER },
-    external: ['pg-native'],
-    plugins: [englishOnly],
-    logLevel: 'warning',
   });
   await writeFile(join(STAGE, 'lib', 'package.json'), '{"type":"module"}\n');
 }

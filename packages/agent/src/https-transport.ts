@@ -1,12 +1,7 @@
-import {
-  Agent,
-  type ClientRequest,
-  type ClientRequestArgs,
-  request as httpRequest,
-  type IncomingMessage,
-} from 'node:http';
+import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@nixfleet/contracts';
+import { Agent, httpRequest } from './node-http.ts';
 import { type ClientIdentity, connectPinned } from './pinned-connection.ts';
 import {
   type Transport,

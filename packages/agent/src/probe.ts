@@ -1,10 +1,10 @@
-import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Clock, HealthCheck } from '@nixfleet/contracts';
 import { excerptOf } from './command-output.ts';
 import { messageOf } from './errors.ts';
 import type { Host } from './host.ts';
+import { httpRequest } from './node-http.ts';
 import { describe } from './profile-system.ts';
 import { runCommand } from './run-command.ts';
 
