@@ -10,8 +10,8 @@ import { RetryDelay } from './retry-delay.ts';
 const restMs = 250;
 /** A held check-in that is answered sooner than this was answered early, in milliseconds. */
 const earlyMs = 1000;
-/** Early answers in a row, and then how often: news is rare, and a control plane that always has some has none. */
-const early = { burst: 60, refillMs: 15_000 };
+/** Early answers in a row, and then how often: enough for a day of many releases, and no busy loop for a control plane that always has news. */
+const early = { burst: 60, refillMs: 2_000 };
 
 export interface CheckinDeps {
   readonly client: ControlPlaneClient;
