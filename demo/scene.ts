@@ -4,7 +4,7 @@ import { type DemoHost, hostNames } from './layout.ts';
 import type { Narrator } from './narrator.ts';
 
 /** How long one step may take before the demo gives up, in seconds. */
-export const stepSecondsMax = 45;
+export const stepSecondsMax = 120;
 
 export interface Scene {
   readonly fleet: DemoFleet;

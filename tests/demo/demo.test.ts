@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const run = promisify(execFile);
 
 // The whole product as it ships, driven from outside: the same that `make demo` shows.
-test('the shipped bundle plays every step of the demo', { timeout: 280_000 }, async () => {
+test('the shipped bundle plays every step of the demo', { timeout: 290_000 }, async () => {
   await run(process.execPath, [`${root}scripts/build.ts`], { cwd: root });
   const { stdout } = await run(`${root}dist/nixfleet`, ['demo'], { cwd: root, maxBuffer: 4 * 1024 * 1024 });
   for (const { title } of steps) assert.ok(stdout.includes(title), `${title}\n${stdout}`);

@@ -64,6 +64,7 @@ describe('releases', () => {
       },
       'refused, with a new go in its hand': (fleet) => fleet.refused(wide, 'b').issue(wide, 'b'),
       unconfirmed: (fleet) => fleet.unconfirmed(wide, later, 'b'),
+      'unconfirmed, and trying again': (fleet) => fleet.unconfirmed(wide, later, 'b').fetching(wide, 'b'),
       deferred: (fleet) => fleet.fetching(wide, 'b').tell('b', reboot),
       held: (fleet) => fleet.tell('b', hold),
     };

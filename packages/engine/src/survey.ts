@@ -337,7 +337,9 @@ export function isProgressing(
 ): boolean {
   const { count, started, isHalted, isComplete, hosts, rolloutId } = survey;
   if (isHalted || isComplete || started === 0) return false;
-  if (count['in-flight'] > 0) return true;
+  // One that tries again after silence is no progress either: a fetch of it may be called back, a switch ends by itself.
+  const isTryingAgain = ({ view }: SurveyedHost) => view?.fold?.state.retry?.rolloutId === rolloutId;
+  if (count['in-flight'] > 0 && hosts.some((host) => host.standing === 'in-flight')) return true;
   return hosts.some(({ name, entry, view, standing }) => {
     if (standing !== 'pending' || !view?.isOnline || gates[entry.wave] !== null) return false;
     if (isWaitingForHost(survey, name)) return false;
