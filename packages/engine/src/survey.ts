@@ -339,7 +339,8 @@ export function isProgressing(
   if (isHalted || isComplete || started === 0) return false;
   // One that tries again after silence is no progress either: a fetch of it may be called back, a switch ends by itself.
   const isTryingAgain = ({ view }: SurveyedHost) => view?.fold?.state.retry?.rolloutId === rolloutId;
-  if (count['in-flight'] > 0 && hosts.some((host) => host.standing === 'in-flight')) return true;
+  const isAtWork = (host: SurveyedHost) => host.standing === 'in-flight' && !isTryingAgain(host);
+  if (count['in-flight'] > 0 && hosts.some(isAtWork)) return true;
   return hosts.some(({ name, entry, view, standing }) => {
     if (standing !== 'pending' || !view?.isOnline || gates[entry.wave] !== null) return false;
     if (isWaitingForHost(survey, name)) return false;
