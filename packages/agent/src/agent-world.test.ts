@@ -114,6 +114,8 @@ export class MemoryHost implements Host {
     this.armed = null;
     return { running: to, by: 'agent' } as const;
   };
+  rebootPending = async () => null;
+  reboot = async () => ({ ok: false, detail: 'a machine of variables' }) as const;
 }
 
 /** What a control plane does, at the agent's port. */

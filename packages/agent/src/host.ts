@@ -6,6 +6,18 @@ export type Armed = { readonly ok: true } | { readonly ok: false; readonly detai
 /** `fired`: the dead man's switch was faster. `absent`: nothing was armed. */
 export type Disarmed = 'disarmed' | 'fired' | 'absent';
 
+/** `ok`: the machine goes down, and this agent with it. Otherwise nothing was changed. */
+export type RebootOutcome = { readonly ok: true } | { readonly ok: false; readonly detail: string };
+
+export interface RebootOrder {
+  /** What the machine is to run after the boot; it is realised, and no more the boot default than it was before. */
+  readonly closure: StorePath;
+  /** What a revert after the boot goes to; null: there is nothing to go back to. Equal to `closure` when the same is booted again. */
+  readonly revertTo: StorePath | null;
+  /** From the end of the boot until the dead man's switch reverts, unless the agent confirms before. */
+  readonly guardSeconds: number;
+}
+
 export interface RevertOutcome {
   /** What the machine runs afterwards, read back. */
   readonly running: StorePath | null;
@@ -53,4 +65,18 @@ export interface Host {
   setDefault(closure: StorePath): Promise<{ readonly ok: true } | { readonly ok: false; readonly detail: string }>;
   /** Takes the revert from the dead man's switch (or waits for it), ends a running switch, goes back, sets the profile. */
   revert(to: StorePath, signal: AbortSignal): Promise<RevertOutcome>;
+
+  /**
+   * What the running closure brings and only a boot takes up (`kernel`, `initrd`, …): a component in which what was
+   * booted differs from what runs; null when nothing does, or where there is nothing to boot.
+   */
+  rebootPending(): Promise<string | null>;
+  /**
+   * Boots the machine into `closure`, once: the boot default stays what it was, so that a boot that fails or is cut short
+   * ends on it, where the loader can boot something once. Where it cannot, and `closure` is not the default already, this
+   * refuses. After the boot a dead man's switch is armed from outside the agent before anything of the agent runs, and
+   * `deadMan` reports it as `armed`; the next `bootId` differs. The agent arms its own in its place (`arm`) and confirms
+   * as after a live switch. Asked again in the same boot, it goes on with what it began.
+   */
+  reboot(order: RebootOrder): Promise<RebootOutcome>;
 }

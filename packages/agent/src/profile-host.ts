@@ -6,7 +6,7 @@ import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import { endActivation } from './dead-man.ts';
 import { AgentError, messageOf } from './errors.ts';
 import type { Files } from './files.ts';
-import type { Armed, Disarmed, Host, RevertOutcome } from './host.ts';
+import type { Armed, Disarmed, Host, RebootOutcome, RevertOutcome } from './host.ts';
 import { currentBootId, isAlive } from './process-identity.ts';
 import { ProfileSettings, ProfileSystem } from './profile-system.ts';
 import { SwitchRecord } from './switch-record.ts';
@@ -191,6 +191,15 @@ export class ProfileHost implements Host {
     const running = await this.running();
     if (running === to) return { running, by: 'agent' };
     return { running, by: 'agent', detail: isDone ? `the machine runs ${running ?? 'nothing known'}` : 'given up' };
+  }
+
+  /** A profile is no machine: nothing of it was booted. */
+  async rebootPending(): Promise<string | null> {
+    return null;
+  }
+
+  async reboot(): Promise<RebootOutcome> {
+    return { ok: false, detail: 'the profile backend has no machine to boot' };
   }
 
   /** Nothing that was armed before may fire into what comes now. True if one has fired and is not done. */
