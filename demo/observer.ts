@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { clientIdentity, HttpsTransport, systemClock } from '@nixfleet/agent';
 import { EventsView, FleetView, HostView, JournalEvent, protocolHeader, protocolVersion } from '@nixfleet/contracts';
-import { privateKeyFromPem } from '@nixfleet/contracts/node-crypto';
+import { nodeCrypto, privateKeyFromPem } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
 import type { z } from 'zod';
 
@@ -33,7 +33,11 @@ export class Observer implements Disposable {
     readonly onView: (view: FleetView) => void;
   }): Promise<Observer> {
     const key = privateKeyFromPem(await readFile(options.operatorKeyFile, 'utf8'));
-    const { identity } = await clientIdentity(key, { commonName: 'operator', random: systemRandom });
+    const { identity } = await clientIdentity(key, {
+      commonName: 'operator',
+      crypto: nodeCrypto,
+      random: systemRandom,
+    });
     const transport = new HttpsTransport({
       urls: [options.url],
       pins: () => new Set([options.pin]),

@@ -151,7 +151,11 @@ class KeptConnection {
   }
 
   static async open(key: TestKey): Promise<KeptConnection> {
-    const { identity } = await clientIdentity(key.privateKey, { commonName: 'host', random: systemRandom });
+    const { identity } = await clientIdentity(key.privateKey, {
+      commonName: 'host',
+      crypto: nodeCrypto,
+      random: systemRandom,
+    });
     const pins = new Set<string>([(await testKey('control-plane')).keyId]);
     const port = lab.controlPlane.port ?? 0;
     const connected = await connectPinned({ host: '127.0.0.1', port, identity, pins, clock: systemClock });

@@ -64,7 +64,11 @@ export class TestControlPlane {
 
   static async start(fleet: TestFleet): Promise<TestControlPlane> {
     const key = await testKey('control-plane');
-    const { identity } = await clientIdentity(key.privateKey, { commonName: 'control-plane', random: systemRandom });
+    const { identity } = await clientIdentity(key.privateKey, {
+      commonName: 'control-plane',
+      crypto: nodeCrypto,
+      random: systemRandom,
+    });
     const server = createServer({
       key: identity.keyPem,
       cert: identity.certificatePem,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Instant } from '@nixfleet/contracts';
+import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { SeededRandom } from '@nixfleet/testkit';
 import { parseAgentConfig } from './config.ts';
 import { fileSystem } from './file-system.ts';
@@ -51,7 +52,11 @@ test('a host key made by ssh-keygen is read; an encrypted or missing one says wh
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', plain]);
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', encrypted]);
   const key = await readHostKey(fileSystem, plain);
-  const { identity } = await clientIdentity(key, { commonName: 'canary', random: new SeededRandom(1) });
+  const { identity } = await clientIdentity(key, {
+    commonName: 'canary',
+    crypto: nodeCrypto,
+    random: new SeededRandom(1),
+  });
   const text = execFileSync('openssl', ['x509', '-noout', '-subject'], {
     input: identity.certificatePem,
     encoding: 'utf8',

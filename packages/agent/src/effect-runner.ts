@@ -12,6 +12,7 @@ import type { Journal } from './journal.ts';
 import type { Log } from './log.ts';
 import type { Nix, NixSources } from './nix.ts';
 import { runProbes } from './probe-runner.ts';
+import type { Probes } from './probes.ts';
 import { lostActivation } from './profile-host.ts';
 import type { Transport } from './transport.ts';
 
@@ -22,6 +23,7 @@ type Awaited_ = Exclude<HostEffect, { type: 'probe-afresh' | 'disarm' }>;
 
 export interface EffectDeps {
   readonly host: Host;
+  readonly probes: Probes;
   readonly nix: Nix;
   readonly crypto: Crypto;
   readonly clock: Clock;
@@ -85,8 +87,8 @@ export class EffectRunner {
   #probe({ id, closure }: Extract<HostEffect, { type: 'probe-afresh' }>): void {
     this.#probes?.abort.abort();
     const abort = new AbortController();
-    const { host, clock, emit } = this.#deps;
-    const done = runProbes({ id, closure }, { host, clock, emit, signal: abort.signal }).catch((error: unknown) => {
+    const { probes, clock, emit } = this.#deps;
+    const done = runProbes({ id, closure }, { probes, clock, emit, signal: abort.signal }).catch((error: unknown) => {
       if (!abort.signal.aborted) this.#fault('probe', error);
     });
     this.#probes = { id, abort, done };

@@ -1,4 +1,5 @@
 import {
+  type Crypto,
   type Instant,
   type PrivateKey,
   parseOpensshPrivateKey,
@@ -6,7 +7,7 @@ import {
   type Signer,
   selfSignedCertificate,
 } from '@nixfleet/contracts';
-import { privateKeyFromPem, privateKeyToPem, signerFor } from '@nixfleet/contracts/node-crypto';
+import { privateKeyFromPem, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import { AgentError, messageOf } from './errors.ts';
 import type { Files } from './files.ts';
 import type { ClientIdentity } from './pinned-connection.ts';
@@ -36,9 +37,9 @@ export async function readHostKey(files: Files, path: string): Promise<PrivateKe
 /** What TLS needs to prove possession of the key. Nobody looks at the certificate's dates or names. */
 export async function clientIdentity(
   key: PrivateKey,
-  { commonName, random }: { readonly commonName: string; readonly random: Random },
+  { commonName, crypto, random }: { readonly commonName: string; readonly crypto: Crypto; readonly random: Random },
 ): Promise<{ readonly identity: ClientIdentity; readonly signer: Signer }> {
-  const signer = await signerFor(key);
+  const signer: Signer = { publicKey: await crypto.publicKeyOf(key), sign: (message) => crypto.sign(key, message) };
   const der = await selfSignedCertificate({
     signer,
     commonName,

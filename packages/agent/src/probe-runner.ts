@@ -1,15 +1,16 @@
-import { open } from 'node:fs/promises';
-import { CheckName, entriesOf, type HealthCheck, HealthChecks, type StorePath } from '@nixfleet/contracts';
+import { CheckName, type Clock, type HealthCheck, type StorePath } from '@nixfleet/contracts';
 import type { HostInput } from '@nixfleet/engine';
-import { AgentError, messageOf } from './errors.ts';
-import type { Host } from './host.ts';
-import { type ProbeDeps, probe } from './probe.ts';
-import { locateInStore } from './store-links.ts';
+import type { Probes } from './probes.ts';
 
-/** Largest file of declared checks, in bytes. */
-const checksBytesMax = 1024 * 1024;
 /** Under this name a closure fails whose checks cannot be read. */
 const unreadableChecks = CheckName.parse('health-checks');
+
+interface RunnerDeps {
+  readonly probes: Probes;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly emit: (input: HostInput) => void;
+}
 
 /**
  * Probes what a closure declares, from the copy inside it, which its digest signs, until `signal` aborts. A closure whose
@@ -17,10 +18,10 @@ const unreadableChecks = CheckName.parse('health-checks');
  */
 export async function runProbes(
   { id, closure }: { readonly id: number; readonly closure: StorePath },
-  deps: ProbeDeps & { readonly emit: (input: HostInput) => void },
+  deps: RunnerDeps,
 ): Promise<void> {
-  const { emit, host } = deps;
-  const read = await readChecks(host, `${closure}/etc/nixfleet/health-checks.json`);
+  const { emit, probes } = deps;
+  const read = await probes.declared(closure);
   if (!read.ok) {
     emit({ type: 'checks-known', id, enforced: [unreadableChecks] });
     const mode = 'enforce' as const;
@@ -48,11 +49,10 @@ async function repeat(
   id: number,
   name: CheckName,
   check: HealthCheck,
-  deps: ProbeDeps & { readonly emit: (input: HostInput) => void },
+  { signal, clock, emit, probes }: RunnerDeps,
 ): Promise<void> {
-  const { signal, clock, emit } = deps;
   while (!signal.aborted) {
-    const { status, detail } = await probe(check, deps);
+    const { status, detail } = await probes.run(check, signal);
     const { mode, failureThreshold } = check;
     emit({
       type: 'probe',
@@ -64,45 +64,5 @@ async function repeat(
       ...(detail === undefined ? {} : { detail }),
     });
     await clock.sleep(check.intervalSeconds * 1000, signal);
-  }
-}
-
-type ReadChecks =
-  | { readonly ok: true; readonly checks: readonly (readonly [CheckName, HealthCheck])[] }
-  | { readonly ok: false; readonly detail: string };
-
-/**
- * `path` is one of a closure. No file: no probes. Anything else that is not a valid declaration is not ok, a link that
- * leads nowhere or out of the store among them.
- */
-export async function readChecks(host: Pick<Host, 'locate'>, path: string): Promise<ReadChecks> {
-  let text: string;
-  try {
-    const file = await locateInStore(host, path);
-    if (file === null) return { ok: true, checks: [] };
-    text = await readBounded(file);
-  } catch (error) {
-    return { ok: false, detail: `the declared checks cannot be read: ${messageOf(error)}`.slice(0, 500) };
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return { ok: false, detail: `the declared checks are not JSON: ${messageOf(error)}` };
-  }
-  const parsed = HealthChecks.safeParse(json);
-  if (!parsed.success)
-    return { ok: false, detail: `the declared checks are invalid: ${parsed.error.message}`.slice(0, 500) };
-  return { ok: true, checks: entriesOf(parsed.data.checks) };
-}
-
-async function readBounded(path: string): Promise<string> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    if (size > checksBytesMax) throw new AgentError('io', `${path}: over ${checksBytesMax} bytes`);
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
   }
 }

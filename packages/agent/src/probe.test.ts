@@ -9,6 +9,7 @@ import { after, test } from 'node:test';
 import { HealthCheck, type StorePath } from '@nixfleet/contracts';
 import type { HostInput } from '@nixfleet/engine';
 import { MemoryHost } from './agent-world.test.ts';
+import { hostProbes } from './host-probes.ts';
 import { probe, probeBytesMax } from './probe.ts';
 import { runProbes } from './probe-runner.ts';
 import { systemClock } from './system-clock.ts';
@@ -92,7 +93,7 @@ async function inputsOf(text: string | null, count: number): Promise<HostInput[]
   const running = runProbes(
     { id: 7, closure },
     {
-      host: new Declared(),
+      probes: hostProbes({ host: new Declared(), clock: systemClock }),
       clock: systemClock,
       signal: over.signal,
       emit: (input) => {

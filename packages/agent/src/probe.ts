@@ -5,17 +5,12 @@ import { excerptOf } from './command-output.ts';
 import { messageOf } from './errors.ts';
 import type { Host } from './host.ts';
 import { httpRequest } from './node-http.ts';
+import type { ProbeResult } from './probes.ts';
 import { describe } from './profile-system.ts';
 import { runCommand } from './run-command.ts';
 
 /** Bytes that a probed service or program may send before the probe fails. */
 export const probeBytesMax = 1024 * 1024;
-
-export interface ProbeResult {
-  readonly status: 'pass' | 'fail';
-  /** Why it failed, in one line of at most 500 characters. */
-  readonly detail?: string;
-}
 
 export interface ProbeDeps {
   readonly host: Host;

@@ -28,6 +28,7 @@ import { Gate } from './gate.ts';
 import { gitMirrorSource } from './git-mirror-source.ts';
 import type { Host } from './host.ts';
 import { clientIdentity, readHostKey } from './host-key.ts';
+import { hostProbes } from './host-probes.ts';
 import { httpsMirrorSource } from './https-mirror-source.ts';
 import { HttpsTransport } from './https-transport.ts';
 import { Permission } from './intent.ts';
@@ -36,6 +37,7 @@ import { Journal, type JournalFound } from './journal.ts';
 import type { Log } from './log.ts';
 import type { Nix } from './nix.ts';
 import type { ClientIdentity } from './pinned-connection.ts';
+import type { Probes } from './probes.ts';
 import type { Transport } from './transport.ts';
 import { TrustWalk } from './trust-walk.ts';
 
@@ -51,6 +53,8 @@ export interface AgentDeps {
   readonly host: Host;
   readonly nix: Nix;
   readonly log: Log;
+  /** Default: the closure's own checks, on this machine. */
+  readonly probes?: Probes;
   /** Default: `HttpsTransport` to the configured control planes. */
   readonly transport?: (identity: ClientIdentity, pins: () => ReadonlySet<string>) => Transport;
 }
@@ -70,6 +74,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const state = config.stateDirectory;
   const { identity, signer } = await clientIdentity(await readHostKey(files, config.key), {
     commonName: config.host,
+    crypto,
     random,
   });
   const ctx = { crypto, fleet: config.fleet };
@@ -162,6 +167,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   });
   const effects = new EffectRunner({
     host,
+    probes: deps.probes ?? hostProbes({ host, clock }),
     nix,
     crypto,
     clock,

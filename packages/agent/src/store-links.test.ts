@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { readChecks } from './probe-runner.ts';
+import { readChecks } from './host-probes.ts';
 import { locateInStore } from './store-links.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nixfleet-links-'));

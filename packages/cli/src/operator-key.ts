@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { type ClientIdentity, clientIdentity } from '@nixfleet/agent';
 import { ContractsError, formatOpensshPublicLine, type PrivateKey, parseOpensshPrivateKey } from '@nixfleet/contracts';
-import { privateKeyFromPem } from '@nixfleet/contracts/node-crypto';
+import { nodeCrypto, privateKeyFromPem } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
 import { CliError } from './cli-error.ts';
 
@@ -21,7 +21,11 @@ export interface OperatorKey {
  */
 export async function loadOperatorKey(path: string): Promise<OperatorKey> {
   const key = parseKey(await readKeyFile(path), path);
-  const { identity, signer } = await clientIdentity(key, { commonName: 'operator', random: systemRandom });
+  const { identity, signer } = await clientIdentity(key, {
+    commonName: 'operator',
+    crypto: nodeCrypto,
+    random: systemRandom,
+  });
   return { path, identity, publicLine: formatOpensshPublicLine(signer.publicKey) };
 }
 

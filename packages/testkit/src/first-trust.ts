@@ -1,11 +1,16 @@
-import { type FleetName, type Instant, TrustDocument } from '@nixfleet/contracts';
+import { type FleetName, type Instant, TrustDocument, type VerifyContext } from '@nixfleet/contracts';
 import { testKey } from './test-key.ts';
 
 /** Version 1 of a test fleet's trust; the key of every signer has the signer's name as its label. */
-export async function firstTrust(fleet: { readonly name: FleetName; readonly now: Instant }): Promise<TrustDocument> {
+export async function firstTrust(fleet: {
+  readonly name: FleetName;
+  readonly now: Instant;
+  readonly ctx: VerifyContext;
+}): Promise<TrustDocument> {
   const names = ['root-1', 'root-2', 'root-3', 'ci', 'ci-spare', 'ci-head', 'alice', 'bob'];
+  const keyOf = (label: string) => testKey(label, 'ed25519', fleet.ctx.crypto);
   const signers = [];
-  for (const name of names) signers.push([name, { keys: [(await testKey(name)).declared] }]);
+  for (const name of names) signers.push([name, { keys: [(await keyOf(name)).declared] }]);
   return TrustDocument.parse({
     type: 'trust',
     fleet: fleet.name,
@@ -21,8 +26,8 @@ export async function firstTrust(fleet: { readonly name: FleetName; readonly now
     },
     cacheKeys: [`cache.example.org-1:${Buffer.alloc(32, 7).toString('base64')}`],
     controlPlanes: [
-      { spkiSha256: (await testKey('control-plane')).keyId, offline: false },
-      { spkiSha256: (await testKey('control-plane-spare')).keyId, offline: true },
+      { spkiSha256: (await keyOf('control-plane')).keyId, offline: false },
+      { spkiSha256: (await keyOf('control-plane-spare')).keyId, offline: true },
     ],
   });
 }

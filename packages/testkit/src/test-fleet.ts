@@ -1,5 +1,6 @@
 import {
   addSeconds,
+  type Crypto,
   entriesOf,
   FleetName,
   fleetPath,
@@ -54,6 +55,8 @@ export interface TestFleetOptions {
   readonly headSeconds?: number;
   /** What the first `publish` starts from. Default `demoIntent()`. */
   readonly intent?: TestIntent;
+  /** Default `nodeCrypto`. */
+  readonly crypto?: Crypto;
   /** Changes the first trust document before it is signed. */
   readonly trust?: (draft: TrustDocument) => void | Promise<void>;
 }
@@ -115,7 +118,7 @@ export class TestFleet {
 
   constructor(options: TestFleetOptions) {
     this.name = FleetName.parse(options.name ?? 'demo');
-    this.ctx = { crypto: nodeCrypto, fleet: this.name };
+    this.ctx = { crypto: options.crypto ?? nodeCrypto, fleet: this.name };
     this.now = Instant.parse(options.now ?? '2026-06-01T08:00:00Z');
     this.intent = structuredClone(options.intent ?? demoIntent());
     this.#headSeconds = options.headSeconds ?? 24 * 3600;
@@ -135,7 +138,7 @@ export class TestFleet {
 
   /** The key of a host, as its intent declares it unless that names other keys. */
   hostKey(name: string): Promise<TestKey> {
-    return testKey(`host:${name}`);
+    return this.#key(`host:${name}`);
   }
 
   /** Signs and publishes the next trust version; by the root signers of both versions unless labels of keys are given. */
@@ -166,9 +169,10 @@ export class TestFleet {
     labels: readonly string[],
     approvedBy: readonly string[] = [],
   ): Promise<SignedBytes> {
-    const { bytes } = await sealDocument(nodeCrypto, document);
+    const { bytes } = await sealDocument(this.ctx.crypto, document);
     const namespace = `${document.type}@${document.fleet}`;
-    return signTestBytes(bytes, await testKeys(labels), { namespace, keys: await testKeys(approvedBy) });
+    const approval = { namespace, keys: await this.#keys(approvedBy) };
+    return signTestBytes(bytes, await this.#keys(labels), approval, this.ctx.crypto);
   }
 
   /**
@@ -185,7 +189,7 @@ export class TestFleet {
     change(this.intent);
     await this.#declareKeys();
 
-    const fleet = await sealDocument(nodeCrypto, fleetDocumentOf(this.name, this.intent));
+    const fleet = await sealDocument(this.ctx.crypto, fleetDocumentOf(this.name, this.intent));
     this.files.set(fleetPath(fleet.sha256), fleet.bytes);
     const manifests = new Map<string, TestManifest>();
     for (const channel of Object.keys(this.intent.channels)) {
@@ -208,7 +212,7 @@ export class TestFleet {
       ),
     });
     const release = await this.sign(document, signedBy, approvedBy);
-    const { sha256 } = await sealDocument(nodeCrypto, document);
+    const { sha256 } = await sealDocument(this.ctx.crypto, document);
     putSigned(this.files, releasePath(sha256), release);
     const head = await this.signHead((draft) => {
       draft.release = { version, sha256, bytes: release.bytes.length };
@@ -253,7 +257,7 @@ export class TestFleet {
       expiresAt: addSeconds(this.now, seconds),
     });
     const signed = await this.sign(document, [], approvedBy);
-    const { sha256 } = await sealDocument(nodeCrypto, document);
+    const { sha256 } = await sealDocument(this.ctx.crypto, document);
     this.#holds.push({ sha256, expiresAt: document.expiresAt });
     putSigned(this.files, holdPath(sha256), signed);
     await this.signHead();
@@ -312,12 +316,22 @@ export class TestFleet {
     return journal.append({ kind: 'converged', body: { target, switched: true } }, { at: this.now });
   }
 
+  #key(label: string): Promise<TestKey> {
+    return testKey(label, 'ed25519', this.ctx.crypto);
+  }
+
+  async #keys(labels: readonly string[]): Promise<TestKey[]> {
+    const keys: TestKey[] = [];
+    for (const label of labels) keys.push(await this.#key(label));
+    return keys;
+  }
+
   async #declareKeys(): Promise<void> {
     for (const [name, host] of Object.entries(this.intent.hosts)) {
       if (host.pubkeys.length === 0) host.pubkeys.push((await this.hostKey(name)).openssh);
     }
     for (const [name, operator] of Object.entries(this.intent.operators)) {
-      if (operator.pubkeys.length === 0) operator.pubkeys.push((await testKey(`operator:${name}`)).openssh);
+      if (operator.pubkeys.length === 0) operator.pubkeys.push((await this.#key(`operator:${name}`)).openssh);
     }
   }
 
@@ -326,10 +340,10 @@ export class TestFleet {
     const before = this.releases.at(-1)?.manifests.get(channel);
     if (before) {
       const { introducedIn, source, displayName } = before.document;
-      const same = await sealDocument(nodeCrypto, { ...document, introducedIn, source, displayName });
+      const same = await sealDocument(this.ctx.crypto, { ...document, introducedIn, source, displayName });
       if (same.sha256 === (before.rolloutId as string)) return before;
     }
-    const { sha256, bytes } = await sealDocument(nodeCrypto, document);
+    const { sha256, bytes } = await sealDocument(this.ctx.crypto, document);
     return { rolloutId: sha256 as RolloutId, document, bytes };
   }
 
@@ -354,10 +368,4 @@ export async function createTestFleet(options: TestFleetOptions = {}): Promise<T
   await options.trust?.(document);
   await fleet.putTrust(document, document.roles.root.signers);
   return fleet;
-}
-
-async function testKeys(labels: readonly string[]): Promise<TestKey[]> {
-  const keys: TestKey[] = [];
-  for (const label of labels) keys.push(await testKey(label));
-  return keys;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  type Crypto,
   type DeclaredKey,
   declaredKeyOf,
   formatOpensshPublicLine,
@@ -23,20 +24,24 @@ export interface TestKey extends Signer {
 /** PKCS#8 of a P-256 key without its public half (RFC 5958, RFC 5915); the 32-byte scalar follows. */
 const p256Prefix = Buffer.from('3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420', 'hex');
 
-export async function testKey(label: string, algorithm: 'ed25519' | 'ecdsa-p256' = 'ed25519'): Promise<TestKey> {
+export async function testKey(
+  label: string,
+  algorithm: 'ed25519' | 'ecdsa-p256' = 'ed25519',
+  crypto: Crypto = nodeCrypto,
+): Promise<TestKey> {
   const secret = createHash('sha256').update(`nixfleet test key ${label}`).digest();
   const privateKey: PrivateKey =
     algorithm === 'ed25519'
       ? { algorithm, seed: new Uint8Array(secret) }
       : { algorithm, pkcs8: new Uint8Array(Buffer.concat([p256Prefix, secret])) };
-  const publicKey = await nodeCrypto.publicKeyOf(privateKey);
+  const publicKey = await crypto.publicKeyOf(privateKey);
   return {
     label,
-    keyId: await keyIdOf(nodeCrypto, publicKey),
+    keyId: await keyIdOf(crypto, publicKey),
     privateKey,
     publicKey,
     declared: declaredKeyOf(publicKey),
     openssh: formatOpensshPublicLine(publicKey),
-    sign: (message) => nodeCrypto.sign(privateKey, message),
+    sign: (message) => crypto.sign(privateKey, message),
   };
 }

@@ -1,4 +1,4 @@
-import { canonicalBytes, type Json, makeSshsig, type SignedBytes } from '@nixfleet/contracts';
+import { type Crypto, canonicalBytes, type Json, makeSshsig, type SignedBytes } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import type { TestKey } from './test-key.ts';
 
@@ -7,13 +7,14 @@ export async function signTestBytes(
   bytes: Uint8Array,
   keys: readonly TestKey[],
   approval?: { readonly namespace: string; readonly keys: readonly TestKey[] },
+  crypto: Crypto = nodeCrypto,
 ): Promise<SignedBytes> {
   const signatures = new Map<string, Uint8Array>();
   for (const key of keys) signatures.set(key.keyId, await key.sign(bytes));
   const sshSignatures = new Map<string, string>();
   const namespace = approval?.namespace ?? '';
   for (const key of approval?.keys ?? []) {
-    sshSignatures.set(key.keyId, await makeSshsig(nodeCrypto, { signer: key, message: bytes, namespace }));
+    sshSignatures.set(key.keyId, await makeSshsig(crypto, { signer: key, message: bytes, namespace }));
   }
   return { bytes, signatures, sshSignatures };
 }

@@ -10,7 +10,7 @@ import {
   RolloutView,
   WhyView,
 } from '@nixfleet/contracts';
-import { privateKeyToPem } from '@nixfleet/contracts/node-crypto';
+import { nodeCrypto, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
 import { type TestFleet, testKey } from '@nixfleet/testkit';
 import type { z } from 'zod';
@@ -55,7 +55,11 @@ export class LoopControlPlane implements AsyncDisposable {
       ...settings,
     };
     writeFileSync(paths.config, JSON.stringify(config));
-    const { identity } = await clientIdentity(olivia.privateKey, { commonName: 'olivia', random: systemRandom });
+    const { identity } = await clientIdentity(olivia.privateKey, {
+      commonName: 'olivia',
+      crypto: nodeCrypto,
+      random: systemRandom,
+    });
     return new LoopControlPlane(paths, (url) => ({
       // The port changes with every start, so each reading connects anew.
       async request(request) {
