@@ -17,6 +17,7 @@ let
     filter
     isAttrs
     isBool
+    isFunction
     isInt
     isList
     isString
@@ -82,7 +83,14 @@ let
       then
         good value
       else
-        expected type (if type.fix == null then hint else type.fix) path value;
+        expected type (
+          if type.fix == null then
+            hint
+          else if isFunction type.fix then
+            type.fix value
+          else
+            type.fix
+        ) path value;
 
     nullOr =
       type: hint:

@@ -14,7 +14,7 @@ let
     removeAttrs
     ;
 
-  last = list: elemAt list (length list - 1);
+  inherit (lib.lists) last;
 
   # Takes away the edges whose `gates` waits for nothing, until all are gone or those left lead into a cycle: each round
   # looks only at the edges that waited for what the round before took away (Kahn's algorithm).

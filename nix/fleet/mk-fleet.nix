@@ -19,9 +19,10 @@ let
   inherit (lib.lists) indexedMap toSet;
 
   types = import ./types.nix;
-  scalars = import ./scalars.nix { inherit types; };
+  scalars = import ./scalars.nix { inherit lib types; };
   selectors = import ./selectors.nix { inherit lib; };
   scopes = import ./scopes.nix { inherit lib; };
+  cron = import ./cron.nix { inherit lib; };
   cycles = import ./cycles.nix { inherit lib; };
   waves = import ./waves.nix { inherit selectors; };
   invariants = import ./invariants.nix {
@@ -35,7 +36,7 @@ let
   inherit (import ./problems.nix { inherit lib; }) message;
 
   checked = (import ./check.nix { inherit lib types; }).check {
-    type = import ./schema.nix { inherit types scalars; };
+    type = import ./schema.nix { inherit lib types scalars; };
     path = "";
     value = options;
   };
@@ -123,7 +124,7 @@ let
       policy = fleet.rolloutPolicies.${channel.rolloutPolicy};
     in
     {
-      inherit (channel) description rolloutPolicy freezes;
+      inherit (channel) description rolloutPolicy;
       inherit (channelWaves.${name}) waves;
       policy = {
         inherit (channel)
@@ -142,9 +143,30 @@ let
         maxFailures = dropNulls policy.maxFailures;
         offlineGraceSeconds = channel.offline.graceSeconds;
       };
-      # Always open, and nothing resolved that could run out.
-      windows = null;
-      resolvedUntil = null;
+      # As declared: a release resolves them to UTC, for which Nix has neither clock nor time zones.
+      windows = if channel.windows == null then null else map windowRule channel.windows;
+      freezes = map dropNulls channel.freezes;
+    };
+
+  windowRule =
+    window:
+    dropNulls {
+      inherit (window) durationMinutes timezone;
+      inherit
+        (
+          if window.cron != null then
+            cron.parse window.cron
+          else
+            {
+              inherit (window) days daysOfMonth months;
+              starts = [ window.start ];
+            }
+        )
+        days
+        daysOfMonth
+        months
+        starts
+        ;
     };
 
   resolvedBudget =

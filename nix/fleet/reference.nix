@@ -13,8 +13,8 @@ let
 
   lib = import ../lib;
   types = import ./types.nix;
-  scalars = import ./scalars.nix { inherit types; };
-  schema = import ./schema.nix { inherit types scalars; };
+  scalars = import ./scalars.nix { inherit lib types; };
+  schema = import ./schema.nix { inherit lib types scalars; };
   inherit (lib.show) toNix;
 
   cell = replaceStrings [ "|" "\n" ] [ "\\|" " " ];

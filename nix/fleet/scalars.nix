@@ -1,17 +1,17 @@
 # The kinds of text and number that several options share. Their rules are those of the signed documents.
-{ types }:
+{ lib, types }:
 let
   inherit (builtins)
     elemAt
     fromJSON
     match
-    substring
     ;
+  inherit (lib.numbers) number remainder;
 
   instantPattern = "(2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z";
-  # "08" is not JSON.
-  number = digits: if substring 0 1 digits == "0" then fromJSON (substring 1 1 digits) else fromJSON digits;
-  divides = divisor: n: (n / divisor) * divisor == n;
+  # A day and a time of day: minutes, without a time zone.
+  localPattern = "(2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]";
+  divides = divisor: n: remainder n divisor == 0;
   isLeap = year: divides 4 year && (!divides 100 year || divides 400 year);
   daysOf =
     year: month:
@@ -22,14 +22,18 @@ let
     else
       31;
   isDayOfCalendar =
-    text:
+    pattern: text:
     let
-      parts = match instantPattern text;
+      parts = match pattern text;
       part = index: number (elemAt parts index);
     in
     part 2 <= daysOf (fromJSON (elemAt parts 0)) (part 1);
+  isInstant = text: match instantPattern text != null && isDayOfCalendar instantPattern text;
+  isLocal = text: match localPattern text != null && isDayOfCalendar localPattern text;
 in
 rec {
+  inherit isInstant isLocal;
+
   nameOf =
     what:
     types.text {
@@ -55,10 +59,32 @@ rec {
   # RFC 3339 in UTC, whole seconds, as in every signed document.
   instant = types.text {
     says = "an instant in UTC with whole seconds, such as 2026-06-01T08:00:00Z";
-    pattern = instantPattern;
     bytesMax = 20;
-    test = isDayOfCalendar;
+    test = isInstant;
     fix = "write it as 2026-06-01T08:00:00Z";
+  };
+
+  # For those who think in their own clock: which of the two it is, the option `timezone` beside it decides.
+  instantOrLocal = types.text {
+    says = "a local time such as 2026-06-01T08:00, or an instant in UTC such as 2026-06-01T08:00:00Z";
+    bytesMax = 20;
+    test = text: isLocal text || isInstant text;
+    fix = "write it as 2026-06-01T08:00 with timezone, or as 2026-06-01T08:00:00Z without";
+  };
+
+  timeOfDay = types.text {
+    says = "a time of day such as 22:00";
+    pattern = "([01][0-9]|2[0-3]):[0-5][0-9]";
+    bytesMax = 5;
+    fix = "write hours and minutes with two digits each, 00:00 to 23:59";
+  };
+
+  # Whether there is such a zone, the machine that releases knows: Nix has no time zone database.
+  timezone = types.text {
+    says = "the name of a time zone, such as Europe/Paris or UTC";
+    pattern = "[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*";
+    bytesMax = 64;
+    fix = "take it from timedatectl list-timezones";
   };
 
   commit = types.text {

@@ -1,13 +1,18 @@
 # Every option of mkFleet: type, default, description, example. Data, read by check.nix and reference.nix; one part a
 # file in schema/.
-{ types, scalars }:
+{
+  lib,
+  types,
+  scalars,
+}:
 let
   parts = { inherit types scalars; };
   selector = import ./schema/selector.nix parts;
   healthChecks = import ./schema/health-checks.nix parts;
   policy = import ./schema/policy.nix (parts // { inherit selector; });
   pin = import ./schema/pin.nix parts;
-  channel = import ./schema/channel.nix (parts // { inherit healthChecks pin; });
+  times = import ./schema/times.nix (parts // { cron = import ./cron.nix { inherit lib; }; });
+  channel = import ./schema/channel.nix (parts // { inherit healthChecks pin times; });
   host = import ./schema/host.nix (parts // { inherit healthChecks pin; });
 
   named =

@@ -44,7 +44,8 @@ rec {
       says = "a whole number, ${if max == null then "${toString min} or more" else "${toString min} to ${toString max}"}";
     };
 
-  # `pattern` is a POSIX extended expression for the whole string. `test` refines what a pattern cannot say.
+  # `pattern` is a POSIX extended expression for the whole string. `test` refines what a pattern cannot say. `fix`: text,
+  # or a function from the wrong value (of any type) to text.
   text =
     {
       says,

@@ -2,6 +2,7 @@
 rec {
   lists = import ./lists.nix;
   attrs = import ./attrs.nix;
+  numbers = import ./numbers.nix;
   iterate = import ./iterate.nix;
   nearest = import ./nearest.nix { inherit lists; };
   show = import ./show.nix { inherit lists; };

@@ -24,6 +24,7 @@ let
   refused = change: (mkFleet (base // change)).resolved;
   onHost = change: refused { hosts = base.hosts // { web-1 = base.hosts.web-1 // change; }; };
   onChannel = change: refused { channels = base.channels // { stable = base.channels.stable // change; }; };
+  onWindow = window: onChannel { windows = [ ({ durationMinutes = 60; timezone = "Europe/Paris"; } // window) ]; };
   onPolicy = change: refused { rolloutPolicies.plain = change; };
   onSelector = selector: onPolicy { waves = [ { inherit selector; } ]; };
   check = value: refused { healthChecks.probe = value; };
@@ -68,6 +69,31 @@ in
   backwardsFreeze = onChannel {
     freezes = [ { from = "2026-03-02T00:00:00Z"; to = "2026-03-01T00:00:00Z"; reason = "backwards"; } ];
   };
+  freezeWithoutTimezone = onChannel {
+    freezes = [ { from = "2026-12-23T18:00"; to = "2027-01-04T08:00"; reason = "whose clock?"; } ];
+  };
+  instantsWithTimezone = onChannel {
+    freezes = [ { from = "2026-12-23T18:00:00Z"; to = "2027-01-04T08:00:00Z"; timezone = "UTC"; reason = "which?"; } ];
+  };
+  freezeWithoutReason = onChannel {
+    freezes = [ { from = "2026-12-23T18:00"; to = "2027-01-04T08:00"; timezone = "UTC"; } ];
+  };
+  noWindows = onChannel { windows = [ ]; };
+  badWindow = onWindow { days = [ "monday" ]; start = "22h"; timezone = "Europe/"; };
+  windowWithoutStart = onWindow { days = [ "mon" ]; };
+  windowOfBoth = onWindow { start = "22:00"; cron = "0 22 * * *"; };
+  cronWithDays = onWindow { days = [ "mon" ]; cron = "0 22 * * *"; };
+  windowTooLong = onWindow { start = "22:00"; durationMinutes = 10081; };
+  cronOfFour = onWindow { cron = "0 22 * *"; };
+  cronHour = onWindow { cron = "0 24 * * *"; };
+  cronName = onWindow { cron = "0 22 * * mon-fry"; };
+  cronBackwards = onWindow { cron = "0 22 * * fri-mon"; };
+  cronEmptyPart = onWindow { cron = "0 22,, * * *"; };
+  cronLooseStep = onWindow { cron = "5/10 22 * * *"; };
+  cronZeroStep = onWindow { cron = "*/0 22 * * *"; };
+  cronBothDays = onWindow { cron = "0 22 1-7 * tue"; };
+  cronTooOften = onWindow { cron = "*/5 * * * *"; };
+  cronIsList = onWindow { cron = [ 0 22 ]; };
   shortPin = onChannel { pin = { commit = "8b3f0c2"; reason = "short"; }; };
 
   twoSoaks = onPolicy { rest = { soakMinutes = 1; soakSeconds = 60; }; };

@@ -4,6 +4,7 @@
   scalars,
   healthChecks,
   pin,
+  times,
 }:
 let
   daySeconds = 24 * 3600;
@@ -178,40 +179,26 @@ types.record {
       description = "Compliance as a gate of the release.";
       example = ''{ mode = "enforce"; frameworks = [ "nis2" ]; }'';
     };
+    windows = {
+      type = types.nullOr (
+        types.listOf {
+          of = times.window;
+          min = 1;
+          max = 32;
+        }
+      );
+      default = null;
+      description = "When switches may start; what runs when a window closes is finished. Null: always. Resolved to UTC for 400 days by each release.";
+      example = ''[ { days = [ "mon" "tue" "wed" "thu" ]; start = "22:00"; durationMinutes = 240; timezone = "Europe/Paris"; } ]'';
+    };
     freezes = {
       type = types.listOf {
         max = 3000;
-        of = types.record {
-          title = "freeze";
-          rules = [
-            {
-              holds = value: value.from < value.to;
-              rule = "a freeze ends after it starts";
-              fix = "swap from and to, or correct one";
-            }
-          ];
-          options = {
-            from = {
-              type = scalars.instant;
-              description = "The first instant of the freeze.";
-              example = ''"2026-12-23T00:00:00Z"'';
-            };
-            to = {
-              type = scalars.instant;
-              description = "The first instant after it.";
-              example = ''"2027-01-02T00:00:00Z"'';
-            };
-            reason = {
-              type = scalars.reason;
-              description = "Shown to whoever asks why nothing starts.";
-              example = ''"end of year"'';
-            };
-          };
-        };
+        of = times.freeze;
       };
       default = [ ];
-      description = "Spans in which the channel starts nothing.";
-      example = ''[ { from = "2026-12-23T00:00:00Z"; to = "2027-01-02T00:00:00Z"; reason = "end of year"; } ]'';
+      description = "Spans in which the channel starts nothing, whatever its windows say.";
+      example = ''[ { from = "2026-12-23T18:00"; to = "2027-01-04T08:00"; timezone = "Europe/Paris"; reason = "end of year"; } ]'';
     };
     pin = {
       type = types.nullOr pin;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { FreezeRule, WindowRule, windowRulesMax } from './change-window.ts';
 import { envelope, Reason } from './document.ts';
 import { HealthCheck } from './health-check.ts';
 import { Instant } from './instant.ts';
-import { Interval, intervalsMax } from './interval.ts';
+import { intervalsMax } from './interval.ts';
 import {
   BudgetName,
   ChannelName,
@@ -14,7 +15,6 @@ import {
   SystemName,
   TagName,
 } from './names.ts';
-import { Freeze } from './release.ts';
 import { HostEdge } from './rollout-manifest.ts';
 import { ChannelPolicy, PromoteWhen } from './rollout-policy.ts';
 
@@ -58,9 +58,10 @@ export const FleetChannel = z.object({
   policy: ChannelPolicy,
   /** Waves of the channel's policy, resolved to the channel's hosts; every host is in exactly one. */
   waves: z.array(FleetWave).min(1),
-  windows: z.array(Interval).max(intervalsMax).nullable(),
-  resolvedUntil: Instant.nullable(),
-  freezes: z.array(Freeze).max(intervalsMax),
+  /** Change windows as declared; the manifest has the intervals. Null: always open. */
+  windows: z.array(WindowRule).min(1).max(windowRulesMax).nullable(),
+  /** As declared; the release has the intervals. */
+  freezes: z.array(FreezeRule).max(intervalsMax),
 });
 export type FleetChannel = z.infer<typeof FleetChannel>;
 

@@ -1,5 +1,16 @@
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export { concatBytes, equalBytes, utf8 } from './bytes.ts';
+export {
+  FreezeRule,
+  LocalDateTime,
+  LocalTime,
+  TimezoneName,
+  Weekday,
+  WindowRule,
+  weekdays,
+  windowRulesMax,
+  windowStartsMax,
+} from './change-window.ts';
 export { type ClosurePath, closureDigest, closureDigestText, closurePathsMax } from './closure-digest.ts';
 export type { Crypto, KeyAlgorithm, PrivateKey, PublicKey, Signer } from './crypto.ts';
 export {

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import {
   type FleetDocument,
+  FreezeRule,
   HostName,
   Instant,
   mayFinishMax,
   pinTrust,
   SystemName,
   type TrustState,
+  WindowRule,
 } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { accepted, createTestFleet, fleetDocumentOf, type TestFleet, testClosure, testKey } from '@nixfleet/testkit';
@@ -127,16 +129,13 @@ describe('assemble', () => {
 
   test('what makes a channel changed, and what does not', async () => {
     const base = structuredClone(fleet);
-    const span = (from: string, to: string) => ({ from: Instant.parse(from), to: Instant.parse(to) });
     const data = (of: FleetDocument) =>
       Object.entries(of.channels).find(
         ([name]) => name === 'data',
       )?.[1] as FleetDocument['channels'][keyof FleetDocument['channels']];
-    data(base).windows = [
-      span('2026-06-02T01:00:00Z', '2026-06-02T03:00:00Z'),
-      span('2026-06-09T01:00:00Z', '2026-06-09T03:00:00Z'),
-    ];
-    data(base).resolvedUntil = Instant.parse('2027-06-01T00:00:00Z');
+    const night = (days: readonly string[], timezone = 'Europe/Paris') =>
+      WindowRule.parse({ days, starts: ['22:00'], durationMinutes: 240, timezone });
+    data(base).windows = [night(['mon', 'thu'])];
     const previous = await publish(await assembled({ builds: [buildOf(base, {})] }), null);
     const changes = async (change: (fleet: FleetDocument) => void, at = now) => {
       const next = structuredClone(base);
@@ -158,32 +157,34 @@ describe('assemble', () => {
       ['data'],
     );
     assert.deepEqual(await changes((next) => (next.channelEdges = [])), ['data']);
-    // A day later the first window is over and one more is known at the end.
-    const later = Instant.parse('2026-06-03T08:00:00Z');
-    const rolled = (next: FleetDocument) => {
-      data(next).windows = [
-        span('2026-06-09T01:00:00Z', '2026-06-09T03:00:00Z'),
-        span('2027-06-01T01:00:00Z', '2027-06-01T03:00:00Z'),
-      ];
-      data(next).resolvedUntil = Instant.parse('2027-06-03T00:00:00Z');
-    };
-    assert.deepEqual(await changes(rolled, later), []);
+    // As time passes windows end, one is cut by now, others become known: the manifest stays, to a day before 340 are over.
+    for (const at of ['2026-06-01T22:00:00Z', '2026-06-03T08:00:00Z', '2027-05-06T08:00:00Z']) {
+      assert.deepEqual(await changes(() => {}, Instant.parse(at)), 'nothing-to-release', at);
+    }
+    assert.deepEqual(await changes(() => {}, Instant.parse('2027-05-08T08:00:00Z')), ['data']);
+    // Said in another way, the same windows: the fleet is another document, its rollout is not.
+    assert.deepEqual(await changes((next) => (data(next).windows = [night(['mon']), night(['thu'])])), []);
+    assert.deepEqual(await changes((next) => (data(next).windows = [night(['mon', 'thu', 'fri'])])), ['data']);
+    assert.deepEqual(await changes((next) => (data(next).windows = [night(['mon', 'thu'], 'UTC')])), ['data']);
+    assert.deepEqual(await changes((next) => (data(next).windows = null)), ['data']);
+    // Freezes are read from the release: a new one brakes what runs.
+    const freeze = FreezeRule.parse({
+      from: '2026-12-23T18:00',
+      to: '2027-01-04T08:00',
+      timezone: 'Europe/Paris',
+      reason: 'end of year',
+    });
+    const frozen = structuredClone(base);
+    data(frozen).freezes = [freeze];
+    const next = await assembled({ previous, builds: [buildOf(frozen, {})] });
+    assert.deepEqual(next.changedChannels, []);
     assert.deepEqual(
-      await changes((next) => {
-        rolled(next);
-        data(next).windows?.splice(0, 1);
-      }, later),
-      ['data'],
+      Object.values(next.release.channels).map(({ freezes }) => freezes),
+      [[{ from: '2026-12-23T17:00:00Z', to: '2027-01-04T07:00:00Z', reason: 'end of year' }], []],
     );
-    // Resolved for too short a time: renewed.
-    assert.deepEqual(await changes(rolled, Instant.parse('2027-05-20T00:00:00Z')), ['data']);
-    assert.deepEqual(
-      await changes((next) => {
-        data(next).windows = null;
-        data(next).resolvedUntil = null;
-      }),
-      ['data'],
-    );
+    const nowhere = structuredClone(base);
+    data(nowhere).windows = [night(['mon'], 'Europe/Nowhere')];
+    await refused({ builds: [buildOf(nowhere, {})] }, 'fleet-invalid', /^channels\.data\.windows\[0\]\.timezone: /);
   });
 
   test('budgets take the smaller of count and percent, never less than one', async () => {

@@ -28,6 +28,7 @@ import { channelManifest, type HostClosure } from './channel-manifest.ts';
 import type { VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import type { TreeChange } from './release-tree.ts';
+import { resolveChannelTimes } from './resolve-windows.ts';
 import { isUnchanged } from './unchanged-channel.ts';
 
 export interface AssembleInput {
@@ -80,7 +81,9 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
 
   const sealedFleet = await sealDocument(input.crypto, fleet);
   const version = (input.previous?.release.document.version ?? 0) + 1;
-  const channels = await sealChannels(input, { fleet, source, version, closures: closures.value.closures });
+  const sealed = await sealChannels(input, { fleet, source, version, closures: closures.value.closures });
+  if (!sealed.ok) return sealed;
+  const channels = sealed.value;
   const release: ReleaseDocument = {
     type: 'release',
     fleet: fleet.fleet,
@@ -199,6 +202,13 @@ export function previousClosure(previous: VerifiedTree | null, host: HostName): 
   return null;
 }
 
+interface SealedChannels {
+  readonly entries: Record<string, ReleaseChannel>;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Whose manifest is new. */
+  readonly changed: readonly ChannelName[];
+}
+
 async function sealChannels(
   { crypto, previous, retry = [], now }: AssembleInput,
   next: {
@@ -207,15 +217,25 @@ async function sealChannels(
     readonly version: number;
     readonly closures: ReadonlyMap<HostName, HostClosure>;
   },
-) {
+): Promise<ReleaseOutcome<SealedChannels>> {
   const entries: Record<string, ReleaseChannel> = {};
   const files = new Map<string, Uint8Array>();
   const changed: ChannelName[] = [];
-  for (const [channel, { freezes, policy }] of entriesOf(next.fleet.channels)) {
+  for (const [channel, declared] of entriesOf(next.fleet.channels)) {
+    const times = resolveChannelTimes(declared, { channel, now });
+    if (!times.ok) return times;
+    const { freezes } = times.value;
     const before = previous?.manifests.get(channel) ?? null;
     const earlier = previous ? lookup(previous.release.document.channels, channel) : undefined;
     const retryHere = new Set(retry);
-    const document = channelManifest({ ...next, channel, previous: before?.document ?? null, retry: retryHere, now });
+    const document = channelManifest({
+      ...next,
+      channel,
+      previous: before?.document ?? null,
+      retry: retryHere,
+      now,
+      times: times.value,
+    });
     if (before && earlier && isUnchanged(before.document, document, now)) {
       entries[channel] = {
         rolloutId: earlier.rolloutId,
@@ -227,12 +247,12 @@ async function sealChannels(
     }
     const sealed: SealedDocument = await sealDocument(crypto, document);
     const rolloutId = sealed.sha256 as string as RolloutId;
-    const mayFinish = policy.onNewRelease === 'finish' ? stillRunning(earlier) : [];
+    const mayFinish = declared.policy.onNewRelease === 'finish' ? stillRunning(earlier) : [];
     entries[channel] = { rolloutId, bytes: sealed.bytes.length, mayFinish, freezes };
     files.set(rolloutPath(rolloutId), sealed.bytes);
     changed.push(channel);
   }
-  return { entries, files, changed };
+  return accept({ entries, files, changed });
 }
 
 /**

@@ -7,6 +7,8 @@ import {
   entriesOf,
   FleetDocument,
   type HostName,
+  type Instant,
+  msToInstant,
   refuse,
   type Source,
   type StorePath,
@@ -25,6 +27,7 @@ import type { PathInfo } from './path-info.ts';
 import type { ProcessMemory } from './process-memory.ts';
 import type { Progress } from './progress.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
+import { resolveChannelTimes } from './resolve-windows.ts';
 
 /** Queries of the store at once. */
 const readsMax = 4;
@@ -65,6 +68,8 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
   const topology = await readTopology(ports, input.fleet);
   if (!topology.ok) return topology;
   const { fleet, warnings } = topology.value;
+  const timeless = unresolvableTimes(fleet, msToInstant(ports.clock.now()));
+  if (timeless) return timeless;
   const pinned = pinnedElsewhere(fleet, input.source);
   if (pinned) return pinned;
 
@@ -186,6 +191,15 @@ export async function readTopology(
   if (missing) return refuse('fleet-invalid', `toplevels has no ${missing[0]}, which resolved.hosts declares`);
   progress.report({ step: 'topology', state: 'done', detail: `${Object.keys(document.hosts).length} hosts` });
   return accept({ fleet: document, warnings: Names.safeParse(found.value.warnings).data ?? [] });
+}
+
+/** Windows and freezes are resolved when the release is assembled; a zone that does not exist is told before hours of building. */
+function unresolvableTimes(fleet: FleetDocument, now: Instant): ReleaseOutcome<never> | null {
+  for (const [channel, declared] of entriesOf(fleet.channels)) {
+    const times = resolveChannelTimes(declared, { channel, now });
+    if (!times.ok) return times;
+  }
+  return null;
 }
 
 /** A pinned host runs the closure of another commit than the one that is built here, so building it here would be wrong. */

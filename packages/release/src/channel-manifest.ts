@@ -13,6 +13,7 @@ import {
   type StorePath,
 } from '@nixfleet/contracts';
 import { ReleaseError } from './errors.ts';
+import type { ResolvedWindows } from './resolve-windows.ts';
 
 /** What a host is to run. */
 export interface HostClosure {
@@ -32,14 +33,16 @@ export interface ManifestInput {
   readonly version: number;
   readonly source: Source;
   readonly now: Instant;
+  /** The channel's windows, resolved at `now`. */
+  readonly times: ResolvedWindows;
 }
 
 /** The plan of one channel as the fleet has it now. The caller decides whether the one before it says the same already. */
 export function channelManifest(input: ManifestInput): RolloutManifest {
-  const { fleet, channel, source, now } = input;
+  const { fleet, channel, source, now, times } = input;
   const declared = lookup(fleet.channels, channel);
   if (!declared) throw new ReleaseError('bad-input', `${channel} is not a channel of the fleet`);
-  const { policy, windows, resolvedUntil } = declared;
+  const { policy } = declared;
   const hosts: Record<string, ManifestHost> = {};
   for (const [wave, { hosts: names }] of declared.waves.entries()) {
     for (const name of names) hosts[name] = manifestHost(input, name, wave);
@@ -65,8 +68,8 @@ export function channelManifest(input: ManifestInput): RolloutManifest {
       .filter(({ gated }) => gated === channel)
       .map(({ gates, reason }) => ({ channel: gates, ...(reason === undefined ? {} : { reason }) })),
     budgets: budgetsOf(fleet, inChannel),
-    windows,
-    resolvedUntil,
+    windows: times.windows,
+    resolvedUntil: times.resolvedUntil,
   };
 }
 

@@ -58,6 +58,7 @@ export {
   type TreeChange,
   treeOfFiles,
 } from './release-tree.ts';
+export { type ChannelTimes, type ResolvedWindows, resolveChannelTimes, resolvedDays } from './resolve-windows.ts';
 export { showTrust, type TrustSummary } from './show-trust.ts';
 export { type Publisher, type PublishOutcome, renewHead, signAndPublish } from './sign-and-publish.ts';
 export { signedFiles } from './sign-document.ts';
