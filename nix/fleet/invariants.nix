@@ -81,10 +81,12 @@ let
     fleet:
     concatMap (
       name:
-      indexedMap (index: wave: {
-        inherit (wave) selector;
-        path = "rolloutPolicies.${name}.waves[${toString index}].selector";
-      }) fleet.rolloutPolicies.${name}.waves
+      filter ({ selector, ... }: selector != null) (
+        indexedMap (index: wave: {
+          inherit (wave) selector;
+          path = "rolloutPolicies.${name}.waves[${toString index}].selector";
+        }) fleet.rolloutPolicies.${name}.waves
+      )
     ) (attrNames fleet.rolloutPolicies)
     ++ indexedMap (index: budget: {
       inherit (budget) selector;

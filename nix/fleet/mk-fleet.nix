@@ -24,7 +24,7 @@ let
   scopes = import ./scopes.nix { inherit lib; };
   cron = import ./cron.nix { inherit lib; };
   cycles = import ./cycles.nix { inherit lib; };
-  waves = import ./waves.nix { inherit selectors; };
+  waves = import ./waves.nix { inherit lib selectors; };
   invariants = import ./invariants.nix {
     inherit
       lib
@@ -85,6 +85,7 @@ let
   channelWaves = mapAttrs (
     name: channel:
     waves.resolveWaves {
+      channel = name;
       policy = fleet.rolloutPolicies.${channel.rolloutPolicy};
       hosts = byChannel.${name} or [ ];
     }

@@ -12,7 +12,10 @@ let
     attrNames
     concatMap
     filter
+    head
+    length
     map
+    toString
     ;
   inherit (lib.show) quote;
 
@@ -33,8 +36,27 @@ let
     ) channelWaves.${channel}.empty
   ) (attrNames fleet.channels);
 
+  # More hosts than a person watches at once.
+  hostsAtOnceMax = 10;
+  allAtOnce = concatMap (
+    channel:
+    let
+      inherit (channelWaves.${channel}) waves;
+      count = length (head waves).hosts;
+      policy = fleet.channels.${channel}.rolloutPolicy;
+    in
+    if
+      length waves == 1 && count >= hostsAtOnceMax && fleet.rolloutPolicies.${policy}.strategy != "all-at-once"
+    then
+      [
+        ''channels.${channel}: all ${toString count} hosts are in one wave; if that is meant, say strategy = "all-at-once" in rolloutPolicies.${policy}''
+      ]
+    else
+      [ ]
+  ) (attrNames fleet.channels);
+
   emptyBudgets = map (budget: "disruptionBudgets: ${quote budget.name} covers no host") (
     filter (budget: budget.hosts == [ ]) resolved.disruptionBudgets
   );
 in
-unknownTags ++ emptyWaves ++ emptyBudgets
+unknownTags ++ emptyWaves ++ allAtOnce ++ emptyBudgets

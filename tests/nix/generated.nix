@@ -1,7 +1,8 @@
-# { hosts: name → { channel, tags }, waves: [selector] } → the fleet document, with a budget for each selector too.
+# { hosts: name → { channel, tags }, waves: [wave] } → the fleet document, with a budget for each wave's selector too.
 { hosts, waves }:
 let
-  inherit (builtins) elemAt genList length mapAttrs substring;
+  inherit (builtins) elemAt filter genList length map mapAttrs substring;
+  selectors = map (wave: wave.selector) (filter (wave: wave ? selector) waves);
   # A key of its own for each host: the name's hash in the place of the key's bytes.
   keyOf = name: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA${substring 0 42 (builtins.hashString "sha256" name)}";
 in
@@ -16,10 +17,10 @@ in
     edge.rolloutPolicy = "generated";
     stable.rolloutPolicy = "generated";
   };
-  rolloutPolicies.generated.waves = map (selector: { inherit selector; }) waves;
+  rolloutPolicies.generated = { inherit waves; };
   disruptionBudgets = genList (index: {
     name = "budget-${toString index}";
-    selector = elemAt waves index;
+    selector = elemAt selectors index;
     maxInFlight = 1;
-  }) (length waves);
+  }) (length selectors);
 }).resolved

@@ -101,6 +101,14 @@ in
   percentTooHigh = onPolicy { rest.promoteWhen.convergedPercent = 101; };
   waveWithoutSelector = onPolicy { waves = [ { soakMinutes = 1; } ]; };
 
+  waveOfTwo = onPolicy { waves = [ { selector.all = true; percent = 10; } ]; };
+  percentOver100 = onPolicy { waves = [ { percent = 60; } { size = 1; } { percent = 41; } ]; };
+  percentZero = onPolicy { waves = [ { percent = 0; } ]; };
+  sizeZero = onPolicy { waves = [ { size = 0; } ]; };
+  badStrategy = onPolicy { strategy = "stage"; };
+  wavesAllAtOnce = onPolicy { strategy = "all-at-once"; waves = [ { size = 1; } ]; };
+  twoCanaries = onPolicy { strategy = "canary"; waves = [ { size = 1; } { size = 5; } ]; };
+
   emptySelector = onSelector { };
   allFalse = onSelector { all = false; };
   emptyTags = onSelector { tags = [ ]; };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,9 +24,10 @@ interface Host {
   readonly channel: string;
   readonly tags: readonly string[];
 }
+type Wave = { readonly selector: Selector } | { readonly percent: number } | { readonly size: number };
 interface Fleet {
   readonly hosts: Readonly<Record<string, Host>>;
-  readonly waves: readonly Selector[];
+  readonly waves: readonly Wave[];
 }
 
 const hostNames = ['h-1', 'h-10', 'h-2', 'h-3', 'z', '0a', 'a--b', 'aa'];
@@ -66,6 +68,12 @@ const around = (inner: fc.Arbitrary<Selector>): fc.Arbitrary<Selector> =>
     }),
   );
 const selector = around(around(flat));
+const wave: fc.Arbitrary<Wave> = fc.oneof(
+  fc.record({ selector }),
+  // Four of them are 100 at most.
+  fc.record({ percent: fc.constantFrom(1, 10, 20, 25) }),
+  fc.record({ size: fc.integer({ min: 1, max: 4 }) }),
+);
 
 /** One or two of the criteria, so that selectors match something now and then. */
 function narrowed(criteria: Selector): Selector {
@@ -80,7 +88,7 @@ const host: fc.Arbitrary<Host> = fc.record({
 const fleet: fc.Arbitrary<Fleet> = fc
   .record({
     hosts: fc.dictionary(fc.constantFrom(...hostNames), host),
-    waves: fc.array(selector, { maxLength: 4 }),
+    waves: fc.array(wave, { maxLength: 4 }),
   })
   .map(({ hosts, waves }) => ({
     // Every name exists, since a selector may only name hosts there are.
@@ -101,16 +109,37 @@ function matches(criteria: Selector, name: string, { channel, tags: carried }: H
   );
 }
 
-function wavesOf({ hosts, waves }: Fleet, channel: string): string[][] {
-  const rest = waves.length;
-  const waveOf = (name: string, of: Host): number => {
-    const first = waves.findIndex((wave) => matches(wave, name, of));
-    return first === -1 ? rest : first;
-  };
+function rankOf(channel: string, name: string): string {
+  return createHash('sha256').update(`${channel}/${name}`).digest('hex');
+}
+
+/** Host → the wave as declared, `waves.length` for the rest: for each host in its turn which wave takes it. */
+function placesOf({ hosts, waves }: Fleet, channel: string): Map<string, number> {
   const members = Object.entries(hosts).filter(([, of]) => of.channel === channel);
-  const all = [...waves, undefined].map((_, index) =>
-    members
-      .filter(([name, of]) => waveOf(name, of) === index)
+  const places = new Map<string, number>();
+  let percent = 0;
+  for (const [index, wave] of waves.entries()) {
+    const left = members.filter(([name]) => !places.has(name));
+    const inOrder = left.map(([name]) => name).sort((a, b) => (rankOf(channel, a) < rankOf(channel, b) ? -1 : 1));
+    let taken: string[];
+    if ('selector' in wave) taken = left.filter(([name, of]) => matches(wave.selector, name, of)).map(([name]) => name);
+    else if ('size' in wave) taken = inOrder.slice(0, wave.size);
+    else {
+      const before = Math.ceil((members.length * percent) / 100);
+      percent += wave.percent;
+      taken = inOrder.slice(0, Math.ceil((members.length * percent) / 100) - before);
+    }
+    for (const name of taken) places.set(name, index);
+  }
+  for (const [name] of members) if (!places.has(name)) places.set(name, waves.length);
+  return places;
+}
+
+function wavesOf(given: Fleet, channel: string): string[][] {
+  const places = placesOf(given, channel);
+  const all = [...given.waves, undefined].map((_, index) =>
+    [...places]
+      .filter(([, place]) => place === index)
       .map(([name]) => name)
       .sort(),
   );
@@ -136,11 +165,15 @@ test('selectors, waves and budgets mean in Nix what the documentation says', asy
               wavesOf(given, name),
             );
           }
-          const budgets = given.waves.map((wave) =>
-            Object.entries(given.hosts)
-              .filter(([name, of]) => matches(wave, name, of))
-              .map(([name]) => name)
-              .sort(),
+          const budgets = given.waves.flatMap((wave) =>
+            'selector' in wave
+              ? [
+                  Object.entries(given.hosts)
+                    .filter(([name, of]) => matches(wave.selector, name, of))
+                    .map(([name]) => name)
+                    .sort(),
+                ]
+              : [],
           );
           assert.deepEqual(
             resolved.disruptionBudgets.map((budget) => budget.hosts),
@@ -153,4 +186,33 @@ test('selectors, waves and budgets mean in Nix what the documentation says', asy
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+/** What the documentation promises; of the resolver above, which Nix was just compared with. */
+test('a host more moves one other host at most across the end of each wave', () => {
+  fc.assert(
+    fc.property(fleet, host, ({ hosts, waves }, more) => {
+      const { channel } = more;
+      const before = placesOf({ hosts, waves }, channel);
+      const after = placesOf({ hosts: { ...hosts, 'one-more': more }, waves }, channel);
+      for (const [end] of waves.entries()) {
+        const moved = [...before].filter(([name, place]) => place <= end !== (after.get(name) ?? 0) <= end);
+        assert.ok(moved.length <= 1, `${moved.length} hosts cross the end of wave ${end}`);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('percentages that are 100 together are everybody, and no host is in two waves', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 300 }), fc.uniqueArray(fc.integer({ min: 1, max: 99 })), (count, cuts) => {
+      const bounds = [0, ...cuts.sort((a, b) => a - b), 100];
+      const waves = bounds.slice(1).map((bound, index) => ({ percent: bound - (bounds[index] ?? 0) }));
+      const hosts = Object.fromEntries(Array.from({ length: count }, (_, n) => [`h-${n}`, { channel: 'c', tags: [] }]));
+      const places = [...placesOf({ hosts, waves }, 'c').values()];
+      assert.equal(places.length, count);
+      assert.ok(places.every((place) => place < waves.length));
+    }),
+  );
 });

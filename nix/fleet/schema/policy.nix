@@ -5,6 +5,18 @@
   selector,
 }:
 let
+  inherit (builtins) filter foldl' length;
+
+  # Each wave has one of them.
+  membership = [
+    "selector"
+    "percent"
+    "size"
+  ];
+  strategyReads = [
+    "strategy"
+    "waves"
+  ];
   soakSecondsMax = 90 * 24 * 3600;
 
   # Shared by the declared waves and the last one.
@@ -62,24 +74,82 @@ in
 {
   rolloutPolicy = types.record {
     title = "rollout policy";
+    rules = [
+      {
+        holds = value: foldl' (sum: wave: sum + (if wave.percent == null then 0 else wave.percent)) 0 value.waves <= 100;
+        reads = [ "waves" ];
+        rule = "the percentages of a policy's waves are 100 together, or less with `rest` for the others";
+        fix = "lower some";
+      }
+      {
+        holds = value: value.strategy != "all-at-once" || value.waves == [ ];
+        reads = strategyReads;
+        rule = "all-at-once has no waves";
+        fix = "remove waves, or the strategy";
+      }
+      {
+        holds = value: value.strategy != "canary" || length value.waves <= 1;
+        reads = strategyReads;
+        rule = "canary has one wave before the rest";
+        fix = "keep one wave, or write strategy = \"staged\";";
+      }
+    ];
     options = {
+      strategy = {
+        type = types.nullOr (
+          types.oneOf [
+            "canary"
+            "staged"
+            "all-at-once"
+          ]
+        );
+        default = null;
+        description = "A name for what `waves` says, and what they are where it says nothing: `canary` is one host and then the rest, `staged` 10 %, then 40 % and then the rest, `all-at-once` no waves. With waves of your own it is checked, and otherwise not needed.";
+        example = ''"canary"'';
+      };
       waves = {
         type = types.listOf {
           max = 99;
           of = types.record {
             title = "wave";
-            rules = [ oneSoak ];
+            rules = [
+              oneSoak
+              {
+                holds = value: length (filter (name: value.${name} != null) membership) == 1;
+                reads = membership;
+                rule = "a wave's hosts are given by one of selector, percent and size";
+                fix = "write selector.tags = [ \"canary\" ];, percent = 10; or size = 1;";
+              }
+            ];
             options = soak // {
               selector = {
-                type = selector;
+                type = types.nullOr selector;
+                default = null;
                 description = "The wave's hosts, among those of the channel that are in no earlier wave.";
                 example = ''{ tags = [ "canary" ]; }'';
+              };
+              percent = {
+                type = types.nullOr (scalars.percent 1);
+                default = null;
+                description = "So many per cent of all hosts of the channel, in the order of a hash of their names, from those in no earlier wave. Percentages of one policy are added up and the sum is rounded up, so that 10 and 90 are everybody.";
+                example = "10";
+              };
+              size = {
+                type = types.nullOr (
+                  types.int {
+                    min = 1;
+                    max = 10000;
+                  }
+                );
+                default = null;
+                description = "So many hosts, in the same order.";
+                example = "5";
               };
             };
           };
         };
         default = [ ];
-        description = "The waves in order. A host belongs to the first that matches it. Hosts that none matches form the last wave, `rest`. A wave without hosts is left out.";
+        description = "The waves in order. A host belongs to the first that takes it. Hosts that none takes form the last wave, `rest`. A wave without hosts is left out.";
         example = ''[ { selector.tags = [ "canary" ]; soakMinutes = 30; } { selector.tagsAny = [ "web" "api" ]; } ]'';
       };
       rest = {
