@@ -2,7 +2,5 @@
   description = "Declarative NixOS fleets with signed GitOps";
 
   # No inputs: the fleet is plain Nix over builtins.
-  outputs = _: {
-    lib = import ./nix;
-  };
+  outputs = _: import ./.;
 }

@@ -9,7 +9,7 @@ import { evaluated, flakeEvaluated, repositoryRoot } from './nix.ts';
 test('a flake gives the same mkFleet, evaluated purely', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nixfleet-flake-'));
   try {
-    for (const part of ['flake.nix', 'nix']) {
+    for (const part of ['flake.nix', 'default.nix', 'nix']) {
       await cp(join(repositoryRoot, part), join(folder, 'flake', part), { recursive: true });
     }
     const apply = `lib: (lib.mkFleet {

@@ -10,8 +10,12 @@ export interface CommandEnd {
 }
 
 /** Runs `nixfleet` as a process, away from any settings of the person who runs the tests. */
-export function nixfleet(args: readonly string[], home: string): Promise<CommandEnd> {
-  const env = { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: join(home, '.config') };
+export function nixfleet(
+  args: readonly string[],
+  home: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CommandEnd> {
+  const env = { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: join(home, '.config'), ...environment };
   return new Promise((resolve) => {
     execFile(
       process.execPath,

@@ -1,0 +1,14 @@
+# Every module for NixOS. All of them are off until enabled.
+{
+  imports = [
+    ./cache.nix
+    ./cache-server.nix
+    ./control-plane.nix
+    ./core/nixos.nix
+    ./operator.nix
+    ./package.nix
+    ./persistence.nix
+    ./release.nix
+    ./trust.nix
+  ];
+}

@@ -1,0 +1,49 @@
+# The pages of docs/options/: which modules each documents.
+[
+  {
+    file = "control-plane";
+    title = "services.nixfleet-control-plane";
+    intro = "A control plane on NixOS, with its embedded store. See [control-plane.md](../control-plane.md).";
+    modules = [ ../modules/control-plane.nix ];
+  }
+  {
+    file = "cache";
+    title = "services.nixfleet-cache, services.nixfleet-cache-server";
+    intro = "The fleet's binary cache, from both sides.";
+    modules = [
+      ../modules/cache.nix
+      ../modules/cache-server.nix
+    ];
+  }
+  {
+    file = "release";
+    title = "services.nixfleet-release";
+    intro = "CI's hourly job on NixOS. See [releasing.md](../releasing.md).";
+    modules = [ ../modules/release.nix ];
+  }
+  {
+    file = "operator";
+    title = "nixfleet.operator";
+    intro = "The command line, for people.";
+    modules = [ ../modules/operator.nix ];
+  }
+  {
+    file = "contracts";
+    title = "nixfleet.package, nixfleet.trust, nixfleet.persistence";
+    intro = "What the other modules share.";
+    modules = [
+      ../modules/package.nix
+      ../modules/trust.nix
+      ../modules/persistence.nix
+    ];
+  }
+  {
+    file = "host-spec";
+    title = "hostSpec, nixfleet.core";
+    intro = "A machine in a few words; mkHost sets them.";
+    modules = [
+      ../modules/core/enable.nix
+      ../modules/core/host-spec.nix
+    ];
+  }
+]
