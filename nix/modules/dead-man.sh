@@ -1,0 +1,304 @@
+# Takes a machine back to the closure that was confirmed last. Needs PID 1, coreutils and flock: no agent, no Node, no Nix,
+# no network. agent-units.nix puts the interpreter and PATH above this text.
+#
+#   dead-man fire <record>       the dead man's switch, run by a timer: goes back if the record's time is up
+#   dead-man revert <record>     the agent took the revert upon itself: goes back now
+#   dead-man recover <records>   at every boot, before the agent: picks up what a reboot or power cut interrupted
+#
+# A record is one switch, a directory. Its first file is `armed`, lines of name=value, which is renamed once:
+#
+#   disarmed    by the agent: everything before `confirmed` had succeeded
+#   released    by the agent: nothing was switched, there is nothing to guard
+#   reverting   by the agent: it goes back by itself
+#   fired       by this script
+#
+# `default-changed` is there while profile and boot default may be others than `to`; `result` says how going back ended.
+# A newer agent finds this script in the closure that was confirmed last: names and meanings here stay what they are.
+set -u
+
+# How long another activation may hold the lock, and one switch back may take, in seconds.
+lock_seconds_max=60
+switch_seconds_max=300
+# Attempts of one run; the timer starts another. The wait before the second doubles with each.
+attempts_max=6
+# Between two runs of the timer, in seconds; a deadline that is nearer is waited for.
+repeat_seconds=20
+# What an agent has to come up and decide after a boot that nobody planned, in seconds.
+grace_seconds=120
+# A machine that comes up in an unconfirmed system this often goes back without waiting for its agent.
+boots_max=2
+
+profiles=/nix/var/nix/profiles
+lock=/run/nixos/switch-to-configuration.lock
+newline='
+'
+
+say() { echo "nixfleet: $*" >&2; }
+die() {
+  say "$*"
+  exit 1
+}
+
+# Whole seconds since boot, suspended time counted.
+uptime_seconds() {
+  read -r up _ < /proc/uptime
+  echo "${up%%.*}"
+}
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+system_at() { readlink "/run/$1-system" 2> /dev/null; }
+is_whole_number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
+
+# The file is there afterwards with all of standard input, or as it was.
+write() {
+  cat > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1" && sync "${1%/*}"
+}
+
+# Sets to, target, kind, unit, deadline, boot, seconds, boots.
+read_record() {
+  to='' target='' kind=switch unit='' deadline=0 boot='' seconds=$grace_seconds boots=0
+  while IFS='=' read -r name value; do
+    case $name in
+    to) to=$value ;;
+    target) target=$value ;;
+    kind) kind=$value ;;
+    unit) unit=$value ;;
+    boot) boot=$value ;;
+    deadline) if is_whole_number "$value"; then deadline=$value; fi ;;
+    seconds) if is_whole_number "$value"; then seconds=$value; fi ;;
+    boots) if is_whole_number "$value"; then boots=$value; fi ;;
+    esac
+  done < "$1" || return 1
+  case $to in /nix/store/*) ;; *) return 1 ;; esac
+}
+
+write_record() {
+  printf '%s=%s\n' to "$to" target "$target" kind "$kind" unit "$unit" deadline "$deadline" boot "$boot" \
+    seconds "$seconds" boots "$boots" | write "$1"
+}
+
+# $1: 1 or 0, $2: agent, dead-man or boot
+write_result() {
+  printf '%s=%s\n' ok "$1" by "$2" running "$(system_at current)" | write "$record/result"
+}
+
+timer_of() { echo "nixfleet-dead-man-${1##*/}.timer"; }
+
+# Deadlines are looked at by the script, on a clock that counts suspended time. The timer's own clock does not, so it also
+# runs the script when the machine wakes up, and from then on again and again.
+start_timer() { # $1: seconds
+  name=$(timer_of "$record")
+  # What was confirmed last is known to work.
+  program=$to/etc/nixfleet/dead-man
+  [ -x "$program" ] || program=$0
+  systemd-run --quiet --unit="${name%.timer}" --description="NixFleet: dead man's switch" \
+    --on-active="$1" --on-clock-change --timer-property=OnUnitInactiveSec=$repeat_seconds \
+    --timer-property=AccuracySec=1s --timer-property=DefaultDependencies=no \
+    --property=Type=oneshot --property=DefaultDependencies=no --property=TimeoutStartSec=infinity \
+    --property=OOMScoreAdjust=-1000 -- "$program" fire "$record"
+}
+
+stop_timer() { systemctl stop --no-block "$(timer_of "$record")"; }
+
+# Everything that the switch started and did not hand to PID 1.
+end_switch() {
+  [ -n "$unit" ] || return 0
+  timeout 10 systemctl kill --kill-who=all --signal=KILL "$unit" 2> /dev/null
+  # Should PID 1 not answer.
+  for group in "/sys/fs/cgroup/system.slice/$unit" "/sys/fs/cgroup/systemd/system.slice/$unit"; do
+    [ -r "$group/cgroup.procs" ] || continue
+    while read -r pid; do kill -KILL "$pid" 2> /dev/null; done < "$group/cgroup.procs"
+  done
+  return 0
+}
+
+# $1: test or boot. Without pre-switch checks: none may keep a machine in a system that nobody confirmed.
+switch_to() {
+  [ ! -e "$lock" ] || flock --wait "$lock_seconds_max" "$lock" true || say 'another activation holds the lock'
+  NIXOS_NO_CHECK=1 timeout --kill-after=10 "$switch_seconds_max" "$to/bin/switch-to-configuration" "$1" \
+    < /dev/null >> "$record/revert.log" 2>&1
+}
+
+# What only a boot takes up is the same in both systems.
+is_same_to_boot() {
+  for part in kernel initrd kernel-modules systemd; do
+    [ "$(readlink -f "$1/$part")" = "$(readlink -f "$2/$part")" ] || return 1
+  done
+  for part in init-interface-version switch-inhibitors kernel-params; do
+    [ -e "$1/$part" ] || [ -e "$2/$part" ] || continue
+    cmp -s "$1/$part" "$2/$part" || return 1
+  done
+}
+
+# Points the profile at its newest generation of `to`, made if there is none, and removes newer ones of the target, so that
+# a `nixos-rebuild --rollback` by hand does not land on it.
+set_profile() {
+  last=0 chosen=''
+  for link in "$profiles"/system-*-link; do
+    number=${link##*/system-}
+    number=${number%-link}
+    is_whole_number "$number" || continue
+    if [ "$number" -gt "$last" ]; then last=$number; fi
+    if [ "$(readlink "$link")" = "$to" ] && [ "$number" -gt "${chosen:-0}" ]; then chosen=$number; fi
+  done
+  if [ -z "$chosen" ]; then
+    chosen=$((last + 1))
+    ln -s "$to" "$profiles/system-$chosen-link" || return 1
+  fi
+  ln -sfn "system-$chosen-link" "$profiles/system.$$" && mv -fT "$profiles/system.$$" "$profiles/system" || return 1
+  for link in "$profiles"/system-*-link; do
+    number=${link##*/system-}
+    number=${number%-link}
+    if [ "$target" != "$to" ] && is_whole_number "$number" && [ "$number" -gt "$chosen" ] &&
+      [ "$(readlink "$link")" = "$target" ]; then rm -f "$link"; fi
+  done
+  sync "$profiles"
+}
+
+is_profile_set() {
+  [ "$(readlink "$profiles/$(readlink "$profiles/system" 2> /dev/null)" 2> /dev/null)" = "$to" ]
+}
+
+restore_default() {
+  if [ ! -e "$record/default-changed" ] && { [ ! -e "$profiles/system" ] || is_profile_set; }; then return 0; fi
+  say "boot default and profile go back to $to"
+  set_profile && switch_to boot && rm -f "$record/default-changed"
+}
+
+# The machine came up in the target, and what differs cannot be exchanged while it runs.
+is_reboot_needed() {
+  [ "$(system_at booted)" = "$target" ] && [ "$target" != "$to" ] && ! is_same_to_boot "$target" "$to"
+}
+
+go_back_by_reboot() {
+  restore_default || return 1
+  if [ -e "$record/rebooted" ]; then
+    say "a reboot did not lead to $to"
+    return 1
+  fi
+  : | write "$record/rebooted"
+  say "reboots, into $to"
+  sync
+  systemctl --no-block reboot || return 1
+  # Nothing more to do in this boot; `recover` writes the result in the next.
+  exit 0
+}
+
+go_back() {
+  attempt=0
+  while [ "$attempt" -lt "$attempts_max" ]; do
+    if [ "$attempt" -gt 0 ]; then sleep $((1 << (attempt - 1))); fi
+    attempt=$((attempt + 1))
+    end_switch
+    if is_reboot_needed; then
+      go_back_by_reboot
+      continue
+    fi
+    say "goes back to $to"
+    switch_to test
+    code=$?
+    # An init that cannot be exchanged (100, as NixOS has it).
+    if [ "$code" = 100 ]; then
+      go_back_by_reboot
+      continue
+    fi
+    # What counts is what runs: a switch back may end with a unit that was failing before, too.
+    if [ "$(system_at current)" = "$to" ] && restore_default; then return 0; fi
+    say "attempt $attempt: exit $code, the machine runs $(system_at current)"
+  done
+  return 1
+}
+
+# $1: agent or dead-man. Ends the program.
+go_back_and_report() {
+  if go_back; then
+    write_result 1 "$1"
+    stop_timer
+    exit 0
+  fi
+  write_result 0 "$1"
+  die "the machine does not go back to $to: see $record/revert.log"
+}
+
+is_done() { [ -e "$record/result" ] && grep -qx ok=1 "$record/result"; }
+
+# Sets state to the name of the file that says to go back, now or later; to nothing if there is none, or it was done.
+read_state() {
+  for state in armed reverting fired; do
+    if [ -e "$record/$state" ]; then break; fi
+    state=''
+  done
+  if is_done; then state=''; fi
+  [ -n "$state" ] || return 0
+  read_record "$record/$state" || die "$record/$state: not a record"
+}
+
+fire() {
+  read_state
+  if [ -z "$state" ]; then
+    stop_timer
+    exit 0
+  fi
+  # Of an earlier boot: what to do with it is what `recover` decides.
+  [ "$boot" = "$(boot_id)" ] || exit 0
+  while left=$((deadline - $(uptime_seconds))) && [ "$left" -gt 0 ]; do
+    if [ "$left" -gt "$repeat_seconds" ]; then exit 0; fi
+    sleep 1
+    [ -e "$record/$state" ] || exit 0
+  done
+  if [ "$state" = reverting ] && systemctl is-active --quiet "nixfleet-revert-${record##*/}.service"; then exit 0; fi
+  # Whoever renames it has it. A disk on which nothing can be renamed does not confirm anything either: going back is
+  # right all the same.
+  if [ "$state" != fired ] && ! mv "$record/$state" "$record/fired" 2> /dev/null; then
+    [ -e "$record/$state" ] || exit 0
+  fi
+  sync "$record"
+  go_back_and_report dead-man
+}
+
+revert() {
+  read_record "$record/reverting" || die "$record/reverting: not a record"
+  go_back_and_report agent
+}
+
+# Makes the record one of this boot, with another deadline.
+arm_again() { # $1: seconds
+  boot=$(boot_id) boots=$((boots + 1)) unit=''
+  deadline=$(($(uptime_seconds) + $1))
+  write_record "$record/$state" && start_timer "$1"
+}
+
+recover() {
+  record=''
+  for found in "$1"/[0-9]*-*; do
+    if [ -d "$found" ]; then record=$found; fi
+  done
+  [ -n "$record" ] || exit 0
+  read_state
+  [ -n "$state" ] || exit 0
+  # Not after a boot, but because somebody started the unit again.
+  [ "$boot" != "$(boot_id)" ] || exit 0
+  running=$(system_at current)
+  if [ "$running" = "$to" ]; then
+    restore_default || die "boot default and profile do not go back to $to: see $record/revert.log"
+    [ "$state" = armed ] || write_result 1 boot
+    exit 0
+  fi
+  say "the machine came up in $running, which was not confirmed"
+  if [ "$state" = armed ] && [ "$kind" = boot ] && [ "$boots" = 0 ] && [ "$running" = "$target" ]; then
+    arm_again "$seconds"
+  elif [ "$boots" -lt "$boots_max" ]; then
+    arm_again "$grace_seconds"
+  else
+    arm_again 1
+  fi
+}
+
+case ${1:-}${newline}$# in
+"fire${newline}2") record=$2 && fire ;;
+"revert${newline}2") record=$2 && revert ;;
+"recover${newline}2") recover "$2" ;;
+*)
+  say "usage: $0 fire|revert <record> | recover <records>"
+  exit 2
+  ;;
+esac
