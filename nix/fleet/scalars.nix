@@ -94,6 +94,13 @@ rec {
     fix = "take it from git rev-parse";
   };
 
+  storePath = types.text {
+    says = "a store path /nix/store/<hash>-<name>, without anything below it";
+    pattern = "/nix/store/[0-9a-df-np-sv-z]{32}-[0-9a-zA-Z+_?=][0-9a-zA-Z+._?=-]{0,210}";
+    bytesMax = 255;
+    fix = "take it from readlink /run/current-system on the host";
+  };
+
   system = types.text {
     says = "a Nix system such as x86_64-linux";
     pattern = "[a-z0-9_]{1,32}-[a-z0-9]{1,32}";

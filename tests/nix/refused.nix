@@ -29,6 +29,7 @@ let
   onSelector = selector: onPolicy { waves = [ { inherit selector; } ]; };
   check = value: refused { healthChecks.probe = value; };
   edge = gated: gates: { inherit gated gates; };
+  storePath = "/nix/store/8ab4c1qzm6yq5c1a5hyhx0kqv8f2q5yk-nixos-system-web-1";
   pin = digit: {
     commit = builtins.concatStringsSep "" (builtins.genList (_: digit) 40);
     reason = "pinned";
@@ -95,6 +96,11 @@ in
   cronTooOften = onWindow { cron = "*/5 * * * *"; };
   cronIsList = onWindow { cron = [ 0 22 ]; };
   shortPin = onChannel { pin = { commit = "8b3f0c2"; reason = "short"; }; };
+
+  pinOfBoth = onChannel { pin = pin "a" // { closure = storePath; }; };
+  pinOfNothing = onChannel { pin = { reason = "to what?"; }; };
+  pinBelowStorePath = onHost { pin = { closure = "${storePath}/bin/init"; reason = "not a toplevel"; }; };
+  pinWithoutReason = onHost { pin = { closure = storePath; }; };
 
   twoSoaks = onPolicy { rest = { soakMinutes = 1; soakSeconds = 60; }; };
   emptyMaxFailures = onPolicy { maxFailures = { }; };

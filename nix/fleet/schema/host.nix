@@ -51,7 +51,7 @@ types.record {
     pin = {
       type = types.nullOr pin;
       default = null;
-      description = "Builds this host from a fixed commit. Wins over pins of its tags and its channel.";
+      description = "Keeps this host at a fixed commit or closure. Wins over pins of its tags and its channel.";
       example = ''{ commit = "8b3f0c2d9a1e4f5b6c7d8e9f0a1b2c3d4e5f6a7b"; reason = "driver regression, ticket 4711"; }'';
     };
   };

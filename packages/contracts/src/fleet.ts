@@ -2,19 +2,18 @@ import { z } from 'zod';
 import { FreezeRule, WindowRule, windowRulesMax } from './change-window.ts';
 import { envelope, Reason } from './document.ts';
 import { HealthCheck } from './health-check.ts';
-import { Instant } from './instant.ts';
 import { intervalsMax } from './interval.ts';
 import {
   BudgetName,
   ChannelName,
   CheckName,
-  Commit,
   HostName,
   OperatorName,
   PolicyName,
   SystemName,
   TagName,
 } from './names.ts';
+import { Pin } from './pin.ts';
 import { HostEdge } from './rollout-manifest.ts';
 import { ChannelPolicy, PromoteWhen } from './rollout-policy.ts';
 
@@ -26,13 +25,6 @@ export const OpensshPublicLine = z
 
 /** Two keys overlap while one is being rotated. */
 const pubkeys = z.array(OpensshPublicLine).min(1).max(4);
-
-export const Pin = z.object({
-  commit: Commit,
-  reason: Reason,
-  expiresAt: Instant.optional(),
-});
-export type Pin = z.infer<typeof Pin>;
 
 export const FleetHost = z.object({
   system: SystemName,

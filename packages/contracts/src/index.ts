@@ -34,7 +34,7 @@ export {
   journalStart,
   SignedEvent,
 } from './event.ts';
-export { ChannelEdge, FleetChannel, FleetDocument, FleetHost, FleetWave, OpensshPublicLine, Pin } from './fleet.ts';
+export { ChannelEdge, FleetChannel, FleetDocument, FleetHost, FleetWave, OpensshPublicLine } from './fleet.ts';
 export { HeadDocument, holdsMax } from './head.ts';
 export {
   type CheckKind,
@@ -107,6 +107,7 @@ export {
   sshKeyBlob,
 } from './openssh.ts';
 export { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './parse-document.ts';
+export { isPinExpired, Pin } from './pin.ts';
 export type { Clock, Random } from './ports.ts';
 export { declaredKeyOf, hasRawLength, keyIdOf, parseSpki, publicKeyOf, spkiOf } from './public-key.ts';
 export { entriesOf, lookup } from './record.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { envelope, Reason } from './document.ts';
 import { Instant } from './instant.ts';
 import { Interval, intervalsMax } from './interval.ts';
-import { BudgetName, ChannelName, HostName, Sha256Hex, StorePath } from './names.ts';
+import { BudgetName, ChannelName, Commit, HostName, Sha256Hex, StorePath } from './names.ts';
 import { ChannelPolicy, PromoteWhen } from './rollout-policy.ts';
 import { Source } from './source.ts';
 
@@ -21,6 +21,8 @@ export const ManifestHost = z.object({
   closureBytes: z.int().min(0),
   /** Raised to try a quarantined closure once more. */
   attempt: z.int().min(1).max(1_000_000),
+  /** The commit it was built from where that is not `source.commit`; null for a closure that was pinned as it is. */
+  builtFrom: Commit.nullable().optional(),
 });
 export type ManifestHost = z.infer<typeof ManifestHost>;
 

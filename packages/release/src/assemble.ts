@@ -164,8 +164,8 @@ function chooseClosures(
   for (const [host] of entriesOf(fleet.hosts)) {
     const built = hosts.get(host);
     if (built?.ok) {
-      const { closure, closureDigest, closureBytes } = built;
-      closures.set(host, { closure, closureDigest, closureBytes });
+      const { ok, packages, ...closure } = built;
+      closures.set(host, closure);
       continue;
     }
     const before = carryOver ? previousClosure(previous, host) : null;
@@ -196,8 +196,8 @@ export function previousClosure(previous: VerifiedTree | null, host: HostName): 
   for (const { document } of previous?.manifests.values() ?? []) {
     const entry = lookup(document.hosts, host);
     if (!entry) continue;
-    const { closure, closureDigest, closureBytes } = entry;
-    return { closure, closureDigest, closureBytes };
+    const { closure, closureDigest, closureBytes, builtFrom = document.source.commit } = entry;
+    return { closure, closureDigest, closureBytes, builtFrom };
   }
   return null;
 }

@@ -1,4 +1,5 @@
 import {
+  Commit,
   closurePathsMax,
   FleetDocument,
   HostName,
@@ -18,6 +19,8 @@ const BuiltHost = z.object({
   closureDigest: Sha256Hex,
   closureBytes: z.int().min(0),
   packages: z.array(PackageName).max(closurePathsMax),
+  /** For a pinned host: the commit it was built from, or null for a closure that was taken as it is. */
+  builtFrom: Commit.nullable().optional(),
 });
 
 const FailedHost = z.object({

@@ -1,7 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   accept,
   type Clock,
+  type Commit,
   type Crypto,
   closureDigest,
   entriesOf,
@@ -22,8 +25,10 @@ import type { BuildHost, BuildResult } from './build-result.ts';
 import { packagesOf } from './drv-name.ts';
 import { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
 import type { FleetSource } from './fleet-source.ts';
-import type { Nix } from './nix.ts';
+import type { Git } from './git.ts';
+import type { Nix, NixOutcome } from './nix.ts';
 import type { PathInfo } from './path-info.ts';
+import { type PinnedHosts, readPinnedHosts } from './pinned-hosts.ts';
 import type { ProcessMemory } from './process-memory.ts';
 import type { Progress } from './progress.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
@@ -44,6 +49,8 @@ export interface BuildInput {
   readonly fleet: FleetSource;
   /** Where the expression came from: named in the release. */
   readonly source: Source;
+  /** The repository that the fleet is in, for pins to other commits of it. Null for a remote flake. */
+  readonly sourceGit: Git | null;
   /** Hosts of this system only. Default: of every system, for builders that can build them all. */
   readonly systems: readonly SystemName[] | 'all';
   readonly limits: EvaluationLimits;
@@ -68,15 +75,40 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
   const topology = await readTopology(ports, input.fleet);
   if (!topology.ok) return topology;
   const { fleet, warnings } = topology.value;
-  const timeless = unresolvableTimes(fleet, msToInstant(ports.clock.now()));
+  const now = msToInstant(ports.clock.now());
+  const timeless = unresolvableTimes(fleet, now);
   if (timeless) return timeless;
-  const pinned = pinnedElsewhere(fleet, input.source);
-  if (pinned) return pinned;
+  const checkouts = await mkdtemp(join(tmpdir(), 'nixfleet-pinned-'));
+  try {
+    const pinned = await readPinnedHosts(fleet, {
+      source: input.fleet,
+      released: input.source.commit,
+      git: input.sourceGit,
+      directory: checkouts,
+      now,
+    });
+    return pinned.ok
+      ? accept({ ...(await buildHosts(ports, input, { fleet, pinned: pinned.value })), warnings })
+      : pinned;
+  } finally {
+    await rm(checkouts, { recursive: true, force: true });
+  }
+}
 
+async function buildHosts(
+  ports: BuildPorts,
+  input: BuildInput,
+  { fleet, pinned }: { readonly fleet: FleetDocument; readonly pinned: PinnedHosts },
+): Promise<Omit<Build, 'warnings'>> {
   const hosts = entriesOf(fleet.hosts)
     .filter(([, { system }]) => input.systems === 'all' || input.systems.includes(system))
     .map(([name]) => name);
-  const derivations = await evaluateHosts({ ...ports, source: input.fleet, hosts, limits: input.limits });
+  const derivations = await evaluateHosts({
+    ...ports,
+    sourceOf: (host) => pinned.commits.get(host)?.source ?? input.fleet,
+    hosts: hosts.filter((host) => !pinned.closures.has(host)),
+    limits: input.limits,
+  });
   const toBuild = [...derivations.values()].filter((found) => found.ok).map(({ value }) => value);
   const report = (detail: string) => ports.progress.report({ step: 'build', state: 'line', detail });
   ports.progress.report({ step: 'build', state: 'started', detail: `${toBuild.length} hosts` });
@@ -85,9 +117,14 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
   const all = await ports.nix.build(wanted, buildsMax === undefined ? {} : { buildsMax }, { onLine: report });
   const closures = new Map<HostName, readonly PathInfo[]>();
   const built = await boundedMap(hosts, readsMax, async (host): Promise<[HostName, BuildHost]> => {
+    const closure = pinned.closures.get(host);
+    if (closure !== undefined) return [host, await readPinned(ports, { ...input, host, closure, closures })];
     const derivation = derivations.get(host);
     if (!derivation?.ok) return [host, failure('evaluate', derivation?.detail ?? 'was not evaluated')];
-    const entry = await readBuilt(ports, { ...input, host, derivation: derivation.value, closures });
+    const root = join(input.rootsDirectory, host);
+    const builtFrom = pinned.commits.get(host)?.commit;
+    const held = await ports.nix.realise(derivation.value, root);
+    const entry = await readHeld(ports, held, { host, closures, ...(builtFrom === undefined ? {} : { builtFrom }) });
     if (entry.ok || all.ok) return [host, entry];
     // Nix says why when it builds, and only which when it is asked again.
     const causes = await causesOf(ports.nix, derivation.value, all.failures ?? []);
@@ -106,32 +143,46 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
       hosts: Object.fromEntries(built.filter(([host]) => fleet.hosts[host]?.system === system)),
     }),
   );
-  return accept({ results, closures, warnings });
+  return { results, closures };
 }
 
-async function readBuilt(
-  { nix, crypto, progress }: BuildPorts,
+/** A pinned closure: here already, or fetched; that it is in the cache of the hosts is checked as for all. */
+async function readPinned(
+  ports: BuildPorts,
   input: {
     readonly rootsDirectory: string;
     readonly host: HostName;
-    readonly derivation: StorePath;
+    readonly closure: StorePath;
     readonly closures: Map<HostName, readonly PathInfo[]>;
   },
 ): Promise<BuildHost> {
-  const { host, rootsDirectory } = input;
-  const built = await nix.realise(input.derivation, join(rootsDirectory, host));
-  const infos = built.ok ? await nix.closureInfo(built.value) : built;
-  if (!built.ok || !infos.ok) {
-    return failure('build', infos.ok ? '' : infos.detail);
-  }
-  input.closures.set(host, infos.value);
-  progress.report({ step: 'build', state: 'done', host, detail: built.value });
+  const { host, rootsDirectory, closures, closure } = input;
+  const held = await ports.nix.obtain(closure, join(rootsDirectory, host));
+  return readHeld(ports, held, { host, closures, builtFrom: null });
+}
+
+/** What a manifest says of a closure that this store holds. */
+async function readHeld(
+  { nix, crypto, progress }: BuildPorts,
+  held: NixOutcome<StorePath>,
+  input: {
+    readonly host: HostName;
+    readonly closures: Map<HostName, readonly PathInfo[]>;
+    readonly builtFrom?: Commit | null;
+  },
+): Promise<BuildHost> {
+  const { host, closures, ...origin } = input;
+  const infos = held.ok ? await nix.closureInfo(held.value) : held;
+  if (!held.ok || !infos.ok) return failure('build', infos.ok ? '' : infos.detail);
+  closures.set(host, infos.value);
+  progress.report({ step: 'build', state: 'done', host, detail: held.value });
   return {
     ok: true,
-    closure: built.value,
+    closure: held.value,
     closureDigest: await closureDigest(crypto, infos.value),
     closureBytes: infos.value.reduce((sum, { narSize }) => sum + narSize, 0),
     packages: packagesOf(infos.value.map(({ path }) => path)),
+    ...origin,
   };
 }
 
@@ -198,16 +249,6 @@ function unresolvableTimes(fleet: FleetDocument, now: Instant): ReleaseOutcome<n
   for (const [channel, declared] of entriesOf(fleet.channels)) {
     const times = resolveChannelTimes(declared, { channel, now });
     if (!times.ok) return times;
-  }
-  return null;
-}
-
-/** A pinned host runs the closure of another commit than the one that is built here, so building it here would be wrong. */
-function pinnedElsewhere(fleet: FleetDocument, source: Source): ReleaseOutcome<never> | null {
-  for (const [name, { pin }] of entriesOf(fleet.hosts)) {
-    if (pin && pin.commit !== source.commit) {
-      return refuse('pinned-host', `host ${name} is pinned to ${pin.commit} (${pin.reason}), this is ${source.commit}`);
-    }
   }
   return null;
 }

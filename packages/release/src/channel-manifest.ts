@@ -1,6 +1,7 @@
 import {
   addSeconds,
   type ChannelName,
+  type Commit,
   type DisruptionBudget,
   type FleetDocument,
   type HostName,
@@ -20,6 +21,8 @@ export interface HostClosure {
   readonly closure: StorePath;
   readonly closureDigest: Sha256Hex;
   readonly closureBytes: number;
+  /** As in the manifest: absent for what was built from the released commit. */
+  readonly builtFrom?: Commit | null | undefined;
 }
 
 export interface ManifestInput {

@@ -44,7 +44,10 @@ describe('evaluating hosts under a memory budget', () => {
     clock = new FakeClock(),
   ) => {
     const source = { kind: 'flake', installable: '.#fleet', directory: '/' } as const;
-    return { clock, done: evaluateHosts({ ...fake, source, hosts, limits, clock, progress: noProgress }) };
+    return {
+      clock,
+      done: evaluateHosts({ ...fake, sourceOf: () => source, hosts, limits, clock, progress: noProgress }),
+    };
   };
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   const finishAll = async (fake: ReturnType<typeof evaluators>) => {

@@ -34,14 +34,15 @@ interface Worker {
  */
 export async function evaluateHosts(input: {
   readonly nix: Nix;
-  readonly source: FleetSource;
+  /** Where each host is evaluated: pinned ones elsewhere. */
+  readonly sourceOf: (host: HostName) => FleetSource;
   readonly hosts: readonly HostName[];
   readonly limits: EvaluationLimits;
   readonly memory: ProcessMemory;
   readonly clock: Clock;
   readonly progress: Progress;
 }): Promise<Map<HostName, NixOutcome<StorePath>>> {
-  const { nix, source, hosts, limits, memory, clock, progress } = input;
+  const { nix, sourceOf, hosts, limits, memory, clock, progress } = input;
   const results = new Map<HostName, NixOutcome<StorePath>>();
   const queue = [...hosts];
   const running = new Set<Worker>();
@@ -52,7 +53,7 @@ export async function evaluateHosts(input: {
     running.add(worker);
     progress.report({ step: 'evaluate', state: 'started', host });
     try {
-      const found = await nix.instantiate(source, host, {
+      const found = await nix.instantiate(sourceOf(host), host, {
         signal: worker.abort.signal,
         onStart: (pid) => {
           worker.pid = pid;

@@ -1,4 +1,4 @@
-import { entriesOf, type HostName, lookup, type StorePath } from '@nixfleet/contracts';
+import { entriesOf, type HostName, isPinExpired, lookup, type Pin, type StorePath } from '@nixfleet/contracts';
 import { type Assembly, previousClosure } from './assemble.ts';
 import { type Package, packagesOf } from './drv-name.ts';
 import type { VerifiedTree } from './read-release.ts';
@@ -23,6 +23,8 @@ export interface HostChange {
   readonly closure: StorePath | null;
   readonly previous: StorePath | null;
   readonly change: 'new' | 'changed' | 'unchanged' | 'carried-over' | 'removed';
+  /** The pin that says what it runs, or one that has expired and says nothing any more. */
+  readonly pin: (Pin & { readonly isExpired: boolean }) | null;
   /** Null where nothing can be compared: no previous closure, or its paths are not known any more. */
   readonly packages: PackageChanges | null;
 }
@@ -72,23 +74,25 @@ export async function hostChanges(input: {
     return found;
   };
   const rows: HostChange[] = [];
-  for (const [host, { channel }] of entriesOf(assembly.fleet.hosts)) {
+  for (const [host, { channel, pin: declared }] of entriesOf(assembly.fleet.hosts)) {
+    const pin = declared ? { ...declared, isExpired: isPinExpired(declared, assembly.release.createdAt) } : null;
     const closure = assembly.closures.get(host)?.closure ?? null;
     const before = previousClosure(previous, host)?.closure ?? null;
     if (closure === null || before === null) {
-      rows.push({ host, channel, closure, previous: before, change: 'new', packages: null });
+      rows.push({ host, channel, closure, previous: before, change: 'new', pin, packages: null });
       continue;
     }
     const isCarriedOver = assembly.carriedOver.includes(host);
     const change = isCarriedOver ? 'carried-over' : closure === before ? 'unchanged' : 'changed';
     const [old, now] = closure === before ? [[], []] : [await packages(before), await packages(closure)];
-    rows.push({ host, channel, closure, previous: before, change, packages: old && now && comparePackages(old, now) });
+    const compared = old && now && comparePackages(old, now);
+    rows.push({ host, channel, closure, previous: before, change, pin, packages: compared });
   }
   if (previous) {
     for (const [host] of entriesOf(previous.fleet.document.hosts)) {
       if (lookup(assembly.fleet.hosts, host)) continue;
       const before = previousClosure(previous, host)?.closure ?? null;
-      rows.push({ host, channel: null, closure: null, previous: before, change: 'removed', packages: null });
+      rows.push({ host, channel: null, closure: null, previous: before, change: 'removed', pin: null, packages: null });
     }
   }
   return rows.sort((left, right) => (left.host < right.host ? -1 : 1));

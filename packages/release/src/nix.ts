@@ -49,6 +49,11 @@ export interface Nix {
    * a derivation that did not build.
    */
   realise(derivation: StorePath, root: string): Promise<NixOutcome<StorePath>>;
+  /**
+   * Has the store hold a path with its whole closure, from a substituter if it must, protected by the symbolic link
+   * `root`. Builds nothing.
+   */
+  obtain(path: StorePath, root: string): Promise<NixOutcome<StorePath>>;
   /** The whole runtime closure of a path of the local store, sorted by path. */
   closureInfo(path: StorePath): Promise<NixOutcome<PathInfo[]>>;
   /** Copies whole closures to a store; `url` may name a `secret-key`, so it is never printed. */

@@ -92,6 +92,23 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
       stdoutBytesMax: queryBytesMax,
     });
 
+  /** Builds nothing; the result is read from the link, not from output. */
+  const hold = async (what: string, installable: string, root: string): Promise<NixOutcome<StorePath>> => {
+    const nothing = ['--max-jobs', '0', '--option', 'builders', ''];
+    const args = [...settings, '--realise', ...nothing, installable, '--add-root', root];
+    const request = {
+      file: program('nix-store'),
+      args,
+      timeoutMs: buildTimeoutMs,
+      stdoutBytesMax: evaluationBytesMax,
+    };
+    const held = await run(what, request);
+    if (!held.ok) return held;
+    const path = StorePath.safeParse(await readlink(root));
+    if (!path.success) throw new ReleaseError('nix', `${root}: expected a link into /nix/store`);
+    return accept(path.data);
+  };
+
   return {
     async topology(source, call) {
       const select =
@@ -143,22 +160,10 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
       return listed.ok ? accept(new Set(text(listed.value).split('\n'))) : listed;
     },
 
-    async realise(derivation, root) {
-      // `!out` in the old commands is understood by every version; the result is read from the link, not from output.
-      const nothing = ['--max-jobs', '0', '--option', 'builders', ''];
-      const args = [...settings, '--realise', ...nothing, `${derivation}!out`, '--add-root', root];
-      const request = {
-        file: program('nix-store'),
-        args,
-        timeoutMs: buildTimeoutMs,
-        stdoutBytesMax: evaluationBytesMax,
-      };
-      const built = await run(`building ${derivation}`, request);
-      if (!built.ok) return built;
-      const path = StorePath.safeParse(await readlink(root));
-      if (!path.success) throw new ReleaseError('nix', `${root}: expected a link into /nix/store`);
-      return accept(path.data);
-    },
+    // `!out` in the old commands is understood by every version.
+    realise: (derivation, root) => hold(`building ${derivation}`, `${derivation}!out`, root),
+
+    obtain: (path, root) => hold(`getting ${path}`, path, root),
 
     async closureInfo(path) {
       const listed = await store(`listing the closure of ${path}`, ['--query', '--requisites', path]);

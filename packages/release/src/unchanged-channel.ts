@@ -1,6 +1,7 @@
 import {
   addSeconds,
   canonicalize,
+  entriesOf,
   type Instant,
   type Interval,
   isBefore,
@@ -14,7 +15,8 @@ export const resolvedSecondsMin = 60 * 24 * 3600;
 /**
  * Whether the channel's manifest still says everything that `next` would: hosts, closures, digests, attempts, waves,
  * policy, edges, budgets and windows. Left out is what only says where a manifest comes from (`introducedIn`, `source`,
- * `displayName`), `notBefore`, which counts from the rollout's own start, and windows beyond the time that both know.
+ * `displayName`, hosts' `builtFrom`: of the same closure it stays true), `notBefore`, which counts from the rollout's own
+ * start, and windows beyond the time that both know.
  */
 export function isUnchanged(previous: RolloutManifest, next: RolloutManifest, now: Instant): boolean {
   if (!sameWindows(previous, next, now)) return false;
@@ -24,7 +26,8 @@ export function isUnchanged(previous: RolloutManifest, next: RolloutManifest, no
 function comparable(manifest: RolloutManifest): Json {
   const { introducedIn, source, displayName, windows, resolvedUntil, ...rest } = manifest;
   const waves = rest.waves.map(({ notBefore, ...wave }) => wave);
-  return { ...rest, waves } as unknown as Json;
+  const hosts = Object.fromEntries(entriesOf(rest.hosts).map(([name, { builtFrom, ...host }]) => [name, host]));
+  return { ...rest, hosts, waves } as unknown as Json;
 }
 
 // Windows are resolved from today on, so that two resolutions of one rule differ at both ends.

@@ -25,6 +25,7 @@ export interface TestHost {
   tags: string[];
   /** OpenSSH lines; filled from the seed where empty. */
   pubkeys: string[];
+  pin?: { commit?: string; closure?: string; reason: string; expiresAt?: string };
 }
 
 export interface TestChannel {
@@ -111,12 +112,13 @@ export function fleetDocumentOf(fleet: string, intent: TestIntent): FleetDocumen
     type: 'fleet',
     fleet,
     schemaVersion: 1,
-    hosts: mapValues(intent.hosts, ({ channel, tags, pubkeys }) => ({
+    hosts: mapValues(intent.hosts, ({ channel, tags, pubkeys, pin }) => ({
       system: 'x86_64-linux',
       channel,
       tags,
       pubkeys,
       healthChecks: {},
+      ...(pin ? { pin } : {}),
     })),
     channels: mapValues(intent.channels, ({ waves, policy, freezes }, name) => ({
       description: `test channel ${name}`,

@@ -29,7 +29,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   }
   const source = await readSource(sourceGit);
   if (!source.ok) return showRefusal(terminal, source);
-  const built = await buildFleet(ports, { ...input, source: source.value });
+  const built = await buildFleet(ports, { ...input, sourceGit, source: source.value });
   if (!built.ok) return showRefusal(terminal, built);
   const { results, warnings } = built.value;
   for (const warning of warnings) terminal.talk(`warning: ${printable(warning)}`);

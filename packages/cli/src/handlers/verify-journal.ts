@@ -41,7 +41,7 @@ async function verifyWhatRan(
   const journals = await verifyJournals(chain.ctx, verified.value.fleet, signed, chain.steps);
   if (!journals.ok) return journals;
   const periods = periodsWithin(ranPeriods(journals.value.events), span);
-  const commits = await commitsOf(chain, periods);
+  const commits = await commitsOf(chain, journals.value.host, periods);
   return commits.ok ? { ok: true, periods, commits: commits.value } : commits;
 }
 

@@ -36,7 +36,21 @@ export function releaseSummary(
     ...warnings.map((warning) => style.paint('yellow', `warning: ${printable(warning)}`)),
     '',
     ...renderTable({ headings: ['HOST', 'CHANNEL', 'CHANGE', 'CLOSURE', 'PACKAGES'], rows }, style),
+    ...changes.flatMap((row) => pinLines(row, style)),
   ];
+}
+
+/** One line for a pinned host: it runs something else than the released commit says, and somebody decided so. */
+function pinLines({ host, pin }: HostChange, style: PageStyle): string[] {
+  if (!pin) return [];
+  const to = 'commit' in pin ? `commit ${pin.commit.slice(0, 8)}` : closureLabel(pin.closure, host);
+  const why = printable(pin.reason);
+  if (pin.isExpired) {
+    return [
+      style.paint('yellow', `warning: ${host}: its pin to ${to} expired at ${pin.expiresAt} (${why}): remove it`),
+    ];
+  }
+  return [`${host} is pinned to ${to}${pin.expiresAt === undefined ? '' : ` until ${pin.expiresAt}`}: ${why}`];
 }
 
 /** `+2 -1 ~3: openssl 3.0.1 → 3.0.2, …`. */

@@ -1,6 +1,7 @@
 import {
   type DocumentRefusalCode,
   documentBytesMax,
+  lookup,
   type Refusal,
   type RolloutId,
   RolloutManifest,
@@ -13,12 +14,13 @@ import type { Chain } from './chain.ts';
 import type { RanPeriod } from './ran.ts';
 
 /**
- * The source commit of each rollout that a host ran. The host signed the rolloutId, which is the hash of the manifest's
+ * The commit that a host's closure was built from in each rollout that it ran, its pin heeded. The host signed the rolloutId, which is the hash of the manifest's
  * bytes, so the commit is as good as the host's word; whether a release ever named it is `verify rollout`'s business.
  * A manifest that is not there is left out; one with other bytes is `hash-mismatch`.
  */
 export async function commitsOf(
   { ctx, place, steps }: Chain,
+  host: string,
   periods: readonly RanPeriod[],
 ): Promise<{ readonly ok: true; readonly value: ReadonlyMap<RolloutId, string> } | Refusal<DocumentRefusalCode>> {
   const commits = new Map<RolloutId, string>();
@@ -31,11 +33,15 @@ export async function commitsOf(
     const manifest = readDocument(ctx.fleet, { type: 'rollout', schema: RolloutManifest }, bytes);
     if (!manifest.ok) return manifest;
     const { source, displayName } = manifest.value.document;
-    commits.set(rolloutId, source.commit);
+    const builtFrom = lookup(manifest.value.document.hosts, host)?.builtFrom;
+    const commit = builtFrom === undefined ? source.commit : builtFrom;
+    if (commit !== null) commits.set(rolloutId, commit);
+    const made =
+      commit === null ? 'of a closure pinned as it is, from no commit that is known' : `from commit ${commit}`;
     steps.push({
       document: `rollout ${displayName}`,
       sha256: rolloutId,
-      statement: `bytes are those of the rollout that the host signed to have run; made from commit ${source.commit} of ${source.repository}`,
+      statement: `bytes are those of the rollout that the host signed to have run; made ${made} of ${source.repository}`,
       signers: [],
       keyIds: [],
     });
