@@ -126,6 +126,7 @@ class Canary {
       random: new SeededRandom(3),
       log: () => {},
       onContact: () => {},
+      onBack: () => {},
       onRestored: (_, detail) => assert.fail(detail),
     });
   }

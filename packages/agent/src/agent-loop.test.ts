@@ -89,6 +89,50 @@ test('a control plane that lost everything gets the journal again, and nothing i
   await world.stop();
 });
 
+test('after an outage neither check-in nor journal waits its back-off out once the other was answered', async () => {
+  const world = await World.create();
+  await world.publish(1);
+  await world.start();
+  await world.pass(25);
+  world.plane.go = null;
+  const paths = ['/v1/agent/checkin', '/v1/agent/events'];
+  const first = new Set<string>();
+  for (let outage = 0; outage < 6; outage++) {
+    world.plane.isReachable = false;
+    world.agent?.loop.report({ kind: 'withheld', body: { withheld: { code: 'no-go', reason: `outage ${outage}` } } });
+    await world.pass(240);
+    const before = world.plane.asked.length;
+    world.plane.isReachable = true;
+    for (let quarter = 0; quarter < 240 && world.plane.asked.length === before; quarter++) await world.pass(0.25);
+    await world.pass(1);
+    const asked = world.plane.asked.slice(before);
+    first.add(asked[0] ?? 'nothing');
+    assert.deepEqual([...new Set(asked)].sort(), paths, `outage ${outage}: both within a second`);
+  }
+  assert.deepEqual([...first].sort(), paths, 'each came first at times');
+  await world.stop();
+});
+
+test('a host that went back asks at once, however long its release had cut it off', async () => {
+  const world = await World.create();
+  await world.publish(1);
+  await world.start();
+  await world.pass(25);
+  const one = world.host.current;
+  Object.defineProperty(world.plane, 'isReachable', { get: () => world.host.current === one });
+  await world.publish(2);
+  let before = 0;
+  for (let quarter = 0; quarter < 2000 && !world.host.done.includes('revert'); quarter++) {
+    before = world.plane.asked.length;
+    await world.pass(0.25);
+  }
+  await world.pass(1);
+  assert.equal(world.host.current, one);
+  const asked = new Set(world.plane.asked.slice(before));
+  assert.deepEqual([...asked].sort(), ['/v1/agent/checkin', '/v1/agent/events']);
+  await world.stop();
+});
+
 test('a host brought back from an earlier time starts a new journal, with its whole state', async () => {
   const world = await World.create();
   await world.publish(1);

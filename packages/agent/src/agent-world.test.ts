@@ -126,6 +126,8 @@ export class MemoryControlPlane implements Transport {
   go: Go | null = null;
   isReachable = true;
   closes = 0;
+  /** Paths of the requests that came through, oldest first. */
+  readonly asked: string[] = [];
   tamper: ((path: string, reply: Json) => Json) | null = null;
   position: { journal: string; seq: number; sha256: string } | null = null;
 
@@ -139,6 +141,7 @@ export class MemoryControlPlane implements Transport {
 
   async request({ path, body, isFresh }: TransportRequest) {
     if (!this.isReachable) return unreachable('connect-failed', 'cut');
+    this.asked.push(path);
     const reply = (status: number, bytes: Uint8Array) =>
       ({ ok: true, reply: { status, headers: {}, body: bytes, url: 'https://test/' } }) as const;
     if (path.startsWith('/v1/signed/')) {

@@ -24,6 +24,8 @@ export interface CheckinDeps {
   readonly request: () => Promise<Omit<CheckinRequest, 'seen'>>;
   /** Takes a reply in. False: it could not be followed to its end, so that the same is to be told again. */
   readonly take: (reply: CheckinReply, signal: AbortSignal) => Promise<boolean>;
+  /** The control plane answered after it had not. */
+  readonly onBack: () => void;
 }
 
 /** Held check-ins, one after the other: a change at the control plane is told within a moment. */
@@ -35,19 +37,19 @@ export class Checkin {
 
   constructor(deps: CheckinDeps) {
     this.#deps = deps;
-    this.#delay = new RetryDelay(deps.random, { firstMs: 500, maxMs: 60_000 });
+    this.#delay = new RetryDelay(deps, { firstMs: 500, maxMs: 60_000 });
     this.#early = new Allowance(deps.clock, early);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { gate, clock, log, waitSeconds } = this.#deps;
+    const { gate, clock, log, waitSeconds, onBack } = this.#deps;
     while (!signal.aborted) {
       await gate.open(signal);
       const startedMs = clock.monotonicMs();
       const answer = await this.#ask(this.#seen, waitSeconds, signal);
       if (signal.aborted) return;
       if (answer.ok) {
-        this.#delay.succeeded();
+        if (this.#delay.succeeded()) onBack();
         const tookMs = clock.monotonicMs() - startedMs;
         const isEarly = waitSeconds > 0 && tookMs < earlyMs;
         await clock.sleep(Math.max(restMs - tookMs, isEarly ? this.#early.take() : 0), signal);
@@ -56,8 +58,18 @@ export class Checkin {
       const waitMs = this.#delay.failed();
       // 403: this key is not declared yet. Waiting is all there is to do; the fleet's owner sees the key listed.
       log(answer.code === 'unknown-key' ? 'warn' : 'debug', 'no check-in', { ...answer, waitMs });
-      await clock.sleep(waitMs, signal);
+      await this.#delay.wait(waitMs, signal);
     }
+  }
+
+  /** The control plane answered something else: a check-in that failed need not wait its time out. */
+  retry(): void {
+    this.#delay.cutShort();
+  }
+
+  /** The machine was switched, its network perhaps with it. */
+  startOver(): void {
+    this.#delay.startOver();
   }
 
   /** Now, with nothing held, and told the `go` again whether it was seen or not. False: no answer. */

@@ -22,6 +22,8 @@ export interface DeliveryDeps {
   readonly log: Log;
   /** The control plane answered. */
   readonly onContact: () => void;
+  /** It took the journal after it had not. */
+  readonly onBack: () => void;
   /** The control plane has more of this journal than we do, or another one under its name: this host was restored. */
   readonly onRestored: (journal: JournalId, detail: string) => void;
 }
@@ -36,7 +38,7 @@ export class Delivery {
 
   constructor(deps: DeliveryDeps) {
     this.#deps = deps;
-    this.#delay = new RetryDelay(deps.random, { firstMs: 1000, maxMs: 60_000 });
+    this.#delay = new RetryDelay(deps, { firstMs: 1000, maxMs: 60_000 });
     this.#replays = new Allowance(deps.clock, replays);
   }
 
@@ -44,6 +46,16 @@ export class Delivery {
   kick(): void {
     this.#isWanted = true;
     this.#wake();
+  }
+
+  /** The control plane answered something else: what failed need not wait its time out. */
+  retry(): void {
+    this.#delay.cutShort();
+  }
+
+  /** The machine was switched, its network perhaps with it. */
+  startOver(): void {
+    this.#delay.startOver();
   }
 
   /** The control plane asks for the journal from `seq` on: it lost what it had, or never had it. */
@@ -64,18 +76,19 @@ export class Delivery {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, gate, log } = this.#deps;
+    const { gate, log, onBack } = this.#deps;
     while (!signal.aborted) {
       await this.#untilWanted(signal);
       await gate.open(signal);
       this.#isWanted = false;
       const outcome = await this.#deliverPending({ isFresh: false, signal });
-      if (outcome === null) this.#delay.succeeded();
-      else if (!signal.aborted) {
+      if (outcome === null) {
+        if (this.#delay.succeeded()) onBack();
+      } else if (!signal.aborted) {
         const waitMs = this.#delay.failed();
         log('debug', 'events are not delivered', { code: outcome.code, detail: outcome.detail, waitMs });
         this.#isWanted = true;
-        await clock.sleep(waitMs, signal);
+        await this.#delay.wait(waitMs, signal);
       }
     }
   }

@@ -19,6 +19,14 @@ import type { Transport } from './transport.ts';
 /** Between two attempts to deliver `probes-passed` over a new connection, in milliseconds. */
 const acceptanceRetryMs = 1000;
 
+/** Effects after which another system may run than before. */
+const switching: ReadonlySet<HostEffect['type']> = new Set([
+  'activate',
+  'await-activation',
+  'revert',
+  'await-dead-man',
+]);
+
 type Awaited_ = Exclude<HostEffect, { type: 'probe-afresh' | 'disarm' }>;
 
 export interface EffectDeps {
@@ -41,6 +49,8 @@ export interface EffectDeps {
   /** Asks the control plane again and returns what may start now. */
   readonly recheck: (signal: AbortSignal) => Promise<Intent | null>;
   readonly emit: (input: HostInput) => void;
+  /** Another system was activated, or the one before again: whatever was out of reach may not be so any more. */
+  readonly onSwitched: () => void;
 }
 
 interface Running {
@@ -107,6 +117,7 @@ export class EffectRunner {
       this.#fault(effect.type, error);
       input = await this.#answerToFault(effect, error);
     }
+    if (switching.has(effect.type)) this.#deps.onSwitched();
     if (!signal.aborted) this.#deps.emit(input);
   }
 

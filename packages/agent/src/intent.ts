@@ -16,7 +16,10 @@ import { Allowance } from './allowance.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { IntentSource, VerifiedView } from './intent-source.ts';
 
-/** How often a permission may come, or come back: each may start a fetch. */
+/**
+ * How often a permission may come back: each may start a fetch. One for a rollout that a later release introduced than
+ * any before is free, since a control plane can make none of those.
+ */
 const grants = { burst: 6, refillMs: 60_000 };
 
 /** What only this machine knows, when the intent is made. */
@@ -47,6 +50,8 @@ export class Permission {
   #countsFromMs = 0;
   /** What is permitted without interruption. */
   #standing = '';
+  /** The latest release that introduced a rollout which was permitted. */
+  #introducedIn = 0;
 
   constructor(
     ctx: VerifyContext,
@@ -110,7 +115,10 @@ export class Permission {
     });
     if (!receipts.ok) return this.#refuse(go, receipts.reason, receipts.detail);
     const standing = `${go.rolloutId}:${go.attempt}`;
-    if (standing !== this.#standing) this.suspend();
+    const { introducedIn } = manifest.document;
+    if (introducedIn > this.#introducedIn) this.#countsFromMs = 0;
+    else if (standing !== this.#standing) this.suspend();
+    this.#introducedIn = Math.max(this.#introducedIn, introducedIn);
     this.#standing = standing;
     this.#granted = { go, manifest, entry };
   }

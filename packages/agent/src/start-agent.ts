@@ -145,7 +145,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     log,
   });
   loop = theLoop;
-  const delivery = new Delivery({
+  const delivery: Delivery = new Delivery({
     journal,
     client,
     gate,
@@ -153,9 +153,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     random,
     log,
     onContact: theLoop.contacted,
+    onBack: () => checkin.retry(),
     onRestored: theLoop.restored,
   });
-  const checkin = new Checkin({
+  const checkin: Checkin = new Checkin({
     client,
     gate,
     clock,
@@ -164,6 +165,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     waitSeconds: config.checkinWaitSeconds,
     request: () => theLoop.checkinRequest(),
     take: (reply, signal) => theLoop.takeReply(reply, signal),
+    onBack: () => delivery.retry(),
   });
   const effects = new EffectRunner({
     host,
@@ -182,6 +184,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     rootLink: (name) => join(state, 'roots', name),
     recheck: (signal) => theLoop.recheck(signal),
     emit: theLoop.submit,
+    onSwitched: () => {
+      checkin.startOver();
+      delivery.startOver();
+    },
   });
 
   await files.write(join(state, 'roots', 'created'), new Uint8Array());

@@ -298,4 +298,15 @@ describe('polling', () => {
     await fixture.clock.advance(34_000);
     assert.equal(fixture.source.opened, before + 3, 'and it polls by itself');
   });
+
+  test('a poll of its own keeps nobody waiting who asks a moment later', async () => {
+    await using fixture = await Fixture.start();
+    const before = fixture.source.opened;
+    await fixture.clock.advance(33_000);
+    const polled = fixture.source.opened;
+    assert.ok(polled > before);
+    fixture.controlPlane.refresh();
+    await fixture.settle();
+    assert.equal(fixture.source.opened, polled + 1);
+  });
 });

@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import type { IntakeOutcome, ReleaseIntake } from './release-intake.ts';
 import type { ReleaseSource } from './release-source.ts';
 
-/** Shortest time between two fetches, in milliseconds, however many ask. */
+/** Shortest time between two fetches that somebody asked for, in milliseconds, however many ask. */
 export const fetchIntervalMsMin = 5000;
 /** Share of the interval by which polls are spread, either way. */
 const jitter = 0.1;
@@ -19,14 +19,18 @@ export interface ReleasePollerOptions {
   readonly onPolled: (outcome: IntakeOutcome | 'failed') => void;
 }
 
-/** Looks at the release source now and then, and when asked. One fetch at a time, at least 5 s apart. */
+/**
+ * Looks at the release source now and then, and when asked. One fetch at a time; those that were asked for are at least
+ * 5 s apart, and a look of its own that happened a moment before does not keep the first of them waiting.
+ */
 export class ReleasePoller {
   readonly #options: ReleasePollerOptions;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #nap = new AbortController();
   #isAsked = false;
-  #startedAtMs = Number.NEGATIVE_INFINITY;
+  /** When it last looked because it was asked, in monotonic milliseconds. */
+  #askedAtMs = Number.NEGATIVE_INFINITY;
   #goodId: string | null = null;
   #problem: string | null = null;
   /** Monotonic milliseconds of the last look that the source answered; null before. */
@@ -60,12 +64,13 @@ export class ReleasePoller {
     const { clock, random, pollSeconds } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
+      const startedAtMs = clock.monotonicMs();
+      if (this.#isAsked) this.#askedAtMs = startedAtMs;
       this.#isAsked = false;
-      this.#startedAtMs = clock.monotonicMs();
       await this.#poll();
       const spread = 1 + jitter * (2 * random.uniform() - 1);
-      await this.#sleepUntil(this.#startedAtMs + pollSeconds * 1000 * spread, true);
-      await this.#sleepUntil(this.#startedAtMs + fetchIntervalMsMin, false);
+      await this.#sleepUntil(startedAtMs + pollSeconds * 1000 * spread, true);
+      if (this.#isAsked) await this.#sleepUntil(this.#askedAtMs + fetchIntervalMsMin, false);
     }
   }
 
