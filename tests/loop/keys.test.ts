@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { clientIdentity, connectPinned, type Transport } from '@nixfleet/agent';
+import { clientIdentity, connectPinned } from '@nixfleet/agent';
 import { FleetView, protocolHeader, type Sha256Hex } from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
@@ -12,6 +12,7 @@ import { systemRandom } from '@nixfleet/contracts/node-random';
 import { parseControlPlaneConfig, silentLog, startControlPlane } from '@nixfleet/control-plane';
 import { type TestKey, testKey } from '@nixfleet/testkit';
 import { Lab, onAll, twoWaves } from './harness/lab.ts';
+import { StolenControlPlane } from './harness/stolen-control-plane.ts';
 import { stays, until } from './harness/until.ts';
 
 const lab = await Lab.open({ intent: twoWaves(), controlPlane: { offlineAfterSeconds: 5 } });
@@ -171,30 +172,4 @@ class KeptConnection {
   close(): void {
     this.#socket.destroy();
   }
-}
-
-/** The honest control plane with its check-in replies rewritten, as somebody does who runs it now. */
-class StolenControlPlane {
-  /** Null: honest. */
-  go: Record<string, unknown> | null;
-
-  constructor(go: Record<string, unknown>) {
-    this.go = go;
-  }
-
-  readonly between = (transport: Transport): Transport => ({
-    close: () => transport.close(),
-    request: async (request) => {
-      // Not held, so that a new lie is told at once.
-      const { prefer: _, ...headers } = request.headers ?? {};
-      const isCheckin = request.path === '/v1/agent/checkin' && this.go !== null;
-      const result = await transport.request(isCheckin ? { ...request, headers } : request);
-      if (!isCheckin || !result.ok || result.reply.status !== 200) return result;
-      const reply = JSON.parse(new TextDecoder().decode(result.reply.body)) as Record<string, unknown>;
-      const text = JSON.stringify(this.go);
-      const goId = Buffer.from(await nodeCrypto.sha256(new TextEncoder().encode(text))).toString('hex');
-      const body = new TextEncoder().encode(JSON.stringify({ ...reply, goId, go: this.go, withheld: undefined }));
-      return { ok: true, reply: { ...result.reply, body } };
-    },
-  });
 }

@@ -7,6 +7,8 @@ import { configShowCommand } from './commands/config-show.ts';
 import { controlPlaneRunCommand } from './commands/control-plane-run.ts';
 import { demoCommand } from './commands/demo.ts';
 import { headSignCommand } from './commands/head-sign.ts';
+import { holdCommand } from './commands/hold.ts';
+import { holdsListCommand } from './commands/holds-list.ts';
 import { hostShowCommand } from './commands/host-show.ts';
 import { keysNewCommand } from './commands/keys-new.ts';
 import { keysShowCommand } from './commands/keys-show.ts';
@@ -15,6 +17,7 @@ import { releaseAssembleCommand } from './commands/release-assemble.ts';
 import { releaseBuildCommand } from './commands/release-build.ts';
 import { releasePublishCommand } from './commands/release-publish.ts';
 import { releaseSignCommand } from './commands/release-sign.ts';
+import { resumeCommand } from './commands/resume.ts';
 import { rolloutEventsCommand } from './commands/rollout-events.ts';
 import { rolloutListCommand } from './commands/rollout-list.ts';
 import { rolloutShowCommand } from './commands/rollout-show.ts';
@@ -37,6 +40,7 @@ export interface CommandGroup {
 /** First words that stand before a command of their own. */
 export const commandGroups: readonly CommandGroup[] = [
   { name: 'rollout', summary: 'look at rollouts' },
+  { name: 'holds', summary: 'look at what holds channels' },
   { name: 'host', summary: 'look at a host' },
   { name: 'trust', summary: 'who may sign what' },
   { name: 'keys', summary: 'make and show keys' },
@@ -52,6 +56,9 @@ export const commandGroups: readonly CommandGroup[] = [
 export const commands: readonly CommandDefinition[] = [
   statusCommand,
   whyCommand,
+  holdCommand,
+  resumeCommand,
+  holdsListCommand,
   demoCommand,
   rolloutListCommand,
   rolloutShowCommand,

@@ -8,6 +8,7 @@ const hints: ReadonlyMap<string, string> = new Map([
   ['floor-lost', 'give its file with --floors, or --first-use on the very first run'],
   ['not-a-descendant', 'if this is meant, --allow-rollback'],
   ['build-failed', 'see more with --verbose, or keep the closures they have with --carry-over'],
+  ['hold-dropped', 'nixfleet resume --hold <sha256>, by as many approvers as a hold needs'],
   ['lost-race', 'somebody published in between: run it again'],
   ['expired', 'if it was valid then, judge at another instant with --at, or sign a new head'],
 ]);

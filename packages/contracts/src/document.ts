@@ -33,6 +33,7 @@ export const documentBytesMax = {
   fleet: 16 * 1024 * 1024,
   rollout: 16 * 1024 * 1024,
   hold: 16 * 1024,
+  resume: 16 * 1024,
   event: 256 * 1024,
 } as const;
 export type DocumentType = keyof typeof documentBytesMax;

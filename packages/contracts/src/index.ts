@@ -50,6 +50,7 @@ export {
 } from './health-check.ts';
 export { decodeHex, encodeHex } from './hex.ts';
 export { HoldDocument, holdSecondsMax } from './hold.ts';
+export { HoldListing, HoldStanding, HoldsView } from './holds-view.ts';
 export {
   FailedCause,
   Floor,
@@ -120,11 +121,13 @@ export {
   parseSignaturePath,
   releasePath,
   reportPath,
+  resumePath,
   rolloutPath,
   type SignatureKind,
   signaturePath,
   trustPath,
 } from './release-tree.ts';
+export { ResumeDocument } from './resume.ts';
 export {
   DisruptionBudget,
   HostEdge,
@@ -162,10 +165,11 @@ export {
 } from './verify-events.ts';
 export { type Identity, type VerifiedFleet, verifyFleet } from './verify-fleet.ts';
 export { clockSkewSecondsMax, type HeadFloor, headFloorOf, type VerifiedHead, verifyHead } from './verify-head.ts';
-export { type VerifiedHold, verifyHold } from './verify-hold.ts';
+export { type VerifiedHold, verifyHold, verifyUnnamedHold } from './verify-hold.ts';
 export { manifestEntry, type VerifiedManifest, verifyManifest } from './verify-manifest.ts';
 export { receiptsNeeded, receiptsOf, verifyReceipts, waveHosts } from './verify-receipts.ts';
 export { releaseFloorOf, type VerifiedRelease, verifyRelease } from './verify-release.ts';
+export { type VerifiedResume, verifyResume } from './verify-resume.ts';
 export {
   EventsView,
   EventView,

@@ -1,6 +1,6 @@
 import type { RolloutId, Sha256Hex } from './names.ts';
 
-/** Paths inside `releases/` (design §4). Everything but trust, head, release and holds is bound by hash and unsigned. */
+/** Paths inside `releases/` (design §4). Everything but trust, head, release, holds and resumes is bound by hash and unsigned. */
 export const headPath = 'head.json';
 
 export function trustPath(version: number): string {
@@ -25,6 +25,11 @@ export function reportPath(sha256: Sha256Hex): string {
 
 export function holdPath(sha256: Sha256Hex): string {
   return `holds/${sha256}.json`;
+}
+
+/** Under the hash of the hold that it ends, so that whoever has the hold finds it. */
+export function resumePath(hold: Sha256Hex): string {
+  return `resumes/${hold}.json`;
 }
 
 /** `sig`: a machine's raw 64 bytes; `sshsig`: a person's armored SSHSIG. */

@@ -9,6 +9,7 @@ import type { Sha256Hex } from './names.ts';
 import { parseDocument } from './parse-document.ts';
 import { keyIdOf } from './public-key.ts';
 import { ReleaseDocument } from './release.ts';
+import { ResumeDocument } from './resume.ts';
 import { RolloutManifest } from './rollout-manifest.ts';
 import { TrustDocument } from './trust.ts';
 
@@ -19,7 +20,8 @@ export type SealableDocument =
   | ReleaseDocument
   | FleetDocument
   | RolloutManifest
-  | HoldDocument;
+  | HoldDocument
+  | ResumeDocument;
 
 const schemas: { readonly [Type in SealableDocument['type']]: z.ZodType<SealableDocument> } = {
   trust: TrustDocument,
@@ -28,6 +30,7 @@ const schemas: { readonly [Type in SealableDocument['type']]: z.ZodType<Sealable
   fleet: FleetDocument,
   rollout: RolloutManifest,
   hold: HoldDocument,
+  resume: ResumeDocument,
 };
 
 export interface SealedDocument {

@@ -16,13 +16,9 @@ export interface VerifiedHold {
 }
 
 /**
- * Order, and what each check stops:
+ * A hold that the head names. Order, and what each check stops:
  * 1. the head names its hash (`hash-mismatch`), before parsing: an old hold brought back, arbitrary data;
- * 2. size, canonical form, type, fleet, schema version, requirements, shape;
- * 3. the approver threshold, by SSHSIG in namespace `hold@<fleet>`: a head key alone stops nobody;
- * 4. its life: ends after it starts, at most `holdSecondsMax` (`invalid`), and did not start in the future, or that
- *    limit would mean nothing (`future-dated`; the head that names it was signed after it);
- * 5. `expired`: over. The one refusal after which a hold that the head names may be passed over.
+ * 2. the rest as `verifyUnnamedHold`, its start measured by the head as well, which was signed after it.
  */
 export async function verifyHold(
   ctx: VerifyContext,
@@ -33,9 +29,47 @@ export async function verifyHold(
     readonly now: Instant;
   },
 ): Promise<Verified<VerifiedHold>> {
-  const { trust, head, signed, now } = input;
+  const { head, signed, now } = input;
   const hash = await sha256Hex(ctx.crypto, signed.bytes);
   if (!head.document.holds.includes(hash)) return refuse('hash-mismatch', `hold ${hash}: the head does not name it`);
+  return checkHold(ctx, { ...input, startedBy: latest(now, head.document.signedAt) });
+}
+
+/**
+ * A hold that was found under its hash in `holds/`, named by a head or not: whoever signs heads, and a control plane
+ * that obeys it before a head does. Only what brakes may rest on this. Order, and what each check stops:
+ * 1. `sha256` is its hash: other bytes under its name;
+ * 2. size, canonical form, type, fleet, schema version, requirements, shape;
+ * 3. the approver threshold, by SSHSIG in namespace `hold@<fleet>`: a head key alone stops nobody;
+ * 4. its life: ends after it starts, at most `holdSecondsMax` (`invalid`), and did not start in the future, or that
+ *    limit would mean nothing (`future-dated`);
+ * 5. `expired`: over. The one refusal after which a hold that the head names may be passed over.
+ */
+export async function verifyUnnamedHold(
+  ctx: VerifyContext,
+  input: {
+    readonly trust: TrustState;
+    readonly sha256: Sha256Hex;
+    readonly signed: SignedBytes;
+    readonly now: Instant;
+  },
+): Promise<Verified<VerifiedHold>> {
+  const hash = await sha256Hex(ctx.crypto, input.signed.bytes);
+  if (hash !== input.sha256) return refuse('hash-mismatch', `hold ${input.sha256}: its bytes have hash ${hash}`);
+  return checkHold(ctx, { ...input, startedBy: input.now });
+}
+
+async function checkHold(
+  ctx: VerifyContext,
+  input: {
+    readonly trust: TrustState;
+    readonly signed: SignedBytes;
+    readonly now: Instant;
+    /** The latest time that anybody knows it to be: it must have started by then. */
+    readonly startedBy: Instant;
+  },
+): Promise<Verified<VerifiedHold>> {
+  const { trust, signed, now, startedBy } = input;
   const parsed = await parseDocument(ctx, { type: 'hold', schema: HoldDocument }, signed.bytes);
   if (!parsed.ok) return parsed;
   const { document, sha256, bytes } = parsed.value;
@@ -49,7 +83,7 @@ export async function verifyHold(
     const detail = `expected a life of at most ${holdSecondsMax} s, got ${createdAt} to ${expiresAt}`;
     return refuse('invalid', `hold ${sha256}: ${detail}`);
   }
-  if (createdAt > addSeconds(latest(now, head.document.signedAt), clockSkewSecondsMax)) {
+  if (createdAt > addSeconds(startedBy, clockSkewSecondsMax)) {
     return refuse('future-dated', `hold ${sha256}: created at ${createdAt}, and now is ${now}`);
   }
   if (expiresAt <= now) return refuse('expired', `hold ${sha256}: expired at ${expiresAt}, and now is ${now}`);

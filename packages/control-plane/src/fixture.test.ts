@@ -28,6 +28,7 @@ import { ControlPlaneError } from './errors.ts';
 import type { ApiRequest, ApiResponse, Peer } from './http/message.ts';
 import { silentLog } from './log.ts';
 import type { ReleaseSource } from './release/release-source.ts';
+import { storedReader } from './release/signed-files.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 
@@ -47,7 +48,7 @@ export class MemorySource implements ReleaseSource {
     if (this.failure !== null) throw new ControlPlaneError('source-failed', this.failure);
     return {
       id: null,
-      read: async (path: string) => this.files.get(path) ?? null,
+      ...storedReader(this.files),
       [Symbol.asyncDispose]: async () => {},
     };
   }

@@ -12,6 +12,8 @@ export interface CommandRequest {
   readonly stdoutBytesMax: number;
   /** Standard error, line by line, each cut at `stderrLineCharactersMax`. */
   readonly onStderrLine?: (line: string) => void;
+  /** A person may have to answer it (a passphrase): it keeps the terminal, and so has no process group of its own. */
+  readonly isInteractive?: boolean;
   readonly onStart?: (pid: number) => void;
   readonly signal?: AbortSignal;
 }

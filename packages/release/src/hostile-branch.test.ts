@@ -12,6 +12,7 @@ import {
   Instant,
   pinTrust,
   releasePath,
+  resumePath,
   Sha256Hex,
   type Signer,
   sealDocument,
@@ -229,7 +230,7 @@ describe('holds/, where anybody with write access put something', () => {
     assert.equal(branch.warnings().at(-1), 'and 30 more');
   });
 
-  test('one that ended is dropped without a word; one that was taken away is told', async () => {
+  test('one that ended is dropped without a word, and its files go with the head after', async () => {
     const { fleet, files, branch } = await publishedFleet();
     const short = await holdOf(fleet, files, ['alice'], 60);
     const long = await holdOf(fleet, files, ['alice'], 7200);
@@ -238,11 +239,84 @@ describe('holds/, where anybody with write access put something', () => {
     const next = accepted(await renewHead(fleet.ctx, await branch.publisher()));
     assert.deepEqual(next.head.document.holds, [long]);
     assert.deepEqual(branch.warnings(), []);
-    assert.ok(files.has(holdPath(short)));
-    files.delete(holdPath(long));
-    const after = accepted(await renewHead(fleet.ctx, await branch.publisher()));
-    assert.deepEqual(after.head.document.holds, []);
-    assert.match(branch.warnings().join('\n'), new RegExp(`hold ${long} of the published head is lifted`));
+    assert.ok(files.has(holdPath(short)), 'readers of the last head still look for it');
+    accepted(await renewHead(fleet.ctx, await branch.publisher()));
+    assert.deepEqual(
+      [...files.keys()].filter((path) => path.includes(short)),
+      [],
+    );
+    assert.ok(files.has(holdPath(long)));
+  });
+
+  const named = async () => {
+    const { fleet, files, branch } = await publishedFleet();
+    const hold = await holdOf(fleet, files);
+    accepted(await renewHead(fleet.ctx, await branch.publisher()));
+    branch.asked.length = 0;
+    const outcome = async (): Promise<string> => {
+      const head = await renewHead(fleet.ctx, await branch.publisher());
+      return head.ok ? head.value.head.document.holds.join() : head.reason;
+    };
+    return { fleet, files, branch, hold, outcome };
+  };
+  const endOf = async (fleet: TestFleet, files: Map<string, Uint8Array>, hold: Sha256Hex, approvedBy = ['alice']) => {
+    await fleet.resume(hold, { approvedBy });
+    for (const [path, bytes] of fleet.files) if (path.startsWith(resumePath(hold))) files.set(path, bytes);
+  };
+
+  test('deleting it, its signature or its bytes lifts nothing: no head is signed without it', async () => {
+    const { files, branch, hold, outcome } = await named();
+    const path = holdPath(hold);
+    const kept = [...files].filter(([name]) => name.startsWith(path));
+    assert.equal(kept.length, 2);
+    for (const [name, bytes] of kept) {
+      files.delete(name);
+      assert.equal(await outcome(), 'hold-dropped', name);
+      files.set(name, new Uint8Array([123, 125]));
+      assert.equal(await outcome(), 'hold-dropped', name);
+      files.set(name, bytes);
+    }
+    assert.deepEqual(branch.asked, [], 'a key was asked');
+    assert.equal(await outcome(), hold);
+  });
+
+  test('an approver ends it, with its file there or gone; nobody else does', async () => {
+    for (const isGone of [false, true]) {
+      const { fleet, files, hold, outcome } = await named();
+      if (isGone) files.delete(holdPath(hold));
+      const stays = isGone ? 'hold-dropped' : hold;
+      for (const stranger of ['ci-head', 'ci', 'root-1']) {
+        await endOf(fleet, files, hold, [stranger]);
+        assert.equal(await outcome(), stays, stranger);
+      }
+      const other = Sha256Hex.parse('3'.repeat(64));
+      await fleet.resume(other);
+      files.set(resumePath(hold), fleet.files.get(resumePath(other)) ?? new Uint8Array());
+      assert.equal(await outcome(), stays, 'the end of another hold under its name');
+      await endOf(fleet, files, hold);
+      assert.equal(await outcome(), '');
+      assert.equal(await outcome(), '', 'and it stays ended');
+    }
+  });
+
+  test('one whose approver left trust is not dropped by that: another approver ends it, or its own time does', async () => {
+    const { fleet, files, hold, outcome } = await named();
+    await fleet.nextTrust((draft) => {
+      draft.roles.approver.signers = draft.roles.approver.signers.filter((name) => name !== 'alice');
+      draft.roles.approver.emergencyThreshold = 1;
+    });
+    for (const [path, bytes] of fleet.files) if (path.startsWith('trust/')) files.set(path, bytes);
+    assert.equal(await outcome(), 'hold-dropped');
+    const { now } = fleet;
+    fleet.now = addSeconds(now, 3600);
+    const atItsEnd = await hostileBranch(fleet, new Map(files));
+    const { head } = accepted(await renewHead(fleet.ctx, await atItsEnd.publisher()));
+    assert.deepEqual(head.document.holds, [], 'by the bytes that the head vouched for');
+    fleet.now = now;
+    await endOf(fleet, files, hold, ['alice']);
+    assert.equal(await outcome(), 'hold-dropped', 'the one who left');
+    await endOf(fleet, files, hold, ['bob']);
+    assert.equal(await outcome(), '');
   });
 });
 

@@ -1,3 +1,4 @@
+export { type Approver, addApprovals, fileApprover, signerApprover } from './approver.ts';
 export { type AssembleInput, type AssembleOutcome, type Assembly, assemble } from './assemble.ts';
 export type { BinaryCache } from './binary-cache.ts';
 export { type Build, type BuildInput, type BuildPorts, buildFleet, readTopology } from './build.ts';
@@ -11,11 +12,20 @@ export { openDirectoryTree } from './directory-tree.ts';
 export { type Package, packagesOf, parseDrvName } from './drv-name.ts';
 export { ReleaseError, type ReleaseErrorCode } from './errors.ts';
 export { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
+export { type FoundHold, findHolds } from './find-holds.ts';
 export { type FleetSource, parseFleetSource } from './fleet-source.ts';
 export { type FloorStore, Floors, fileFloors } from './floors.ts';
 export { type Git, openGit } from './git.ts';
 export { type GitTargetConfig, gitTarget } from './git-target.ts';
 export { openGitTree } from './git-tree.ts';
+export {
+  type ApprovalPublished,
+  type HoldPublisher,
+  holdChannel,
+  listHolds,
+  resumeChannel,
+  signHold,
+} from './hold.ts';
 export { hookSigner, signHookTimeoutMs } from './hook-signer.ts';
 export { comparePackages, type HostChange, hostChanges, type PackageChanges } from './host-changes.ts';
 export { describeKey, type KeyDescription, newKey, parsePublicKey, showKey } from './keys.ts';

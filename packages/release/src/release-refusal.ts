@@ -22,6 +22,7 @@ export type ReleaseRefusalCode =
   | 'not-a-signer'
   | 'floor-lost'
   | 'too-many-holds'
+  | 'hold-dropped'
   // publish
   | 'lost-race'
   | 'not-a-descendant'

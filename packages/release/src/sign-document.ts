@@ -1,6 +1,7 @@
 import {
   type Crypto,
   keyIdOf,
+  type PublicKey,
   refuse,
   type SignedBytes,
   type Signer,
@@ -43,7 +44,7 @@ export async function addSignatures(input: {
 /** `not-a-signer` if one of `signers` has a key that no trust in `states` gives to one of `names`. Asks no key. */
 export async function requireRole(input: {
   readonly crypto: Crypto;
-  readonly signers: readonly Signer[];
+  readonly signers: readonly { readonly publicKey: PublicKey }[];
   readonly states: readonly TrustState[];
   readonly names: readonly SignerName[];
   readonly role: string;

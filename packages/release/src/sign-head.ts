@@ -1,7 +1,6 @@
 import {
   accept,
   addSeconds,
-  type DocumentRefusalCode,
   documentBytesMax,
   type HeadDocument,
   type HeadFloor,
@@ -14,19 +13,18 @@ import {
   type Refusal,
   refuse,
   releaseFloorOf,
-  Sha256Hex,
+  resumePath,
+  type Sha256Hex,
   type SignedBytes,
   type Signer,
   sealDocument,
-  sha256Hex,
   type TrustState,
   type Verified,
   type VerifiedHead,
   type VerifyContext,
   verifyHead,
-  verifyHold,
 } from '@nixfleet/contracts';
-import { ReleaseError } from './errors.ts';
+import { type FoundHold, findHolds, isLifted } from './find-holds.ts';
 import type { FloorStore, Floors } from './floors.ts';
 import { noProgress, type Progress } from './progress.ts';
 import { readContent, readTrust, type TrustChain, type VerifiedTree } from './read-release.ts';
@@ -112,7 +110,7 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
   const release = input.release ?? before?.value.document.release;
   if (!release) return refuse('missing', 'nothing was released yet');
 
-  const holds = await activeHolds(ctx, { ...input, trust, before: before?.value ?? null });
+  const holds = await headHolds(ctx, { ...input, chain: chain.value, before: before?.value ?? null });
   if (!holds.ok) return holds;
   const floorInForce = stored?.headVersionSigned ?? 0;
   const document: HeadDocument = {
@@ -123,7 +121,7 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
     signedAt: now,
     expiresAt: addSeconds(now, lifeSeconds),
     release,
-    holds: [...holds.value],
+    holds: [...holds.value.named],
   };
   // Everything but the signature, checked before a key is asked.
   const content = await readContent(ctx, {
@@ -162,7 +160,7 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
   if (!head.ok) return head;
   const change: TreeChange = {
     files: signedFiles(headPath, signed.value),
-    removed: await staleSignatures(tree, signed.value.signatures),
+    removed: new Set([...(await staleSignatures(tree, signed.value.signatures)), ...holds.value.removed]),
   };
   return accept({
     document,
@@ -197,42 +195,54 @@ async function publishedHead(
 /** Warnings about holds that are told one by one. */
 const holdWarningsMax = 10;
 
+interface HeadHolds {
+  /** Sorted. */
+  readonly named: readonly Sha256Hex[];
+  /** Files of holds that are over, and that no head names any more. */
+  readonly removed: ReadonlySet<string>;
+}
+
 /**
- * Holds in `holds/` that enough approvers signed and that have not ended, by hash, sorted. One that does not verify is
- * not named: it would stop agents, or with a refusal every head, on the word of whoever can write to the branch. It is
- * told as a warning, as is one that the published head names and that is no longer there. More than `holdsMax` is a
- * refusal, since leaving one out would lift it.
+ * Holds in `holds/` that enough approvers signed, that have not ended, and that approvers did not end. One that does not
+ * verify is not named: it would stop agents, or with a refusal every head, on the word of whoever can write to the
+ * branch. It is told as a warning. One that the published head names goes only by its own time or by a resume:
+ * `hold-dropped` otherwise, since deleting a file, or its signature, must lift nothing. More than `holdsMax` is a refusal
+ * for the same reason.
  */
-async function activeHolds(
+async function headHolds(
   ctx: VerifyContext,
   input: {
     readonly tree: ReleaseTree;
-    readonly trust: TrustState;
+    readonly chain: TrustChain;
     readonly now: Instant;
     readonly before: VerifiedHead | null;
     readonly progress?: Progress;
   },
-): Promise<ReleaseOutcome<readonly Sha256Hex[]>> {
+): Promise<ReleaseOutcome<HeadHolds>> {
   const { tree, now, progress = noProgress } = input;
-  const active = new Set<Sha256Hex>();
-  const ended = new Set<Sha256Hex>();
-  const warnings: string[] = [];
-  for (const name of await tree.list('holds')) {
-    if (parseSignaturePath(name)) continue;
-    const path = `holds/${name}`;
-    const hash = Sha256Hex.safeParse(/^(.*)\.json$/.exec(name)?.[1]);
-    if (!hash.success) {
-      warnings.push(`${path} is ignored: expected a file named by its hash`);
-      continue;
-    }
-    const hold = await readHold(ctx, { ...input, sha256: hash.data });
-    if (hold.ok) active.add(hash.data);
-    else if (hold.reason === 'expired') ended.add(hash.data);
-    else warnings.push(`${path} is ignored: ${hold.reason}: ${hold.detail}`);
+  const { holds, misnamed } = await findHolds(ctx, input);
+  const before = new Set(input.before?.document.holds);
+  const dropped: Sha256Hex[] = [];
+  for (const sha256 of before) {
+    const hold = holds.get(sha256);
+    if (hold && (hold.kind !== 'ignored' || isOver(hold, now))) continue;
+    if (!(await isLifted(ctx, input, sha256))) dropped.push(sha256);
   }
-  for (const hash of input.before?.document.holds ?? []) {
-    if (active.has(hash) || ended.has(hash)) continue;
-    warnings.unshift(`hold ${hash} of the published head is lifted: it is not in holds/ any more, or does not verify`);
+  const [first] = dropped;
+  if (first !== undefined) {
+    const why = holds.get(first) ? 'is no longer signed by enough approvers' : 'is no longer in holds/';
+    const next = 'put it back as it was, or let an approver end it';
+    return refuse('hold-dropped', `hold ${first} of the published head ${why}: ${next}`);
+  }
+  const warnings = misnamed.map((path) => `${path} is ignored: expected a file named by its hash`);
+  const active = new Set<Sha256Hex>();
+  const over: string[] = [];
+  for (const hold of holds.values()) {
+    if (hold.kind === 'active') active.add(hold.sha256);
+    else if (hold.kind === 'ended' && !before.has(hold.sha256)) over.push(...(await holdFiles(tree, hold.sha256)));
+    else if (hold.kind === 'ignored') {
+      warnings.push(`${holdPath(hold.sha256)} is ignored: ${hold.refusal.reason}: ${hold.refusal.detail}`);
+    }
   }
   const more = warnings.length - holdWarningsMax;
   const told = warnings.slice(0, holdWarningsMax);
@@ -240,33 +250,27 @@ async function activeHolds(
   for (const detail of told) progress.report({ step: 'sign', state: 'warning', detail });
   if (active.size > holdsMax)
     return refuse('too-many-holds', `expected at most ${holdsMax} holds, got ${active.size} at ${now}`);
-  return accept([...active].sort());
+  return accept({ named: [...active].sort(), removed: new Set(over) });
 }
 
-async function readHold(
-  ctx: VerifyContext,
-  {
-    tree,
-    trust,
-    now,
-    sha256,
-  }: Pick<SignHeadInput, 'tree' | 'now'> & {
-    readonly trust: TrustState;
-    readonly sha256: Sha256Hex;
-  },
-): Promise<Verified<unknown, DocumentRefusalCode>> {
-  let signed: SignedBytes | null;
-  try {
-    signed = await readSigned(tree, holdPath(sha256), documentBytesMax.hold, trust.keys);
-  } catch (error) {
-    if (!(error instanceof ReleaseError) || error.code !== 'bad-input') throw error;
-    return refuse('oversized', error.message);
+/** The head vouches for its bytes, so its own word on when it ends can be taken although nobody signs for it any more. */
+function isOver({ document }: FoundHold, now: Instant): boolean {
+  return document !== null && document.expiresAt <= now;
+}
+
+/** A hold, what ended it, and the signatures of both. */
+async function holdFiles(tree: ReleaseTree, sha256: Sha256Hex): Promise<string[]> {
+  const paths: string[] = [];
+  for (const [folder, path] of [
+    ['holds', holdPath(sha256)],
+    ['resumes', resumePath(sha256)],
+  ] as const) {
+    for (const name of await tree.list(folder)) {
+      const file = `${folder}/${name}`;
+      if (file === path || parseSignaturePath(file)?.path === path) paths.push(file);
+    }
   }
-  if (!signed) return refuse('missing', 'it is not a file');
-  const hash = await sha256Hex(ctx.crypto, signed.bytes);
-  if (hash !== sha256) return refuse('hash-mismatch', `it has hash ${hash}`);
-  const head = unsignedHead({ signedAt: now, holds: [sha256] } as unknown as HeadDocument);
-  return verifyHold(ctx, { trust, head, signed, now });
+  return paths;
 }
 
 /** A head that is about to be signed, for the checks that take a verified one. */

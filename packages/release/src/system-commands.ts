@@ -20,12 +20,12 @@ async function run(clock: Clock, request: CommandRequest): Promise<CommandResult
     cwd: request.cwd,
     env: { ...process.env, ...request.env },
     stdio: [request.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    detached: true,
+    detached: request.isInteractive !== true,
   });
   let outcome: CommandResult['outcome'] = 'exited';
   const stop = (why: CommandResult['outcome']) => {
     if (outcome === 'exited') outcome = why;
-    killGroup(child);
+    kill(child, request);
   };
   const ended = new AbortController();
   const onAbort = () => stop('aborted');
@@ -65,10 +65,10 @@ function exitOf(child: ChildProcess, request: CommandRequest): Promise<number | 
   });
 }
 
-function killGroup(child: ChildProcess): void {
+function kill(child: ChildProcess, { isInteractive = false }: CommandRequest): void {
   if (child.pid === undefined) return;
   try {
-    process.kill(-child.pid, 'SIGKILL');
+    process.kill(isInteractive ? child.pid : -child.pid, 'SIGKILL');
   } catch {
     // ESRCH: it has ended already.
   }

@@ -15,9 +15,11 @@ import {
   manifestEntry,
   pinTrust,
   ReleaseDocument,
+  ResumeDocument,
   type RolloutId,
   type RolloutManifest,
   releasePath,
+  resumePath,
   rolloutPath,
   type SealableDocument,
   type Sha256Hex,
@@ -242,10 +244,10 @@ export class TestFleet {
     return signed;
   }
 
-  /** An approver's hold on a channel, named by a new head. */
+  /** An approver's hold on a channel, named by a new head unless `isNamed` is false: then by the next one. */
   async hold(
     channel: string,
-    { reason = 'test', seconds = 3600, approvedBy = ['alice'] } = {},
+    { reason = 'test', seconds = 3600, approvedBy = ['alice'], isNamed = true } = {},
   ): Promise<{ readonly sha256: Sha256Hex; readonly signed: SignedBytes }> {
     const document = HoldDocument.parse({
       type: 'hold',
@@ -260,8 +262,25 @@ export class TestFleet {
     const { sha256 } = await sealDocument(this.ctx.crypto, document);
     this.#holds.push({ sha256, expiresAt: document.expiresAt });
     putSigned(this.files, holdPath(sha256), signed);
-    await this.signHead();
+    if (isNamed) await this.signHead();
     return { sha256, signed };
+  }
+
+  /** Approvers end a hold; a new head drops it unless `isNamed` is false: then the next one does. */
+  async resume(hold: Sha256Hex, { approvedBy = ['alice'], isNamed = true } = {}): Promise<SignedBytes> {
+    const document = ResumeDocument.parse({
+      type: 'resume',
+      fleet: this.name,
+      schemaVersion: 1,
+      hold,
+      createdAt: this.now,
+    });
+    const signed = await this.sign(document, [], approvedBy);
+    putSigned(this.files, resumePath(hold), signed);
+    const at = this.#holds.findIndex(({ sha256 }) => sha256 === hold);
+    if (at !== -1) this.#holds.splice(at, 1);
+    if (isNamed) await this.signHead();
+    return signed;
   }
 
   /** Lets time pass for what is signed from now on. */

@@ -30,6 +30,22 @@ export const rootKeyOption: OptionDefinition = {
   isRepeatable: true,
 };
 
+export const approverKeyOption: OptionDefinition = {
+  flags: '--approver-key <key>',
+  description:
+    "an approver's key: a key file (FIDO too), the .pub of one that ssh-agent holds, or hook:<public key file>:<shell command>; may be repeated",
+  isRepeatable: true,
+};
+
+/** Control planes that are told to look at once. Which keys they have is in the trust document. */
+export const hintOptions: readonly OptionDefinition[] = [
+  {
+    flags: '--control-plane <url>',
+    description: 'tell this control plane to look at once; the others look within their pollSeconds',
+    isRepeatable: true,
+  },
+];
+
 /** What the signer of heads remembers and how long a head lives. */
 export const headOptions: readonly OptionDefinition[] = [
   {

@@ -8,11 +8,12 @@ import type { Presence } from '../views/presence.ts';
 /** What `plan` reads of the newest release. While a brake could not be had, every channel is held until it can. */
 export function plannerRelease(
   tree: VerifiedTree,
-  missingBrake: ReleaseIntake['missingBrake'],
+  brakes: Pick<ReleaseIntake, 'holds' | 'missingBrake'>,
   now: Instant,
 ): PlannerRelease {
+  const { missingBrake } = brakes;
   const { document, emergencyApproved } = tree.release;
-  const holds = tree.holds.map(({ document: { channel, reason, expiresAt } }) => ({ channel, reason, expiresAt }));
+  const holds = brakes.holds.map(({ document: { channel, reason, expiresAt } }) => ({ channel, reason, expiresAt }));
   const reason = 'a newer head names a hold that the release source does not have in full';
   const missing = Object.keys(document.channels).map((channel) => ({
     channel,

@@ -146,7 +146,7 @@ export class PlannerLoop {
     await this.#keepRebuild(tree, now);
     const startedAtMs = clock.monotonicMs();
     const views = plannerViews(tree, { records, presence });
-    const planned = plan(plannerRelease(tree, intake.missingBrake, now), views, now);
+    const planned = plan(plannerRelease(tree, intake, now), views, now);
     this.#options.onPass(clock.monotonicMs() - startedAtMs);
     const { hosts, fresh } = await this.#build(tree, planned);
     try {

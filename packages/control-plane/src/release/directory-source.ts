@@ -1,7 +1,8 @@
-import { open } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ControlPlaneError, messageOf } from '../errors.ts';
 import type { ReleaseSnapshot, ReleaseSource } from './release-source.ts';
+import { holdNameOf } from './signed-files.ts';
 import { isSignedPath } from './signed-path.ts';
 
 /** A local directory that is `releases/`. Its publisher replaces files by rename, the head last. */
@@ -10,12 +11,22 @@ export function directorySource({ path: root }: { readonly path: string }): Rele
     if (!isSignedPath(path)) throw new ControlPlaneError('source-failed', `not a path of releases/: ${path}`);
     return readBounded(join(root, path), bytesMax);
   };
-  const snapshot: ReleaseSnapshot = { id: null, read, [Symbol.asyncDispose]: async () => {} };
+  const holds = () => holdNames(join(root, 'holds'));
+  const snapshot: ReleaseSnapshot = { id: null, read, holds, [Symbol.asyncDispose]: async () => {} };
   return {
     description: `directory ${root}`,
     open: async () => snapshot,
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+async function holdNames(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).flatMap((name) => holdNameOf(`holds/${name}`) ?? []);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw new ControlPlaneError('source-failed', `${folder}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 async function readBounded(file: string, bytesMax: number): Promise<Uint8Array | null> {

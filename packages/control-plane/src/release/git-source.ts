@@ -5,6 +5,7 @@ import type { Clock } from '@nixfleet/contracts';
 import { ControlPlaneError, messageOf } from '../errors.ts';
 import { GitObjects } from './git-objects.ts';
 import type { ReleaseSnapshot, ReleaseSource } from './release-source.ts';
+import { holdNameOf } from './signed-files.ts';
 import { isSignedPath } from './signed-path.ts';
 
 /** Longest time of one git command, in milliseconds. */
@@ -85,7 +86,10 @@ export function gitSource(options: GitSourceOptions): ReleaseSource {
       throw error;
     }
     const commit = (await git(['--git-dir', mirror, 'rev-parse', '--verify', mirrorRef], run)).trim();
-    return snapshot(commit, new GitObjects(mirror, env), options.path);
+    const folder = options.path === '' ? '' : `${options.path.replace(/\/+$/, '')}/`;
+    const list = ['ls-tree', '-z', '--name-only', '--full-tree', commit, '--', `${folder}holds/`];
+    const holds = async () => namesIn(await git(['--git-dir', mirror, ...list], run), folder);
+    return snapshot(commit, { objects: new GitObjects(mirror, env), folder, holds });
   };
   return { description: `git ${withoutCredentials(url)} ${branch}`, open, [Symbol.asyncDispose]: async () => {} };
 }
@@ -102,14 +106,25 @@ async function tidy(mirror: string): Promise<number> {
   return bytes;
 }
 
-function snapshot(commit: string, objects: GitObjects, folder: string): ReleaseSnapshot {
-  const prefix = folder === '' ? '' : `${folder.replace(/\/+$/, '')}/`;
+function namesIn(listed: string, folder: string): string[] {
+  return listed.split('\0').flatMap((path) => holdNameOf(path.slice(folder.length)) ?? []);
+}
+
+interface CommitReader {
+  readonly objects: GitObjects;
+  /** Of `releases/`: empty, or with a slash at its end. */
+  readonly folder: string;
+  readonly holds: () => Promise<readonly string[]>;
+}
+
+function snapshot(commit: string, { objects, folder, holds }: CommitReader): ReleaseSnapshot {
   return {
     id: commit,
     read: async (path, bytesMax) => {
       if (!isSignedPath(path)) throw new ControlPlaneError('source-failed', `not a path of releases/: ${path}`);
-      return objects.read(`${commit}:${prefix}${path}`, bytesMax);
+      return objects.read(`${commit}:${folder}${path}`, bytesMax);
     },
+    holds,
     [Symbol.asyncDispose]: () => objects[Symbol.asyncDispose](),
   };
 }

@@ -175,6 +175,67 @@ describe('brakes', () => {
     assert.equal((await fixture.checkin('db')).withheld?.[0]?.code, 'hold');
   });
 
+  test('a hold that no head names yet stops its channel at once, survives a restart, and takes go back', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join('canary', 'web-1', 'web-2', 'db');
+    const before = await fixture.checkin('canary');
+    assert.equal(before.go?.wave, 0);
+    const { sha256 } = await fixture.fleet.hold('stable', { reason: 'incident 7', isNamed: false });
+    const obeyed = async (): Promise<void> => {
+      const held = await fixture.checkin('canary');
+      assert.equal(held.go, undefined);
+      assert.deepEqual(
+        held.withheld?.map(({ code, reason }) => [code, reason]),
+        [['hold', 'incident 7']],
+      );
+      assert.equal((await fixture.checkin('db')).withheld?.some(({ code }) => code === 'hold') ?? false, false);
+    };
+    await fixture.refresh();
+    await obeyed();
+    assert.deepEqual(fixture.fleet.headDocument.holds, []);
+    fixture.source.failure = 'host is down';
+    await fixture.restart();
+    await obeyed();
+    fixture.source.failure = null;
+
+    const kept = copyOf(fixture);
+    await fixture.fleet.resume(sha256, { approvedBy: ['ci-head'], isNamed: false });
+    await fixture.refresh();
+    await obeyed();
+    offer(fixture, kept);
+    await fixture.fleet.resume(sha256, { isNamed: false });
+    await fixture.refresh();
+    assert.equal((await fixture.checkin('canary')).go?.wave, 0, 'nothing but the control plane was bound by it');
+  });
+
+  test('what approvers ended still binds until a head drops it', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join('canary', 'web-1', 'web-2', 'db');
+    const { sha256 } = await fixture.fleet.hold('stable');
+    await fixture.fleet.resume(sha256, { isNamed: false });
+    await fixture.refresh();
+    assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+    await fixture.fleet.signHead();
+    await fixture.refresh();
+    assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+  });
+
+  test('a hold counts in a tree that is refused otherwise; what no approver signed stops nobody', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join('canary', 'web-1', 'web-2', 'db');
+    await fixture.fleet.hold('data', { approvedBy: ['ci', 'root-1'], isNamed: false });
+    fixture.fleet.files.set(`holds/${'1'.repeat(64)}.json`, new Uint8Array([1]));
+    fixture.fleet.files.set('holds/README.json', new Uint8Array([1]));
+    await fixture.refresh();
+    assert.deepEqual((await fixture.view()).problems, []);
+    assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+    await fixture.fleet.hold('stable', { isNamed: false });
+    fixture.fleet.files.delete(headPath);
+    await fixture.refresh();
+    assert.match((await fixture.view()).problems.join(), /missing/);
+    assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+  });
+
   test('an expired head starts nothing, also after a restart, and identities stay known', async () => {
     await using fixture = await Fixture.start({ fleetOptions: { headSeconds: 600 } });
     await fixture.join('canary', 'web-1', 'web-2', 'db');

@@ -10,6 +10,7 @@ import {
   releaseFloorOf,
   type TrustState,
   trustPath,
+  type VerifiedHold,
   type VerifyContext,
 } from '@nixfleet/contracts';
 import { ControlPlaneError, messageOf } from '../errors.ts';
@@ -17,6 +18,7 @@ import type { Log } from '../log.ts';
 import type { Store, StoredRelease } from '../store/store.ts';
 import { type ReleaseReader, storedReader } from './signed-files.ts';
 import { readTrustHistory, walkTrustOf } from './trust-chain.ts';
+import { type HoldsFound, noHolds, readUnnamedHolds } from './unnamed-holds.ts';
 import { type TreeRefusal, type VerifiedTree, verifyTree } from './verify-tree.ts';
 
 export interface ReleaseIntakeOptions {
@@ -42,9 +44,11 @@ export class ReleaseIntake {
   #floors: Pick<StoredRelease, 'release' | 'head'> = { release: null, head: null };
   #trustFiles: ReadonlyMap<string, Uint8Array>;
   #current: VerifiedTree | null = null;
+  /** Holds of the newest tree that was read, whether its head names them or not, and whether that tree verified or not. */
+  #found: HoldsFound = noHolds;
   #previousFiles: ReadonlyMap<string, Uint8Array> = new Map();
   #missingBrake: TreeRefusal['missingBrake'] | null = null;
-  readonly #problems = new Map<'trust' | 'release', string>();
+  readonly #problems = new Map<Part, string>();
   /** Called after the current release, its trust or its brakes changed. */
   onChange: () => void = () => {};
 
@@ -87,13 +91,21 @@ export class ReleaseIntake {
     return this.#missingBrake ?? null;
   }
 
+  /** Everything that holds a channel now: what the head in force names, and what approvers signed since. */
+  get holds(): readonly VerifiedHold[] {
+    const named = this.#current?.holds ?? [];
+    const hashes = new Set(named.map(({ sha256 }) => sha256));
+    return [...named, ...this.#found.holds.filter(({ sha256 }) => !hashes.has(sha256))];
+  }
+
   get problems(): readonly string[] {
     return [...this.#problems.values()];
   }
 
   /** Stored bytes of `releases/`, untouched; those of the release before too, for hosts that are still reading it. */
   file(path: string): Uint8Array | null {
-    return this.#trustFiles.get(path) ?? this.#current?.files.get(path) ?? this.#previousFiles.get(path) ?? null;
+    const current = this.#current?.files.get(path) ?? this.#found.files.get(path);
+    return this.#trustFiles.get(path) ?? current ?? this.#previousFiles.get(path) ?? null;
   }
 
   /** max(wall clock, newest verified head): a clock that was set back does not bring expired things to life. */
@@ -109,10 +121,12 @@ export class ReleaseIntake {
 
   /**
    * Takes what `reader` has, if it verifies. Trust is applied and stored at once, before and whatever becomes of the
-   * rest; floors and files of a release are stored together before it is used. Throws what reader and store throw.
+   * rest; floors and files of a release are stored together before it is used. Holds count even in a tree that does not
+   * verify: they can only stop. Throws what reader and store throw.
    */
   async take(reader: ReleaseReader): Promise<IntakeOutcome> {
     const trustMoved = await this.#takeTrust(reader);
+    const holdsMoved = await this.#takeHolds(reader);
     const known = this.#current?.files ?? new Map<string, Uint8Array>();
     const tree = await verifyTree(this.#ctx, {
       reader,
@@ -124,14 +138,14 @@ export class ReleaseIntake {
     });
     if (!tree.ok) {
       this.#refuse(tree);
-      if (trustMoved || tree.missingBrake) this.onChange();
+      if (trustMoved || holdsMoved || tree.missingBrake) this.onChange();
       return 'refused';
     }
     this.#problems.delete('release');
     const isSame = this.#current?.head.sha256 === tree.value.head.sha256;
     const hadMissingBrake = this.#missingBrake !== null;
     this.#missingBrake = null;
-    if (isSame && !trustMoved && !hadMissingBrake) return 'unchanged';
+    if (isSame && !trustMoved && !holdsMoved && !hadMissingBrake) return 'unchanged';
     const floors = { release: releaseFloorOf(tree.value.release), head: headFloorOf(tree.value.head) };
     await this.#persist(floors, tree.value.files);
     if (!isSame) this.#previousFiles = this.#current?.files ?? new Map();
@@ -170,13 +184,34 @@ export class ReleaseIntake {
     return isMoved;
   }
 
+  /** A source that cannot be asked keeps what was found before: a brake is not let go by a failure. */
+  async #takeHolds(reader: ReleaseReader): Promise<boolean> {
+    const before = this.#found;
+    const found = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
+    if (found.problem !== null) {
+      this.#problem('holds', found.problem);
+      return false;
+    }
+    this.#problems.delete('holds');
+    if (hashesOf(found) === hashesOf(before)) return false;
+    this.#found = found;
+    try {
+      await this.#persist(this.#floors, this.#current?.files ?? new Map());
+    } catch (error) {
+      this.#found = before;
+      throw error;
+    }
+    this.#options.log.info({ holds: found.holds.length }, 'holds changed');
+    return true;
+  }
+
   #refuse(refusal: TreeRefusal): void {
     const keeps = this.#current ? `release ${this.#current.release.document.version} stays` : 'there is none yet';
     this.#missingBrake = refusal.missingBrake ?? this.#missingBrake;
     this.#problem('release', `the offered release was refused: ${refusal.detail} (${refusal.reason}); ${keeps}`);
   }
 
-  #problem(part: 'trust' | 'release', text: string): void {
+  #problem(part: Part, text: string): void {
     if (this.#problems.get(part) !== text) this.#options.log.warn({ problem: text }, 'release source');
     this.#problems.set(part, text);
   }
@@ -188,7 +223,7 @@ export class ReleaseIntake {
     await this.#options.store.saveRelease({
       trust: { version: this.#trust.document.version, sha256: this.#trust.sha256 },
       ...floors,
-      files: new Map([...this.#trustFiles, ...files]),
+      files: new Map([...this.#found.files, ...this.#trustFiles, ...files]),
     });
   }
 
@@ -215,6 +250,7 @@ export class ReleaseIntake {
       ...walk.files,
     ]);
     this.#floors = { release: stored.release, head: stored.head };
+    this.#found = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
     if (!stored.head) return;
     const tree = await verifyTree(this.#ctx, {
       reader,
@@ -227,6 +263,13 @@ export class ReleaseIntake {
     if (tree.ok) this.#current = tree.value;
     else this.#problem('release', `the stored release no longer verifies: ${tree.detail} (${tree.reason})`);
   }
+}
+
+/** What a problem is about; each has at most one. */
+type Part = 'trust' | 'release' | 'holds';
+
+function hashesOf({ holds }: HoldsFound): string {
+  return holds.map(({ sha256 }) => sha256).join();
 }
 
 /** The fleet's name comes from the operator's own trust document. */

@@ -69,9 +69,14 @@ async function everyFile(source: ReleaseSource, fleet: TestFleet): Promise<void>
   const read = await Promise.all([...fleet.files.keys()].map((path) => snapshot.read(path, 1_000_000)));
   for (const [i, [path, bytes]] of [...fleet.files].entries()) assert.deepEqual(read[i], bytes, path);
   assert.equal(await snapshot.read('trust/999.json', 100), null);
+  if (snapshot.holds) assert.deepEqual([...(await snapshot.holds())].sort(), holdsOf(fleet));
   for (const path of ['../secret', 'trust/../../secret', '/etc/passwd', 'head.json\nHEAD', 'releases']) {
     await assert.rejects(snapshot.read(path, 1_000_000), isSourceFailed, path);
   }
+}
+
+function holdsOf({ files }: TestFleet): string[] {
+  return [...files.keys()].flatMap((path) => /^holds\/([0-9a-f]{64})\.json$/.exec(path)?.[1] ?? []).sort();
 }
 
 function diskBytes(directory: string): number {
@@ -106,6 +111,10 @@ describe('git remote', () => {
     assert.notEqual(first.id, second.id);
     assert.ok(await first.read('head.json', 100_000), 'a snapshot stays what it was');
     forge.rewrite();
+    await everyFile(source, fleet);
+    assert.deepEqual(await second.holds?.(), []);
+    await fleet.hold('stable');
+    forge.push(fleet.files);
     await everyFile(source, fleet);
     assert.equal(existsSync(join(mirror, 'releases')), false, 'nothing is checked out');
   });
@@ -192,6 +201,10 @@ describe('local directory', () => {
     const source = directorySource({ path: directory });
     await everyFile(source, fleet);
     await using snapshot = await source.open(never);
+    assert.deepEqual(await snapshot.holds?.(), [], 'a folder that is not there');
+    await fleet.hold('stable');
+    write(directory, fleet.files);
+    await everyFile(source, fleet);
     await assert.rejects(snapshot.read('head.json', 10), isSourceFailed);
     rmSync(join(directory, 'head.json'));
     symlinkSync('head.json', join(directory, 'head.json'));

@@ -7,6 +7,8 @@ export interface ReleaseSnapshot extends AsyncDisposable {
    * anything else: a file over `bytesMax`, a source that does not answer.
    */
   read(path: string, bytesMax: number): Promise<Uint8Array | null>;
+  /** Names of the documents in `holds/`, without `.json`. Absent where the source cannot list: a web server. */
+  holds?(): Promise<readonly string[]>;
 }
 
 /** Port to where releases are published. */

@@ -9,6 +9,8 @@ import {
 /** What verification reads from: a snapshot of the source, or what was stored of it. */
 export interface ReleaseReader {
   read(path: string, bytesMax: number): Promise<Uint8Array | null>;
+  /** Names of the documents in `holds/`, without `.json`; any text. Absent where a source cannot list a folder. */
+  holds?(): Promise<readonly string[]>;
 }
 
 /** Upper bounds of signature files, in bytes: raw 64 bytes, and an armored SSHSIG of any algorithm we know. */
@@ -67,5 +69,13 @@ export function keyIdsOf(trust: TrustState, signers: readonly SignerName[]): str
 
 /** Reads what was stored of a release. */
 export function storedReader(files: ReadonlyMap<string, Uint8Array>): ReleaseReader {
-  return { read: async (path) => files.get(path) ?? null };
+  return {
+    read: async (path) => files.get(path) ?? null,
+    holds: async () => [...files.keys()].flatMap((path) => holdNameOf(path) ?? []),
+  };
+}
+
+/** The name of a hold's document from its path inside `releases/`; null for any other path. */
+export function holdNameOf(path: string): string | null {
+  return /^holds\/([^/]{1,64})\.json$/.exec(path)?.[1] ?? null;
 }

@@ -1,5 +1,5 @@
 const hash = '[0-9a-f]{64}';
-const document = `(?:trust/[1-9][0-9]{0,6}|head|(?:release|fleet|rollouts|reports|sbom|provenance|holds)/${hash})\\.json`;
+const document = `(?:trust/[1-9][0-9]{0,6}|head|(?:release|fleet|rollouts|reports|sbom|provenance|holds|resumes)/${hash})\\.json`;
 const signedPath = new RegExp(`^${document}(?:\\.${hash}\\.(?:sig|sshsig))?$`);
 const byHash = new RegExp(`^(?:release|fleet|rollouts|reports|sbom|provenance|holds)/${hash}\\.json$`);
 
