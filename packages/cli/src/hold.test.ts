@@ -231,6 +231,29 @@ describe('nixfleet hold and resume', () => {
     assert.deepEqual(await held(), []);
   });
 
+  test('a forge that signs heads on a push that changes holds: agents are bound by the push itself', async () => {
+    const program = `${process.execPath} ${join(import.meta.dirname, 'main.ts')}`;
+    const settings = `--head-key ${at('head.pem')} --floors ${at('floors.json')} --trust ${at('trust-1.json')}`;
+    const hook = [
+      '#!/bin/sh',
+      'while read -r old new ref; do',
+      '  [ "$ref" = refs/heads/releases ] || continue',
+      '  git diff --quiet "$old" "$new" -- holds resumes && continue',
+      `  (unset $(git rev-parse --local-env-vars); ${program} head sign ${settings} --releases "$PWD#releases")`,
+      'done',
+      '',
+    ];
+    await writeFile(at('forge.git/hooks/post-receive'), hook.join('\n'), { mode: 0o755 });
+    try {
+      await succeeds(['hold', 'data', '--reason', 'by push', ...by('alice', 'bob')]);
+      assert.equal((await held()).length, 1);
+      await succeeds(['resume', 'data', ...by('alice', 'bob')]);
+      assert.deepEqual(await held(), []);
+    } finally {
+      await rm(at('forge.git/hooks/post-receive'));
+    }
+  });
+
   test('CI that publishes in between is waited out', async () => {
     const other = `git -C ${at('forge.git')} -c user.name=eve -c user.email=eve@example.org`;
     const move = `${other} update-ref refs/heads/releases $(${other} commit-tree -p releases -m other releases^{tree})`;

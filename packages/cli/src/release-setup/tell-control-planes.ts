@@ -1,6 +1,6 @@
 import { clientIdentity, HttpsTransport } from '@nixfleet/agent';
 import { protocolHeader, protocolVersion } from '@nixfleet/contracts';
-import { generatePrivateKey } from '@nixfleet/contracts/node-crypto';
+import { generatePrivateKey, nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
 import type { CommandContext } from '../command-context.ts';
 import type { CommandValues } from '../command-values.ts';
@@ -20,7 +20,7 @@ export async function tellControlPlanes(context: CommandContext, values: Command
   if (urls.length === 0) return;
   const pins = await pinsOf(settings);
   const key = generatePrivateKey('ed25519');
-  const { identity } = await clientIdentity(key, { commonName: 'refresh', random: systemRandom });
+  const { identity } = await clientIdentity(key, { commonName: 'refresh', crypto: nodeCrypto, random: systemRandom });
   for (const url of urls) {
     const transport = new HttpsTransport({ urls: [url], identity, pins: () => pins, clock: context.clock });
     const result = await transport.request({
