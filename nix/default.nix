@@ -1,7 +1,10 @@
 # What a fleet repository uses. `builtins` only: no nixpkgs, Nix 2.8 or newer, with or without flakes.
 {
-  # Options → { resolved, toplevels, hosts, warnings }. See docs/fleet-nix.md.
+  # Options → { resolved, toplevels, hosts, nixosConfigurations, … }. See docs/fleet-nix.md.
   mkFleet = import ./fleet/mk-fleet.nix;
+
+  # { nixpkgs, nix-darwin } → mkHost: a NixOS or nix-darwin system from a few words. The flake's `lib.mkHost` has them.
+  mkHostWith = import ./hosts/mk-host.nix;
 
   testing = {
     # A stand-in for a NixOS system that needs nothing but /bin/sh to build.

@@ -1,4 +1,4 @@
-# mkFleet: options → { resolved, toplevels, hosts, warnings }. Nothing comes out unless everything was right.
+# mkFleet: options → { resolved, toplevels, hosts, nixosConfigurations, darwinConfigurations, warnings }. Nothing comes out unless everything was right.
 options:
 let
   inherit (builtins)
@@ -11,11 +11,12 @@ let
     listToAttrs
     map
     mapAttrs
+    match
     removeAttrs
     ;
 
   lib = import ../lib;
-  inherit (lib.attrs) dropNulls;
+  inherit (lib.attrs) dropNulls filterAttrs;
   inherit (lib.lists) indexedMap toSet;
 
   types = import ./types.nix;
@@ -43,6 +44,7 @@ let
 
   given = if isAttrs options then options else { };
   fallback = {
+    agent = null;
     hosts = { };
     tags = { };
     channels = { };
@@ -203,7 +205,17 @@ let
         }
       ]
     ));
-  toplevels = mapAttrs (name: host: toplevelOf name host.configuration) fleet.hosts;
+  extend = import ../hosts/extend.nix { inherit fleet message; };
+  configurations = mapAttrs (
+    name: host:
+    extend name {
+      inherit (host) configuration system;
+      inherit (resolved.hosts.${name}) healthChecks;
+    }
+  ) fleet.hosts;
+  toplevels = mapAttrs toplevelOf configurations;
+  configurationsFor =
+    platform: filterAttrs (name: _: match ".*-${platform}" fleet.hosts.${name}.system != null) configurations;
 
   warnings = import ./warnings.nix {
     inherit
@@ -226,16 +238,20 @@ in
   # Host → what the fleet says of it, with its name, wave, configuration and toplevel; the last two only when asked for.
   hosts = orThrow (
     mapAttrs (
-      name: host:
+      name: _:
       resolved.hosts.${name}
       // {
         inherit name;
-        inherit (host) configuration;
+        configuration = configurations.${name};
         wave = waveOf.${name};
         toplevel = toplevels.${name};
       }
     ) fleet.hosts
   );
+
+  # Host → configuration with the agent, for flake outputs of these names: stock tools build and deploy them.
+  nixosConfigurations = orThrow (configurationsFor "linux");
+  darwinConfigurations = orThrow (configurationsFor "darwin");
 
   # Lines for people: what is allowed, and probably not meant.
   warnings = orThrow warnings;

@@ -14,6 +14,7 @@ let
   times = import ./schema/times.nix (parts // { cron = import ./cron.nix { inherit lib; }; });
   channel = import ./schema/channel.nix (parts // { inherit healthChecks pin times; });
   host = import ./schema/host.nix (parts // { inherit healthChecks pin; });
+  agent = import ./schema/agent.nix parts;
 
   named =
     what: of:
@@ -29,6 +30,13 @@ types.record {
       type = scalars.nameOf "fleet";
       description = "The fleet's name. Every signed document carries it, so that one fleet's documents are refused by another.";
       example = ''"acme"'';
+    };
+
+    agent = {
+      type = types.nullOr agent;
+      default = null;
+      description = "What every host's configuration is extended with, so that the host follows the fleet. Null: configurations are built as they are given.";
+      example = ''{ trust = ./trust/trust-1.json; controlPlanes = [ "https://control.example.org:8443" ]; substituters = [ "https://cache.example.org" ]; }'';
     };
 
     hosts = {

@@ -1,6 +1,12 @@
 # The pages of docs/options/: which modules each documents.
 [
   {
+    file = "agent";
+    title = "services.nixfleet-agent";
+    intro = "The agent of a machine, on NixOS and nix-darwin. mkFleet sets it for the hosts whose configurations it extends. See [agent.md](../agent.md).";
+    modules = [ ../modules/agent/options.nix ];
+  }
+  {
     file = "control-plane";
     title = "services.nixfleet-control-plane";
     intro = "A control plane on NixOS, with its embedded store. See [control-plane.md](../control-plane.md).";

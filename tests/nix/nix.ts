@@ -47,14 +47,33 @@ export async function evaluated(what: { file: string } | { expression: string },
   return result.value;
 }
 
-/** `apply` of the `lib` of a flake in a folder, as JSON. The flake is copied into the store given. Throws if Nix refuses. */
-export async function flakeEvaluated(of: { folder: string; store: string; apply: string }): Promise<unknown> {
-  const features = ['--extra-experimental-features', 'nix-command flakes'];
-  const args = [...features, 'eval', '--store', of.store, '--json', `path:${of.folder}#lib`, '--apply', of.apply];
+export interface FlakeQuery {
+  readonly folder: string;
+  /** Inputs by name: the folder of the flake that stands for each. Nothing is fetched. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** A store of its own, which the flakes are copied into. */
+  readonly store: string;
+}
+
+/** An attribute of a flake, or what `apply` makes of it, as JSON. Throws if Nix refuses. */
+export async function flakeEvaluated(of: FlakeQuery & { attribute: string; apply?: string }): Promise<unknown> {
+  const applied = of.apply === undefined ? [] : ['--apply', of.apply];
+  return JSON.parse(await flakeCommand(of, ['eval', '--json', `path:${of.folder}#${of.attribute}`, ...applied]));
+}
+
+/** `nix flake check` without building: every output is what its name says. Throws what Nix refuses. */
+export async function flakeChecked(of: FlakeQuery): Promise<void> {
+  await flakeCommand(of, ['flake', 'check', '--no-build', `path:${of.folder}`]);
+}
+
+async function flakeCommand({ store, inputs = {} }: FlakeQuery, args: readonly string[]): Promise<string> {
+  const features = ['--extra-experimental-features', 'nix-command flakes', '--offline'];
+  const overridden = Object.entries(inputs).flatMap(([name, folder]) => ['--override-input', name, `path:${folder}`]);
   // Flakes take a cache that can be written.
-  const env = { ...environment, XDG_CACHE_HOME: join(of.store, 'cache') };
-  const { stdout } = await run('nix', args, { env, timeout: timeoutMs, maxBuffer: outputBytesMax });
-  return JSON.parse(stdout);
+  const env = { ...environment, XDG_CACHE_HOME: join(store, 'cache') };
+  const all = [...features, ...args, '--store', store, '--no-write-lock-file', ...overridden];
+  const { stdout } = await run('nix', all, { env, timeout: timeoutMs, maxBuffer: outputBytesMax });
+  return stdout;
 }
 
 /** Nix indents the second and later lines of a message, by an amount that differs between versions. */

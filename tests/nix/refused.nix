@@ -57,6 +57,14 @@ in
   };
   operatorWithHostKey = refused { operators.ada.pubkeys = [ keys.db-1 ]; };
 
+  agentWithoutPlace = refused { agent.trust = ./refused.nix; };
+  agentWithPassword = refused {
+    agent = { trust = ./refused.nix; controlPlanes = [ "https://ada:secret@control.example.org" ]; };
+  };
+  agentWithUnknownMirror = refused {
+    agent = { trust = ./refused.nix; mirrors = [ { kind = "ftp"; url = "ftp://example.org"; } ]; };
+  };
+
   missingPolicy = refused { channels.stable = { }; };
   unknownPolicy = onChannel { rolloutPolicy = "canary"; };
   badMode = onChannel { mode = "observer"; };

@@ -1,28 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { evaluated, flakeEvaluated, repositoryRoot } from './nix.ts';
-
-test('a flake gives the same mkFleet, evaluated purely', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'nixfleet-flake-'));
-  try {
-    for (const part of ['flake.nix', 'default.nix', 'nix']) {
-      await cp(join(repositoryRoot, part), join(folder, 'flake', part), { recursive: true });
-    }
-    const apply = `lib: (lib.mkFleet {
-      name = "acme";
-      hosts = { };
-    }).resolved.fleet`;
-    assert.equal(await flakeEvaluated({ folder: join(folder, 'flake'), store: join(folder, 'store'), apply }), 'acme');
-  } finally {
-    // Store paths are read-only, which holds for everybody but root.
-    execFileSync('chmod', ['-R', 'u+w', folder]);
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+import { evaluated } from './nix.ts';
 
 describe('large fleets', () => {
   /** A thousand hosts, each waiting for the one before: the longest chain of edges there can be. */

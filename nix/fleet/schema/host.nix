@@ -15,7 +15,7 @@ types.record {
     };
     configuration = {
       type = types.anything "a NixOS or nix-darwin configuration";
-      description = "What nixosSystem or darwinSystem returns, or anything else with config.system.build.toplevel. Evaluated only to build this host.";
+      description = "What nixosSystem or darwinSystem returns; mkFleet extends it with the agent. Without `agent`, anything with config.system.build.toplevel. Evaluated only to build this host.";
       example = "self.nixosConfigurations.web-1";
     };
     channel = {

@@ -18,6 +18,7 @@ export interface Machine {
   readonly etc: Readonly<Record<string, string>>;
   readonly services: Readonly<Record<string, Service>>;
   readonly timers: Readonly<Record<string, { readonly timerConfig: Readonly<Record<string, unknown>> }>>;
+  readonly kernelParams: readonly string[];
   readonly tmpfiles: readonly string[];
   readonly firewall: readonly number[];
   readonly users: readonly string[];

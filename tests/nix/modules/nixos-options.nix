@@ -8,16 +8,7 @@ let
     default = { };
   };
   is = type: default: mkOption { inherit type default; };
-  package =
-    name:
-    mkOption {
-      type = types.package;
-      default = {
-        type = "derivation";
-        inherit name;
-        outPath = "${builtins.storeDir}/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-${name}";
-      };
-    };
+  package = name: is types.package (import ./packages.nix).${name};
   failed = map (entry: entry.message) (lib.filter (entry: !entry.assertion) config.assertions);
 in
 {
@@ -35,6 +26,10 @@ in
     };
     environment.systemPackages = is (types.listOf types.package) [ ];
     environment.variables = is (types.attrsOf types.str) { };
+    boot.initrd.availableKernelModules = is (types.listOf types.str) [ ];
+    boot.loader = anything;
+    fileSystems = anything;
+    boot.kernelParams = is (types.listOf types.str) [ ];
     systemd.package = package "systemd";
     systemd.services = anything;
     systemd.timers = anything;
@@ -43,6 +38,7 @@ in
     networking.firewall.enable = is types.bool true;
     networking.firewall.allowedTCPPorts = is (types.listOf types.port) [ ];
     networking.interfaces = anything;
+    networking.useDHCP = is types.bool false;
     nix.package = package "nix";
     nix.settings = anything;
     nix.nixPath = is (types.listOf types.str) [ "nixpkgs" ];
@@ -51,6 +47,9 @@ in
     programs.ssh.package = package "openssh";
     security.tpm2.tssGroup = is (types.nullOr types.str) "tss";
     services.nginx = anything;
+    services.openssh = anything;
+    services.qemuGuest.enable = is types.bool false;
+    services.spice-vdagentd.enable = is types.bool false;
     services.xserver.xkb.layout = is types.str "";
     system.stateVersion = is types.str "";
     time.timeZone = is (types.nullOr types.str) null;

@@ -6,7 +6,11 @@ let
     outPath = "${builtins.storeDir}/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-${name}";
   };
 in
-builtins.listToAttrs (
+{
+  runtimeShell = "/bin/bash";
+  writeScript = name: text: package name // { inherit text; };
+}
+// builtins.listToAttrs (
   map
     (name: {
       inherit name;
@@ -16,8 +20,12 @@ builtins.listToAttrs (
       "bash"
       "coreutils"
       "git"
+      "gnugrep"
+      "nix"
       "nixfleet"
       "openssh"
+      "systemd"
       "tpm2-tools"
+      "util-linux"
     ]
 )

@@ -1,0 +1,47 @@
+# What mkFleet makes of the configuration that a host came with: the same one, with agent, trust and probes added. Nothing of
+# it is rewritten, and without NixFleet it builds and deploys as before.
+{ fleet, message }:
+name:
+{ configuration, healthChecks, system }:
+let
+  isDarwin = builtins.match ".*-darwin" system != null;
+  inherit (fleet) agent;
+
+  added =
+    { lib, ... }:
+    let
+      byDefault = lib.mkDefault;
+    in
+    {
+      _file = "mkFleet, hosts.${name}";
+      imports = [ (if isDarwin then ../modules/agent/darwin.nix else ../modules/agent/nixos.nix) ];
+      nixfleet.trust = {
+        document = byDefault agent.trust;
+        # Compared with the document by the trust contract.
+        fleet = fleet.name;
+      };
+      services.nixfleet-agent = {
+        enable = byDefault true;
+        host = name;
+        controlPlanes = byDefault agent.controlPlanes;
+        mirrors = byDefault agent.mirrors;
+        substituters = byDefault agent.substituters;
+        inherit healthChecks;
+      };
+    };
+in
+if agent == null then
+  configuration
+else if configuration ? extendModules then
+  configuration.extendModules { modules = [ added ]; }
+else
+  throw (
+    message fleet.name [
+      {
+        path = "hosts.${name}.configuration";
+        value = configuration;
+        rule = "expected extendModules in it, by which the agent is added";
+        fix = "give what nixosSystem or darwinSystem returns, whole; or leave agent out, and add the agent's module yourself";
+      }
+    ]
+  )
