@@ -1,7 +1,7 @@
 # What a newcomer and CI need. Each target sets up what it needs itself; `make help` lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format build bench schemas clean setup setup-demo setup-tests
+.PHONY: help demo test test-machines check format build bench schemas clean setup setup-demo setup-tests setup-machines
 
 NODE := scripts/node
 TEST_FILES := 'packages/*/src/**/*.test.ts' 'tests/**/*.test.ts'
@@ -10,7 +10,7 @@ TEST_TIMEOUT_MS := 300000
 TEST_CONCURRENCY := 2
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 demo: setup-demo build ## watch a fleet deploy, refuse, roll back and recover (KEEP=1 leaves it running)
 	@dist/nixfleet demo $(if $(KEEP),--keep)
@@ -18,6 +18,10 @@ demo: setup-demo build ## watch a fleet deploy, refuse, roll back and recover (K
 test: setup-tests ## run every test (FILES='…' runs only those)
 	@scripts/with-nix-store $(NODE) --test --test-reporter=spec --test-concurrency=$(TEST_CONCURRENCY) --test-timeout=$(TEST_TIMEOUT_MS) \
 	  --import ./scripts/test-watchdog.ts $(or $(FILES),$(TEST_FILES))
+
+test-machines: setup-machines build ## agents on machines that systemd boots (root; FILES='…' runs only those)
+	@tests/machines/run.sh $(NODE) --test --test-reporter=spec --test-concurrency=1 --test-timeout=$(TEST_TIMEOUT_MS) \
+	  --import ./scripts/test-watchdog.ts $(or $(FILES),'tests/machines/*.scenario.ts')
 
 check: setup ## format, lint and types
 	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings --colors=$(if $(MAKE_TERMOUT),force,off) .
@@ -45,3 +49,5 @@ setup-demo:
 	@scripts/setup.sh demo
 setup-tests:
 	@scripts/setup.sh tests
+setup-machines:
+	@scripts/setup.sh machines

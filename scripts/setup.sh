@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs what is missing and nothing else. Quick and silent when everything is there.
 #
-#   scripts/setup.sh [node|demo|tests]…      (default: node)
+#   scripts/setup.sh [node|demo|tests|machines]…      (default: node)
 #
-#   node    the npm packages of package-lock.json, and through them Node 24
-#   demo    node, and Nix, git and OpenSSH
-#   tests   demo, and OpenSSL, procps and Chromium
+#   node      the npm packages of package-lock.json, and through them Node 24
+#   demo      node, and Nix, git and OpenSSH
+#   tests     demo, and OpenSSL, procps and Chromium
+#   machines  demo, systemd-nspawn, debootstrap and iproute2, and in the user's cache a Debian for test machines
 #
 # Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
 # line what to install. Nothing in the home directory but npm's cache, and no configuration of Nix, is changed.
@@ -25,6 +26,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 
 missing=''
 wanted=''
+image_wanted=''
 need() { # $1: program, $2: Debian package
   wanted="$wanted $1"
   have "$1" || missing="$missing $2"
@@ -111,7 +113,7 @@ fi
 for what in "$@"; do
   case $what in
     node) ;;
-    demo | tests)
+    demo | tests | machines)
       need git git
       need ssh-keygen openssh-client
       need_nix
@@ -120,11 +122,19 @@ for what in "$@"; do
         need ps procps
         need chromium chromium
       fi
+      if [ "$what" = machines ]; then
+        reason=$(tests/machines/run.sh --can) || die "$reason"
+        need systemd-nspawn systemd-container
+        need debootstrap debootstrap
+        need ip iproute2
+        image_wanted=1
+      fi
       ;;
-    *) die "unknown: $what (one of node, demo, tests)" ;;
+    *) die "unknown: $what (one of node, demo, tests, machines)" ;;
   esac
 done
 need_first_node
 install_missing
 case $wanted in *nix-build*) advise_on_namespaces ;; esac
 npm_packages
+[ -z "$image_wanted" ] || tests/machines/harness/base-image.sh > /dev/null

@@ -32,37 +32,27 @@
 let
   inherit (builtins) readFile toJSON;
 
-  # Written with the shell's own printf; `steps` makes the directories and links.
   build =
-    storeName: steps: files:
-    derivation (
-      {
-        name = storeName;
-        inherit system;
-        builder = "/bin/sh";
-        args = [
-          "-euc"
-          steps
-        ];
-        PATH = "/run/current-system/sw/bin:/usr/bin:/bin";
-        # Nothing here is worth asking a cache for.
-        allowSubstitutes = false;
-        preferLocalBuild = true;
-      }
-      // files
-    );
+    name: steps: environment:
+    import ./build.nix {
+      inherit
+        name
+        steps
+        environment
+        system
+        ;
+    };
 
   flag = value: if value then "1" else "";
 
-  linux = build "linux-${kernelVersion}" ''
-    mkdir -p "$out/lib/modules/${kernelVersion}"
-    printf 'Linux %s\n' ${kernelVersion} > "$out/bzImage"
-  '' { };
-
-  initrd = build "initrd-linux-${kernelVersion}" ''
-    mkdir -p "$out"
-    printf 'initrd of Linux %s\n' ${kernelVersion} > "$out/initrd"
-  '' { };
+  inherit
+    (import ./kernel.nix {
+      version = kernelVersion;
+      inherit system;
+    })
+    linux
+    initrd
+    ;
 
   app =
     build "app-${version}"

@@ -102,7 +102,7 @@ test('a modified release is refused by the control plane, and by an agent that r
     for (const host of Object.values(next.hosts)) host.attempt++;
   });
   await lab.converged();
-  const good = await lab.controlPlane.fleet();
+  const good = await lab.controlPlane.view();
   await lab.write((next) => {
     for (const host of Object.values(next.hosts)) host.attempt++;
   });
@@ -167,7 +167,7 @@ test('an old head is refused by the agent that reads it from a mirror, and moves
   lab.writeTree(old);
   const view = await until('refused by the control plane too', async () => {
     await lab.controlPlane.refresh();
-    const now = await lab.controlPlane.fleet();
+    const now = await lab.controlPlane.view();
     return now.problems.length > 0 ? now : null;
   });
   assert.equal(view.head?.version, lab.fleet.headDocument.version);

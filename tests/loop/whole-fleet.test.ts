@@ -102,7 +102,7 @@ test('a first release converges, wave by wave and channel by channel', async () 
 });
 
 test('wiped while converged: the same view within a check-in cycle, and nobody switches', async () => {
-  const before = shapeOf(await lab.controlPlane.fleet());
+  const before = shapeOf(await lab.controlPlane.view());
   const marks = new Map(lab.hosts.map((host) => [host.name, host.mark]));
   await wipe();
   const back = await lab.controlPlane.until(

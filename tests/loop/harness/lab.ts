@@ -141,7 +141,7 @@ export class Lab implements AsyncDisposable {
         askedMs = systemClock.monotonicMs();
         await this.controlPlane.refresh();
       }
-      const view = await this.controlPlane.fleet();
+      const view = await this.controlPlane.view();
       return view.head?.version === version ? view : null;
     };
     return until(`head ${version} at the control plane`, look, { explain: () => this.controlPlane.log });

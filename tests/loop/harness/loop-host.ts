@@ -14,13 +14,13 @@ import {
   systemClock,
   type Transport,
 } from '@nixfleet/agent';
-import { type Clock, type EventKind, type EventOf, JournalEvent, SignedEvent } from '@nixfleet/contracts';
+import type { Clock } from '@nixfleet/contracts';
 import { nodeCrypto, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
 import { type TestKey, testKey } from '@nixfleet/testkit';
 import { NodeProcess } from './child-process.ts';
 import type { Route } from './route.ts';
-import { until } from './until.ts';
+import { WatchedHost } from './watched-host.ts';
 
 const agentMain = join(import.meta.dirname, 'agent-main.ts');
 const detachedProgram = join(import.meta.dirname, '../../../packages/agent/src/dead-man-main.ts');
@@ -28,7 +28,7 @@ const detachedProgram = join(import.meta.dirname, '../../../packages/agent/src/d
 const linesMax = 400;
 
 /** One host: its own store, root, key, profile and way to the control plane; and its agent, in this process or in one of its own. */
-export class LoopHost implements AsyncDisposable {
+export class LoopHost extends WatchedHost implements AsyncDisposable {
   readonly name: string;
   readonly directory: string;
   readonly route: Route;
@@ -48,6 +48,7 @@ export class LoopHost implements AsyncDisposable {
     substituter: string;
     servicePort: number;
   }) {
+    super();
     const { name, directory, route } = options;
     this.name = name;
     this.directory = directory;
@@ -176,41 +177,6 @@ export class LoopHost implements AsyncDisposable {
 
   get log(): string {
     return [...this.#lines, ...(this.#process?.lines ?? [])].slice(-60).join('\n');
-  }
-
-  /** What lies in its journal, oldest first; a last line that is not whole is left out. */
-  signedJournal(): SignedEvent[] {
-    const path = join(this.stateDirectory, 'journal/journal.jsonl');
-    const lines = (readIfThere(path) ?? '').split('\n').slice(0, -1);
-    return lines.map((line) => SignedEvent.parse(JSON.parse(line)));
-  }
-
-  journal(): JournalEvent[] {
-    return this.signedJournal().map(({ event }) => JournalEvent.parse(JSON.parse(event)));
-  }
-
-  /** A place in the journal, from which `since` reads on. */
-  get mark(): number {
-    return this.journal().length;
-  }
-
-  kinds(mark = 0): EventKind[] {
-    return this.journal()
-      .slice(mark)
-      .map(({ kind }) => kind);
-  }
-
-  /** Waits for an event after `mark`, and returns it. */
-  async until<Kind extends EventKind>(
-    kind: Kind,
-    options: { mark?: number; seconds?: number; where?: (event: EventOf<Kind>) => boolean } = {},
-  ): Promise<EventOf<Kind>> {
-    const { mark = 0, seconds, where = () => true } = options;
-    const isIt = (event: JournalEvent): event is EventOf<Kind> => event.kind === kind && where(event as EventOf<Kind>);
-    return until(`${kind} in the journal of ${this.name}`, () => this.journal().slice(mark).find(isIt), {
-      ...(seconds === undefined ? {} : { seconds }),
-      explain: () => `${this.kinds(mark).join(' ')}\n${this.log}`,
-    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

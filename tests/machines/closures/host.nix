@@ -1,0 +1,103 @@
+# One system of a test machine, as its configuration in git would describe it.
+{
+  # revision → package
+  nixfleet,
+  name,
+  version,
+  # Below 10.99.0.0/24, where the cache and the forge are .1 and the control plane is .2.
+  address,
+  revision ? "1",
+  agentSettings,
+  # Settings of the control plane, on the machine that is it.
+  controlPlane ? null,
+  healthChecks ? { },
+  # Rules for nft, loaded by the firewall's unit.
+  firewall ? null,
+  # Further units and files, and whatever machine.nix takes.
+  units ? { },
+  etc ? { },
+  system ? { },
+}:
+let
+  inherit (builtins) toJSON;
+  package = nixfleet revision;
+
+  oneshot = {
+    Type = "oneshot";
+    RemainAfterExit = true;
+  };
+
+  network."network-addresses.service" = {
+    description = "Address of host0";
+    wantedBy = [ "multi-user.target" ];
+    wants = [ "network.target" ];
+    before = [ "network.target" ];
+    serviceConfig = oneshot // {
+      ExecStart = "/bin/sh -ec 'ip address replace ${address}/24 dev host0; ip link set host0 up'";
+      ExecStop = "/bin/sh -ec 'ip address flush dev host0'";
+    };
+  };
+
+  firewalled."firewall.service" = {
+    description = "Firewall";
+    wantedBy = [ "multi-user.target" ];
+    restartTriggers = [ (builtins.hashString "sha256" (toString firewall)) ];
+    serviceConfig = oneshot // {
+      ExecStart = "/usr/sbin/nft -f /etc/firewall.nft";
+      ExecStop = "/usr/sbin/nft flush ruleset";
+    };
+  };
+
+  daemon."nix-daemon.socket" = {
+    description = "Nix daemon socket";
+    wantedBy = [ "sockets.target" ];
+    socketConfig.ListenStream = "/nix/var/nix/daemon-socket/socket";
+  };
+  daemon."nix-daemon.service" = {
+    description = "Nix daemon";
+    serviceConfig = {
+      ExecStart = "/usr/bin/nix-daemon";
+      KillMode = "process";
+    };
+  };
+
+  server."nixfleet-control-plane.service" = {
+    description = "NixFleet control plane";
+    wantedBy = [ "multi-user.target" ];
+    after = [ "network-addresses.service" ];
+    restartTriggers = [ (builtins.hashString "sha256" (toJSON controlPlane)) ];
+    serviceConfig = {
+      ExecStart = "${package}/bin/nixfleet control-plane run";
+      StateDirectory = "nixfleet-control-plane";
+      Restart = "always";
+      RestartSec = 1;
+    };
+  };
+in
+import ../../../nix/testing/machine.nix (
+  {
+    inherit name version healthChecks;
+    packages = [ package ];
+    etc = {
+      "hosts" = ''
+        127.0.0.1 localhost
+        10.99.0.1 cache forge
+        10.99.0.2 control
+      '';
+      "nsswitch.conf" = "passwd: files\ngroup: files\nhosts: files\n";
+      "nix/nix.conf" = "experimental-features = nix-command\nbuild-users-group =\n";
+      "nixfleet/agent.json" = toJSON agentSettings;
+    }
+    // (if controlPlane == null then { } else { "nixfleet/control-plane.json" = toJSON controlPlane; })
+    // (if firewall == null then { } else { "firewall.nft" = firewall; })
+    // etc;
+    units =
+      network
+      // daemon
+      // import ./agent-units.nix { inherit package agentSettings; }
+      // (if controlPlane == null then { } else server)
+      // (if firewall == null then { } else firewalled)
+      // units;
+  }
+  // system
+)

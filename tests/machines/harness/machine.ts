@@ -1,0 +1,326 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { until } from '../../loop/harness/until.ts';
+import { WatchedHost } from '../../loop/harness/watched-host.ts';
+import { command, commandLater } from './command.ts';
+
+/** What its disk holds, the image below it apart; and its boot partition. */
+const diskSize = '1g';
+const bootSize = '1m';
+/** How systemd-nspawn ends when the machine asks for a reboot. */
+const exitCodeReboot = 133;
+/** And when the boot loader found nothing to start: a panic, after which this machine tries again. */
+const panicsMax = 3;
+/** Lines of the console that are kept for a failing test. */
+const consoleLinesMax = 200;
+const loader = join(import.meta.dirname, 'boot-loader.sh');
+/** The group of a machine's processes, in whichever hierarchies systemd uses here. */
+const hierarchies = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified', '/sys/fs/cgroup'];
+
+export interface MachineOptions {
+  readonly name: string;
+  /** Its disk is mounted below this; nothing may be there yet. */
+  readonly directory: string;
+  /** What the disk starts from, topmost first. */
+  readonly layers: readonly string[];
+  readonly bridge: string;
+}
+
+/**
+ * A machine that systemd boots as PID 1: namespaces of its own for processes, mounts and network, a disk that outlives
+ * every boot, a boot partition, and one cable to the bridge. Killing it is a power cut.
+ */
+export class Machine extends WatchedHost implements AsyncDisposable {
+  readonly name: string;
+  readonly #options: MachineOptions;
+  readonly #console: string[] = [];
+  #process: ChildProcess | null = null;
+  #isWanted = false;
+  #boots = 0;
+
+  constructor(options: MachineOptions) {
+    super();
+    this.name = options.name;
+    this.#options = options;
+    mkdirSync(this.#disk, { recursive: true });
+    command('mount', '-t', 'tmpfs', '-o', `size=${diskSize},mode=755`, `disk-${this.name}`, this.#disk);
+    for (const part of ['upper', 'work', 'root', 'boot']) mkdirSync(join(this.#disk, part));
+    this.#mount();
+  }
+
+  get #disk(): string {
+    return join(this.#options.directory, this.name);
+  }
+
+  /** The machine's root directory; what it mounts for itself, /run for one, is not to be seen in it. */
+  get root(): string {
+    return join(this.#disk, 'root');
+  }
+
+  get stateDirectory(): string {
+    return join(this.root, 'var/lib/nixfleet-agent');
+  }
+
+  get log(): string {
+    const said = this.isUp ? this.tryRun('journalctl', '--no-pager', '--output=cat', '--lines=80') : '';
+    return [...this.#console.slice(-30), said].join('\n');
+  }
+
+  get isUp(): boolean {
+    return this.#leader !== null;
+  }
+
+  /** How often it was started. */
+  get boots(): number {
+    return this.#boots;
+  }
+
+  get running(): string | null {
+    return readLink(this.#inside('/run/current-system'));
+  }
+
+  get booted(): string | null {
+    return readLink(this.#inside('/run/booted-system'));
+  }
+
+  /** What the boot loader starts by itself. */
+  get bootDefault(): string | null {
+    const entry = /^menuentry "NixOS" \{\n *linux \S+ init=(\S+)\/init /m.exec(this.read('/boot/grub/grub.cfg') ?? '');
+    return entry?.[1] ?? null;
+  }
+
+  /** The newest generation of the system profile. */
+  get profile(): string | null {
+    const profiles = join(this.root, 'nix/var/nix/profiles');
+    const generation = readLink(join(profiles, 'system'));
+    return generation === null ? null : readLink(join(profiles, generation));
+  }
+
+  /** A file of the machine, as a process in it sees it; null if it is not there. */
+  read(path: string): string | null {
+    try {
+      return readFileSync(this.isUp ? this.#inside(path) : join(this.root, path), 'utf8');
+    } catch {
+      return null;
+    }
+  }
+
+  write(path: string, text: string | Uint8Array, mode = 0o644): void {
+    const at = this.isUp ? this.#inside(path) : join(this.root, path);
+    mkdirSync(join(at, '..'), { recursive: true });
+    writeFileSync(at, text, { mode });
+  }
+
+  remove(path: string): void {
+    rmSync(this.isUp ? this.#inside(path) : join(this.root, path), { recursive: true, force: true });
+  }
+
+  /** Makes a system of its store its first generation, as an installer leaves it. */
+  install(system: string): void {
+    const profiles = join(this.root, 'nix/var/nix/profiles');
+    mkdirSync(profiles, { recursive: true });
+    // Without one, systemd takes it for a first boot and enables units by itself.
+    this.write('/etc/machine-id', `${randomUUID().replaceAll('-', '')}\n`);
+    command('ln', '-sfn', system, join(profiles, 'system-1-link'));
+    command('ln', '-sfn', 'system-1-link', join(profiles, 'system'));
+    command('chroot', this.root, `${system}/install-boot-loader`, system);
+  }
+
+  /** Switched on; it starts again after every reboot, until it is switched off. */
+  async start(): Promise<void> {
+    this.#isWanted = true;
+    this.#boot();
+    await this.untilUp();
+  }
+
+  /** Waits until systemd runs in it, for `boots` starts at least. */
+  async untilUp(boots = this.#boots): Promise<void> {
+    const isUp = (): boolean => this.#boots >= boots && this.isUp && this.running !== null;
+    await until(`${this.name} is up`, isUp, { explain: () => this.#console.join('\n') });
+  }
+
+  /** No process of it takes another step; what it wrote stays. */
+  async cutPower(): Promise<void> {
+    this.#isWanted = false;
+    const child = this.#process;
+    if (child === null) return;
+    const exited = once(child, 'exit');
+    const leader = this.#leader;
+    if (leader === null) child.kill('SIGKILL');
+    else process.kill(leader, 'SIGKILL');
+    await exited;
+  }
+
+  async powerCycle(): Promise<void> {
+    await this.cutPower();
+    await this.start();
+  }
+
+  /** A reboot as somebody at the machine would ask for it; waits until it is up again. */
+  async reboot(): Promise<void> {
+    const before = this.#boots;
+    this.tryRun('systemctl', 'reboot');
+    await this.untilUp(before + 1);
+  }
+
+  /** Runs a program in it, for the test's own observation and for what happens to it. */
+  run(...argv: readonly string[]): string {
+    return command('nsenter', '--target', String(this.#mustBeUp()), '--all', '--', ...argv);
+  }
+
+  runLater(...argv: readonly string[]): Promise<string> {
+    return commandLater('nsenter', '--target', String(this.#mustBeUp()), '--all', '--', ...argv);
+  }
+
+  /** The same; what it said, whether or not it failed. */
+  tryRun(...argv: readonly string[]): string {
+    try {
+      return this.run(...argv);
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  /** Unplugs its cable. */
+  unplug(): void {
+    command('ip', 'link', 'set', `vb-${this.name}`, 'nomaster');
+  }
+
+  plugIn(): void {
+    command('ip', 'link', 'set', `vb-${this.name}`, 'master', this.#options.bridge);
+  }
+
+  /** Leaves so many bytes free on its disk; null: as many as it had. */
+  limitDisk(freeBytes: number | null): void {
+    const used = Number(command('df', '--output=used', '--block-size=1', this.#disk).trim().split('\n').at(-1));
+    const size = freeBytes === null ? diskSize : String(used + freeBytes);
+    command('mount', '-o', `remount,size=${size}`, this.#disk);
+  }
+
+  /** The same for its boot partition. */
+  limitBoot(freeBytes: number | null): void {
+    const boot = join(this.#disk, 'boot');
+    const used = Number(command('df', '--output=used', '--block-size=1', boot).trim().split('\n').at(-1));
+    command('mount', '-o', `remount,size=${freeBytes === null ? bootSize : Math.max(4096, used + freeBytes)}`, boot);
+  }
+
+  /** A copy of its disk, while it is switched off. */
+  snapshot(): void {
+    const at = join(this.#disk, 'snapshot');
+    rmSync(at, { recursive: true, force: true });
+    command('cp', '--archive', join(this.#disk, 'upper'), at);
+    cpSync(join(this.#disk, 'boot'), join(this.#disk, 'snapshot-boot'), { recursive: true });
+  }
+
+  /** Its disk is as it was when the copy was made; while it is switched off. */
+  restore(): void {
+    command('umount', join(this.root, 'boot'));
+    command('umount', this.root);
+    for (const part of ['upper', 'work']) rmSync(join(this.#disk, part), { recursive: true, force: true });
+    command('cp', '--archive', join(this.#disk, 'snapshot'), join(this.#disk, 'upper'));
+    mkdirSync(join(this.#disk, 'work'));
+    this.#mountRoot();
+    for (const name of readdirSync(join(this.root, 'boot')))
+      rmSync(join(this.root, 'boot', name), { recursive: true, force: true });
+    cpSync(join(this.#disk, 'snapshot-boot'), join(this.root, 'boot'), { recursive: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cutPower();
+    command('umount', '--recursive', this.#disk);
+  }
+
+  #mount(): void {
+    command('mount', '-t', 'tmpfs', '-o', `size=${bootSize}`, `boot-${this.name}`, join(this.#disk, 'boot'));
+    this.#mountRoot();
+  }
+
+  #mountRoot(): void {
+    const [upper, work] = ['upper', 'work'].map((part) => join(this.#disk, part));
+    const layers = `lowerdir=${this.#options.layers.join(':')},upperdir=${upper},workdir=${work}`;
+    command('mount', '-t', 'overlay', '-o', layers, `root-${this.name}`, this.root);
+    mkdirSync(join(this.root, 'boot'), { recursive: true });
+    command('mount', '--bind', join(this.#disk, 'boot'), join(this.root, 'boot'));
+  }
+
+  #boot(): void {
+    this.#boots++;
+    const groups = hierarchies.filter((at) => isGroup(at)).map((at) => join(at, 'nixfleet-machines', this.name));
+    for (const group of groups) mkdirSync(group, { recursive: true });
+    const nspawn = [
+      ...['systemd-nspawn', '--quiet', '--directory', this.root, '--machine', this.name, '--hostname', this.name],
+      // Known to nobody outside: no machined, no unit, no journal.
+      ...['--register=no', '--keep-unit', '--link-journal=no', '--resolv-conf=off', '--timezone=off'],
+      ...['--network-bridge', this.#options.bridge, '--kill-signal=SIGRTMIN+3', '--console=read-only'],
+      ...['--bind-ro', `${loader}:/run/host/boot-loader`, '/run/host/boot-loader'],
+    ];
+    const join_ =
+      'for group; do [ "$group" != -- ] || break; shift; echo $$ > "$group/cgroup.procs"; done; shift; exec "$@"';
+    const child = spawn('/bin/sh', ['-euc', join_, 'sh', ...groups, '--', ...nspawn], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const keep = (chunk: Buffer): void => {
+      this.#console.push(...chunk.toString().split(/\r?\n/).filter(Boolean));
+      this.#console.splice(0, Math.max(0, this.#console.length - consoleLinesMax));
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    this.#process = child;
+    child.on('exit', (code) => {
+      this.#process = null;
+      if (!this.#isWanted) return;
+      const isPanic = code !== exitCodeReboot;
+      if (isPanic) this.#panics++;
+      if (this.#panics <= panicsMax) this.#boot();
+    });
+  }
+
+  #panics = 0;
+
+  /** Its PID 1 as this process knows it. */
+  get #leader(): number | null {
+    const pid = this.#process?.pid;
+    if (pid === undefined) return null;
+    const children = readIfThere(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ').filter(Boolean) ?? [];
+    const [leader] = children.map(Number).filter((child) => isInit(child));
+    return leader ?? null;
+  }
+
+  #mustBeUp(): number {
+    const leader = this.#leader;
+    if (leader === null) throw new Error(`${this.name} is not up:\n${this.#console.slice(-20).join('\n')}`);
+    return leader;
+  }
+
+  #inside(path: string): string {
+    return `/proc/${this.#leader ?? 'none'}/root${path}`;
+  }
+}
+
+/** systemd, or whatever becomes it, rather than systemd-nspawn on its way there. */
+function isInit(pid: number): boolean {
+  return readIfThere(`/proc/${pid}/comm`)?.trim() === 'systemd';
+}
+
+function isGroup(path: string): boolean {
+  return readIfThere(join(path, 'cgroup.procs')) !== null;
+}
+
+function readLink(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
