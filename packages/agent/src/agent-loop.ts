@@ -51,6 +51,7 @@ const restorations = { burst: 1, refillMs: 24 * 3600_000 };
 const busyPhases: ReadonlySet<HostPhaseName> = new Set([
   'fetching',
   'activating',
+  'rebooting',
   'confirming',
   'soaking',
   'reverting',
@@ -247,7 +248,7 @@ export class AgentLoop {
     if (intent === null || hasAnswered || intent.policy.confirm.by === 'local') return intent;
     // Nobody said it again: a hold or halt of the meantime would not be known here.
     this.#deps.permission?.suspend();
-    return { ...intent, hasGo: false };
+    return { ...intent, hasGo: false, mayReboot: false };
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -297,6 +298,7 @@ export class AgentLoop {
     if (clock.monotonicMs() - this.#driftMs >= driftMs) {
       this.#driftMs = clock.monotonicMs();
       await this.#attempt('drift', async () => this.#take({ type: 'observed', running: await host.running() }));
+      await this.#attempt('reboot pending', () => this.#readRebootPending());
     }
     await this.#take({ type: 'intent', intent: this.#intent() });
     await this.#take({ type: 'tick' });
@@ -314,6 +316,14 @@ export class AgentLoop {
     } catch (error) {
       this.#deps.log('error', `${what}: failed`, { error: messageOf(error) });
     }
+  }
+
+  /** What only a boot takes up, told when it changes: a switch may bring it, and a boot takes it away. */
+  async #readRebootPending(): Promise<void> {
+    if (busyPhases.has(this.#memory.state.phase.name)) return;
+    const component = await this.#deps.host.rebootPending();
+    if (component === (this.#memory.state.rebootPending?.component ?? null)) return;
+    await this.#record([{ kind: 'reboot-pending', body: { component } }]);
   }
 
   /** Holds at once; the journal is told as soon as it can be. */
@@ -355,6 +365,8 @@ export class AgentLoop {
     for (const { kind, body } of result.events) this.#deps.log('info', kind, { body });
     const { phase } = result.memory.state;
     if (phase.name !== before.state.phase.name) this.#deps.log('info', `now ${phase.name}`);
+    // What was switched or booted may wait for a boot, or wait no more.
+    if (phase.name !== before.state.phase.name) this.#driftMs = Number.NEGATIVE_INFINITY;
     this.#workers?.effects.cancelStale(result.memory.working);
     for (const effect of result.effects) this.#workers?.effects.run(effect);
     if (result.events.length > 0) this.#workers?.delivery.kick();

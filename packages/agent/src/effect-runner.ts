@@ -18,6 +18,8 @@ import type { Transport } from './transport.ts';
 
 /** Between two attempts to deliver `probes-passed` over a new connection, in milliseconds. */
 const acceptanceRetryMs = 1000;
+/** Longest that a machine which is to go down waits for the control plane to know of it, in milliseconds. */
+const farewellMsMax = 10_000;
 
 /** Effects after which another system may run than before. */
 const switching: ReadonlySet<HostEffect['type']> = new Set([
@@ -138,6 +140,8 @@ export class EffectRunner {
         return { type: 'activated', id, outcome: await this.#activate(effect, signal) };
       case 'await-activation':
         return { type: 'activated', id, outcome: await host.awaitActivation(signal) };
+      case 'reboot':
+        return this.#reboot(effect, signal);
       case 'request-acceptance': {
         const passed = journal.entries.findLast(({ event }) => event.kind === 'probes-passed');
         const seq = passed?.event.seq ?? journal.position.seq;
@@ -176,6 +180,26 @@ export class EffectRunner {
     return fetched.ok
       ? { type: 'fetched', id }
       : { type: 'fetch-refused', id, reason: fetched.reason, detail: fetched.detail };
+  }
+
+  /** The control plane had better know why this host falls silent; it goes down all the same. */
+  async #reboot(
+    { id, target, revertTo, guardSeconds }: Extract<HostEffect, { type: 'reboot' }>,
+    signal: AbortSignal,
+  ): Promise<HostInput> {
+    const { host, delivery, journal, clock } = this.#deps;
+    const limit = new AbortController();
+    await Promise.race([
+      delivery.deliverFresh(journal.position.seq, AbortSignal.any([signal, limit.signal])).catch(() => null),
+      clock.sleep(farewellMsMax, AbortSignal.any([signal, limit.signal])).catch(() => {}),
+    ]);
+    limit.abort();
+    signal.throwIfAborted();
+    const outcome = await host.reboot({ closure: target.closure, revertTo, guardSeconds });
+    if (!outcome.ok) return { type: 'reboot-refused', id, detail: outcome.detail };
+    // Going down: there is nothing more to say in this boot.
+    await untilAborted(signal);
+    throw signal.reason;
   }
 
   /** Our connections are closed before the switch, so that none that survives it can vouch for the network after it. */
@@ -222,6 +246,8 @@ export class EffectRunner {
         return { type: 'rechecked', id, intent: null };
       case 'arm':
         return { type: 'arm-refused', id, detail };
+      case 'reboot':
+        return { type: 'reboot-refused', id, detail };
       case 'activate':
       case 'await-activation':
         return { type: 'activated', id, outcome: lostActivation(detail) };
@@ -240,4 +266,11 @@ export class EffectRunner {
   #fault(what: string, error: unknown): void {
     this.#deps.log('error', `${what} failed`, { error: messageOf(error) });
   }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

@@ -74,8 +74,8 @@ export interface Host {
   /**
    * Boots the machine into `closure`, once: the boot default stays what it was, so that a boot that fails or is cut short
    * ends on it, where the loader can boot something once. Where it cannot, and `closure` is not the default already, this
-   * refuses. After the boot a dead man's switch is armed from outside the agent before anything of the agent runs, and
-   * `deadMan` reports it as `armed`; the next `bootId` differs. The agent arms its own in its place (`arm`) and confirms
+   * refuses. After the boot a dead man's switch is armed from outside the agent before anything of the agent runs, so
+   * that `deadMan` reports it as `armed`, and nothing of earlier switches any more; the next `bootId` differs. The agent arms its own in its place (`arm`) and confirms
    * as after a live switch. Asked again in the same boot, it goes on with what it began.
    */
   reboot(order: RebootOrder): Promise<RebootOutcome>;

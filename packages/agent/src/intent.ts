@@ -114,7 +114,7 @@ export class Permission {
       receipts: go.receipts,
     });
     if (!receipts.ok) return this.#refuse(go, receipts.reason, receipts.detail);
-    const standing = `${go.rolloutId}:${go.attempt}`;
+    const standing = `${go.rolloutId}:${go.attempt}${go.reboot ? ':reboot' : ''}`;
     const { introducedIn } = manifest.document;
     if (introducedIn > this.#introducedIn) this.#countsFromMs = 0;
     else if (standing !== this.#standing) this.suspend();
@@ -148,6 +148,7 @@ export function intentOf(
   const { document, rolloutId } = manifest;
   const { policy } = document;
   const { wave, closure, closureDigest, attempt } = entry;
+  const { reboots } = policy;
   const { soakSeconds = 0, notBefore } = document.waves[wave] ?? {};
   const isSilent = facts.secondsSinceContact === null || facts.secondsSinceContact > contactSecondsMax;
   // `timed` is a channel's opt-in: signed earliest starts stand in for a `go` while nobody answers.
@@ -168,10 +169,12 @@ export function intentOf(
       closureDigest,
       attempt,
       soakSeconds,
+      ...(reboots === undefined ? {} : { reboots }),
     },
     policy,
     brake: documents.obstacle ?? brakeOf(documents, view, { manifest, facts, isTimed }, now),
-    hasGo: granted !== null || isTimed,
+    hasGo: granted?.go.reboot === true ? false : granted !== null || isTimed,
+    mayReboot: granted?.go.reboot === true,
   };
 }
 

@@ -46,6 +46,10 @@ export const eventBodies = {
   fetching: z.object({ target, policy: SwitchPolicy }),
   refused: z.object({ target, reason: AgentRefusalCode, detail }),
   deferred: z.object({ target, component: z.string().max(64) }),
+  /** The channel's `reboots` was raised to this number. */
+  'reboots-seen': z.object({ reboots: z.int().min(0) }),
+  /** The machine goes down now, to come up with the target. `component` is what waits for the boot. */
+  rebooting: z.object({ target, revertTo: StorePath.nullable(), deadline: Instant, component: z.string().max(64) }),
   /** The dead man's switch is armed and read back; the switch starts now. */
   activating: z.object({ target, revertTo: StorePath.nullable(), deadline: Instant }),
   /** Activation ended and the running system is the target. */

@@ -17,6 +17,8 @@ export const HostTarget = z.object({
   attempt: z.int().min(1),
   /** From `confirmed` to `converged`. */
   soakSeconds: z.int().min(0),
+  /** The channel's `reboots`: the host converges only after having booted for it. */
+  reboots: z.int().min(0).optional(),
 });
 export type HostTarget = z.infer<typeof HostTarget>;
 
@@ -31,6 +33,8 @@ export const FailedCause = z.enum([
   'probe-failed',
   'system-mismatch',
   'profile-not-set',
+  /** It came up, and does not run what it was to boot into. */
+  'boot-failed',
 ]);
 export type FailedCause = z.infer<typeof FailedCause>;
 
@@ -64,6 +68,14 @@ export const HostPhase = z.discriminatedUnion('name', [
   }),
   z.object({ name: z.literal('converged'), target: HostTarget, at: Instant }),
   z.object({ name: z.literal('refused'), target: HostTarget, at: Instant, reason: AgentRefusalCode }),
+  z.object({
+    name: z.literal('rebooting'),
+    target: HostTarget,
+    since: Instant,
+    revertTo: StorePath.nullable(),
+    /** By then it is back and confirmed, or has gone back by itself. */
+    deadline: Instant,
+  }),
   z.object({ name: z.literal('deferred'), target: HostTarget, at: Instant, component: z.string().max(64) }),
   z.object({
     name: z.literal('unconfirmed'),
@@ -123,6 +135,17 @@ export type ProbeStatus = z.infer<typeof ProbeStatus>;
 export const Floor = z.object({ version: z.int().min(1), sha256: Sha256Hex });
 export type Floor = z.infer<typeof Floor>;
 
+/** What a host knows of its channel's `reboots`. */
+export const RebootsSeen = z.object({
+  /** The highest number seen. */
+  number: z.int().min(0),
+  /** The boot in which it was seen first; null for a host that has just been installed, which owes no boot. */
+  bootId: BootId.nullable(),
+  /** The highest number that was booted for. */
+  done: z.int().min(0),
+});
+export type RebootsSeen = z.infer<typeof RebootsSeen>;
+
 /**
  * Everything a host's journal says of it, folded. The agent holds the same value as the control plane after a replay,
  * and a `checkpoint` event carries it whole.
@@ -139,6 +162,8 @@ export const HostState = z.object({
   /** Back-off after unconfirmed switches of one rollout. */
   retry: z.object({ rolloutId: RolloutId, closure: StorePath, count: z.int().min(1), notBefore: Instant }).nullable(),
   rebootPending: z.object({ since: Instant, component: z.string().max(64) }).nullable(),
+  /** Absent where the journal says nothing of it: then the host boots once for whatever number it meets. */
+  reboots: RebootsSeen.optional(),
   localHold: z.object({ until: Instant, reason: z.string().max(1000) }).nullable(),
   withheld: Withheld.nullable(),
   trust: Floor.nullable(),

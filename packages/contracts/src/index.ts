@@ -61,6 +61,7 @@ export {
   ProbeStatus,
   Quarantine,
   quarantineMax,
+  RebootsSeen,
   RevertCause,
   UnconfirmedCause,
 } from './host-state.ts';

@@ -60,6 +60,7 @@ export const AgentRefusalCode = z.enum([
   'not-a-system',
   'dead-man-not-armed',
   'activation-lock-busy',
+  'reboot-refused',
 ]);
 export type AgentRefusalCode = z.infer<typeof AgentRefusalCode>;
 

@@ -52,7 +52,13 @@ export const ChannelPolicy = z.object({
     .int()
     .min(1)
     .max(7 * daySeconds),
+  /** Whether hosts boot by themselves for what waits for a boot: never, while a change window is open, or as soon as they may. */
   reboot: z.enum(['never', 'window', 'immediate']),
+  /**
+   * Raised to have every host boot once more, whatever `reboot` says: wave by wave, as a switch to the closure that it
+   * runs. A host that has booted since it first saw the number does nothing.
+   */
+  reboots: z.int().min(0).max(1_000_000).optional(),
   withoutControlPlane: z.enum(['hold', 'timed']),
   /** Most hosts of the channel that fetch at once. Null: no limit. */
   fetchesMax: z.int().min(1).max(10_000).nullable(),

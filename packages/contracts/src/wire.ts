@@ -38,6 +38,8 @@ export const Go = z.object({
   rolloutId: RolloutId,
   wave: z.int().min(0),
   attempt: z.int().min(1),
+  /** To boot for what waits for a boot; absent: to switch. */
+  reboot: z.literal(true).exactOptional(),
   receipts: z.array(SignedEvent).max(10_000),
 });
 export type Go = z.infer<typeof Go>;

@@ -1,12 +1,12 @@
-import { type AgentRefusalCode, addSeconds, type HostPhase, type HostTarget, type Instant } from '@nixfleet/contracts';
+import { addSeconds, type HostPhase, type HostTarget, type Instant } from '@nixfleet/contracts';
 import type { ActivationOutcome, HostInput, Intent } from './host-input.ts';
+import { owesBoot } from './host-state.ts';
 import { clip, type Pass, unreachable } from './pass.ts';
 import { isStillWanted } from './pursue.ts';
-import { fail } from './revert.ts';
-
-/** Times where the policy of the switch is not known, in seconds. */
-const confirmSecondsDefault = 600;
-const activationSecondsDefault = 600;
+import { bootInto, rebootIfDue, seeReboots } from './reboot.ts';
+import { refused } from './refused.ts';
+import { fail, unconfirm } from './revert.ts';
+import { activationSeconds, confirmSeconds } from './switch-times.ts';
 
 export function onFetched(pass: Pass, id: number): void {
   const { phase } = pass;
@@ -21,27 +21,17 @@ export function onFetchRefused(
   if (phase.name === 'fetching' && pass.awaits(id, 'fetch')) refused(pass, { target: phase.target, reason, detail });
 }
 
-/** Nothing was changed, and the reason is not the closure's health: tried again with back-off. */
-function refused(
-  pass: Pass,
-  {
-    target,
-    reason,
-    detail,
-  }: { readonly target: HostTarget; readonly reason: AgentRefusalCode; readonly detail: string },
-): void {
-  const { refusals } = pass.working;
-  const count = refusals?.rolloutId === target.rolloutId ? refusals.count + 1 : 1;
-  pass.remember({ refusals: { rolloutId: target.rolloutId, count } });
-  pass.event({ kind: 'refused', body: { target, reason, detail: clip(detail, 1000) } });
-}
-
 /** The `go` is asked for once more just before arming: a hold or halt of the meantime still stops the switch. */
 export function onRechecked(pass: Pass, { id, intent }: { readonly id: number; readonly intent: Intent | null }): void {
   const { phase } = pass;
-  if (phase.name !== 'fetching' || !pass.awaits(id, 'recheck')) return;
+  if (!pass.awaits(id, 'recheck')) return;
   pass.remember({ intent, busy: null });
+  seeReboots(pass);
+  if (phase.name !== 'fetching') return rebootIfDue(pass, intent);
   if (!isStillWanted(pass, phase.target, intent)) return;
+  if (owesBoot(pass.state, phase.target.reboots)) {
+    return bootInto(pass, phase.target, `reboots = ${phase.target.reboots}`);
+  }
   arm(pass, phase.target, activationSeconds(pass) + confirmSeconds(pass));
 }
 
@@ -52,7 +42,7 @@ function arm(pass: Pass, target: HostTarget, seconds: number): void {
 export function onArmed(pass: Pass, { id, deadline }: { readonly id: number; readonly deadline: Instant }): void {
   const { phase } = pass;
   if (!pass.awaits(id, 'arm')) return;
-  if (phase.name === 'deferred') {
+  if (phase.name === 'deferred' || phase.name === 'rebooting') {
     pass.event({ kind: 'confirming', body: { target: phase.target, deadline } });
     return pass.probeAfresh(phase.target.closure);
   }
@@ -66,6 +56,8 @@ export function onArmed(pass: Pass, { id, deadline }: { readonly id: number; rea
 export function onArmRefused(pass: Pass, { id, detail }: { readonly id: number; readonly detail: string }): void {
   const { phase } = pass;
   if (!pass.awaits(id, 'arm')) return;
+  // Booted into it already, and nothing would undo it.
+  if (phase.name === 'rebooting') return unconfirm(pass, 'rebooted');
   if (phase.name !== 'fetching' && phase.name !== 'deferred') return;
   refused(pass, { target: phase.target, reason: 'dead-man-not-armed', detail });
 }
@@ -118,15 +110,7 @@ export function probeRunning(pass: Pass): void {
   if (running !== null) pass.probeAfresh(running);
 }
 
-/** A closure that needed a reboot was booted: it is guarded again, and confirms by the same rules. */
+/** The target was booted: it is guarded by the agent's own dead man's switch, and confirms by the same rules. */
 export function confirmAfterReboot(pass: Pass, target: HostTarget): void {
   arm(pass, target, confirmSeconds(pass));
-}
-
-function confirmSeconds({ state }: Pass): number {
-  return state.policy?.confirm.timeoutSeconds ?? confirmSecondsDefault;
-}
-
-function activationSeconds({ state }: Pass): number {
-  return state.policy?.activationTimeoutSeconds ?? activationSecondsDefault;
 }

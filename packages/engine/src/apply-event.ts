@@ -1,4 +1,13 @@
-import type { BootId, CheckName, EventContent, HostPhase, HostState, Instant, ProbeStatus } from '@nixfleet/contracts';
+import type {
+  BootId,
+  CheckName,
+  EventContent,
+  HostPhase,
+  HostState,
+  Instant,
+  ProbeStatus,
+  RebootsSeen,
+} from '@nixfleet/contracts';
 import { initialHostState, withQuarantine } from './host-state.ts';
 
 /** Results of probes kept for a host: more than it can declare, so that no host grows without end. */
@@ -9,6 +18,8 @@ export interface EventPlace {
   readonly at: Instant;
   readonly bootId: BootId;
 }
+
+type EventOf<Kind extends EventContent['kind']> = Extract<EventContent, { kind: Kind }> & EventPlace;
 
 /**
  * The host state after one journalled event. Total: every kind applies to every state, because a replay may start at a
@@ -28,6 +39,8 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
         ...initialHostState,
         running,
         confirmed: confirmed === null ? null : { closure: confirmed, rolloutId: null, at },
+        // What has just been installed was booted for it.
+        ...(event.body.reason === 'first-contact' ? { reboots: { number: 0, bootId: null, done: 0 } } : {}),
       };
     }
     case 'checkpoint':
@@ -55,6 +68,12 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       return enter(state, { name: 'refused', target: event.body.target, at, reason: event.body.reason });
     case 'deferred':
       return enter(state, { name: 'deferred', target: event.body.target, at, component: event.body.component });
+    case 'reboots-seen':
+      return { ...state, reboots: rebootsSeen(state, event) };
+    case 'rebooting': {
+      const { target, revertTo, deadline } = event.body;
+      return enter({ ...state, probes: {} }, { name: 'rebooting', target, since: at, revertTo, deadline });
+    }
     case 'activating':
       return enter({ ...state, probes: {} }, { name: 'activating', since: at, ...event.body });
     case 'confirming': {
@@ -83,6 +102,7 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
           ...state,
           confirmed: { closure: target.closure, rolloutId: target.rolloutId, at },
           retry: null,
+          ...(state.reboots === undefined ? {} : { reboots: installed(state.reboots, event) }),
           // A higher attempt of it has succeeded.
           quarantine: state.quarantine.filter(({ closure }) => closure !== target.closure),
         },
@@ -140,6 +160,20 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     default:
       return unreachable(event);
   }
+}
+
+function rebootsSeen({ reboots }: HostState, { body, bootId }: EventOf<'reboots-seen'>): RebootsSeen {
+  const number = body.reboots;
+  if (reboots === undefined) return { number, bootId, done: 0 };
+  if (reboots.bootId === null) return { number, bootId, done: number };
+  return { number, bootId, done: reboots.bootId === bootId ? reboots.done : reboots.number };
+}
+
+/** With its first release a host is no longer one that was just installed: from now on it owes the boots it is told of. */
+function installed(reboots: RebootsSeen, { body: { target }, bootId }: EventOf<'converged'>): RebootsSeen {
+  if (reboots.bootId !== null) return reboots;
+  const number = Math.max(reboots.number, target.reboots ?? 0);
+  return { number, bootId, done: number };
 }
 
 /** The newest result of each check; past `probesMax` the check that was heard of first falls out. */

@@ -1,15 +1,20 @@
 import type { HostName, HostPhaseName, Instant, Withheld } from '@nixfleet/contracts';
 import type { Budgets } from './budget.ts';
-import { isRunning, quarantineOf } from './host-state.ts';
-import type { HostDecision } from './planner-types.ts';
-import { edgesInto, isEdgeOpen, isOccupied, type Survey, type SurveyedHost, selfHeld } from './survey.ts';
+import { decideReboot, isDeferred, type RebootOrder, rebootGates } from './decide-reboot.ts';
+import { quarantineOf } from './host-state.ts';
+import type { AgainstAll, HostDecision } from './planner-types.ts';
+import {
+  edgesInto,
+  isAtEntry,
+  isEdgeOpen,
+  isOccupied,
+  isSwitching,
+  phaseIn,
+  type Survey,
+  type SurveyedHost,
+  selfHeld,
+} from './survey.ts';
 import { namesMax } from './wave-gate.ts';
-
-/** What stands against every host of a channel, in gate order (design §8): before the host's quarantine, and after it. */
-export interface AgainstAll {
-  readonly first: readonly Withheld[];
-  readonly then: readonly Withheld[];
-}
 
 const nothing: readonly Withheld[] = [];
 
@@ -19,6 +24,7 @@ export function decideHost({
   onAll,
   wave,
   fetching,
+  reboots,
   budgets,
   now,
 }: {
@@ -27,6 +33,7 @@ export function decideHost({
   readonly onAll: AgainstAll;
   readonly wave: Withheld | null;
   readonly fetching: { count: number; readonly max: number | null };
+  readonly reboots: RebootOrder;
   readonly budgets: Budgets;
   readonly now: Instant;
 }): HostDecision {
@@ -34,8 +41,11 @@ export function decideHost({
   const { rolloutId } = turn;
   const withholding = (withheld: readonly Withheld[]): HostDecision => ({ rolloutId, entry, go: null, withheld });
   const offline: readonly Withheld[] = view?.isOnline ? nothing : [{ code: 'offline', names: [name] }];
-  if (standing === 'converged') return withholding(offline);
   const own = reported(host, turn, now);
+  if (standing === 'converged') {
+    if (isSwitching(view) && phaseIn(view, rolloutId)) return withholding([...own, ...offline]);
+    return decideReboot({ host, turn, onAll, reboots, budgets, now }) ?? withholding(offline);
+  }
   switch (standing) {
     case 'failed':
       return withholding([...own, ...onAll.first, ...onAll.then]);
@@ -67,13 +77,14 @@ export function decideHost({
     budgets.take(name);
     fetching.count += 1;
   }
-  return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt }, withheld: own };
+  const reboot = isDeferred(host, rolloutId) ? ({ reboot: true } as const) : {};
+  return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt, ...reboot }, withheld: own };
 }
 
-const midSwitchPhases: ReadonlySet<HostPhaseName> = new Set(['activating', 'confirming', 'reverting']);
+const midSwitchPhases: ReadonlySet<HostPhaseName> = new Set(['activating', 'rebooting', 'confirming', 'reverting']);
 
 function gatesAgainst({
-  host: { name, entry, view },
+  host,
   turn,
   onAll,
   wave,
@@ -85,18 +96,21 @@ function gatesAgainst({
   readonly wave: Withheld | null;
   readonly now: Instant;
 }): Withheld[] {
+  const { name, entry, view } = host;
   const state = view?.fold?.state;
+  const { policy } = turn.manifest;
   const withheld = [...onAll.first];
   const quarantine = state && quarantineOf(state, entry);
   if (quarantine) withheld.push({ code: 'quarantined', reason: quarantine.cause });
-  withheld.push(...onAll.then);
+  withheld.push(...(isDeferred(host, turn.rolloutId) ? rebootGates(onAll.then, policy) : onAll.then));
   if (wave) withheld.push(wave);
   const edge = hostEdge(turn, name);
   if (edge) withheld.push(edge);
-  const held = state && selfHeld(state, { rolloutId: turn.rolloutId, now });
+  const mayReboot = policy.reboot !== 'never';
+  const held = state && selfHeld(state, { rolloutId: turn.rolloutId, mayReboot, now });
   if (held) withheld.push(held);
   // It converges by itself as soon as it has read the manifest; there is nothing to start.
-  if (state && isRunning(state, entry.closure)) {
+  if (state && isAtEntry(state, { entry, manifest: turn.manifest })) {
     withheld.push(
       state.withheld?.code === 'failed' ? state.withheld : { code: 'in-progress', reason: 'runs it already' },
     );
@@ -124,6 +138,7 @@ function reported({ view, standing }: SurveyedHost, turn: Survey, now: Instant):
     case 'failed':
       return [{ code: 'failed', reason: phase.cause }];
     case 'activating':
+    case 'rebooting':
     case 'confirming':
       return [{ code: 'in-progress', reason: phase.name, ...(now < phase.deadline && { until: phase.deadline }) }];
     case 'fetching':

@@ -36,6 +36,7 @@ function clause(withheld: Withheld): string {
     case 'channel-edge':
       return `The channel ${names ?? '?'} must converge first${because}`;
     case 'wave':
+      if (withheld.reason === 'reboot') return `An earlier wave boots first: ${names ?? '?'}`;
       return `An earlier wave has ${have} of ${need} hosts converged; still open: ${names ?? '?'}`;
     case 'soak':
       return names ? `An earlier wave is soaking (${have} of ${need} converged; ${names})` : 'Soaking';

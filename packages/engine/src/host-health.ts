@@ -13,6 +13,7 @@ export function hostHealth(view: HostView | undefined, decision: HostDecision | 
   switch (phase.name) {
     case 'fetching':
     case 'activating':
+    case 'rebooting':
     case 'confirming':
     case 'soaking':
     case 'reverting':

@@ -23,6 +23,8 @@ export interface Intent {
   readonly brake: Withheld | null;
   /** A `go` for exactly this rollout, wave and attempt is held, its receipts verified. False once the control plane took it back. */
   readonly hasGo: boolean;
+  /** That `go` is one to boot for what waits for a boot, and not to switch: then `hasGo` is false. */
+  readonly mayReboot: boolean;
 }
 
 /** How a switch ended, as the backend observed it. `failed` and `timeout` may have changed the machine. */
@@ -76,6 +78,8 @@ export type HostInput =
   | { readonly type: 'armed'; readonly id: number; readonly deadline: Instant }
   | { readonly type: 'arm-refused'; readonly id: number; readonly detail: string }
   | { readonly type: 'activated'; readonly id: number; readonly outcome: ActivationOutcome }
+  /** The machine stays up. If it goes down, the next input is `started`, in another boot. */
+  | { readonly type: 'reboot-refused'; readonly id: number; readonly detail: string }
   /** The closure's declared checks were read: from now on each reports itself by `probe`, with the same `id`. */
   | { readonly type: 'checks-known'; readonly id: number; readonly enforced: readonly CheckName[] }
   | {
@@ -131,6 +135,17 @@ export type HostEffect =
   | { readonly type: 'activate'; readonly id: number; readonly target: HostTarget; readonly timeoutSeconds: number }
   /** Wait for a switch that an earlier incarnation started → `activated`. */
   | { readonly type: 'await-activation'; readonly id: number; readonly target: HostTarget }
+  /**
+   * Deliver the journal if that can be done soon, then boot the machine once into the target, with a dead man's switch
+   * that the boot arms for `guardSeconds` → `reboot-refused`, or this agent ends.
+   */
+  | {
+      readonly type: 'reboot';
+      readonly id: number;
+      readonly target: HostTarget;
+      readonly revertTo: StorePath | null;
+      readonly guardSeconds: number;
+    }
   /**
    * Forget all probe results and probe `closure`'s checks from now on → `checks-known`, then `probe`, repeatedly. Runs
    * beside other effects until the next `probe-afresh`, or until `working.probing` is null.

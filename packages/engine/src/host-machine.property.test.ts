@@ -33,17 +33,26 @@ const arbitraryIntent: fc.Arbitrary<Intent | null> = fc.option(
       number: fc.integer({ min: 1, max: 4 }),
       closure: fc.constantFrom('v1', 'v2', 'v3', 'v4'),
       attempt: fc.integer({ min: 1, max: 3 }),
-      hasGo: fc.boolean(),
-      brake: fc.constantFrom(null, { code: 'hold' as const }, { code: 'control-plane-silent' as const }),
+      go: fc.constantFrom('none' as const, 'switch' as const, 'reboot' as const),
+      brake: fc.constantFrom(
+        null,
+        { code: 'hold' as const },
+        { code: 'control-plane-silent' as const },
+        { code: 'outside-window' as const },
+      ),
       isLocal: fc.boolean(),
       isHalting: fc.boolean(),
+      reboot: fc.constantFrom('never' as const, 'window' as const, 'immediate' as const),
+      reboots: fc.integer({ min: 0, max: 2 }),
     })
-    .map(({ number, closure, attempt, hasGo, brake, isLocal, isHalting }) =>
-      intentOf(targetOf(number, { closure, attempt }), {
-        hasGo,
+    .map(({ number, closure, attempt, go, brake, isLocal, isHalting, reboot, reboots }) =>
+      intentOf(targetOf(number, { closure, attempt, reboots }), {
+        hasGo: go === 'switch',
+        mayReboot: go === 'reboot',
         brake,
         policy: {
           ...policy,
+          reboot,
           confirm: { ...policy.confirm, by: isLocal ? 'local' : 'control-plane' },
           onHealthFailure: isHalting ? 'halt' : 'rollback-and-halt',
         },
@@ -87,6 +96,7 @@ const arbitraryInput: fc.Arbitrary<HostInput> = fc.oneof(
   fc.record({ type: fc.constant('armed' as const), id: ids, deadline: fc.constantFrom(noon, muchLater) }),
   ids.map((id) => ({ type: 'arm-refused' as const, id, detail: 'no' })),
   fc.record({ type: fc.constant('activated' as const), id: ids, outcome }),
+  ids.map((id) => ({ type: 'reboot-refused' as const, id, detail: 'no' })),
   fc.record({ type: fc.constant('checks-known' as const), id: ids, enforced: fc.constantFrom([], [http]) }),
   fc.record({
     type: fc.constant('probe' as const),
@@ -115,6 +125,7 @@ const arbitraryInput: fc.Arbitrary<HostInput> = fc.oneof(
 const busyAtFirst: Partial<Record<keyof typeof phases, NonNullable<WorkingMemory['busy']>['type']>> = {
   fetching: 'fetch',
   activating: 'activate',
+  rebooting: 'reboot',
   reverting: 'revert',
 };
 
@@ -170,6 +181,8 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
   refused: 'refused',
   'needs-reboot': 'needs-reboot',
   unfetchable: 'unfetchable',
+  'new-kernel': 'new-kernel',
+  panics: 'panics',
 };
 const byClosure = new Map(Object.entries(behaviours).map(([name, behaviour]) => [closureOf(name), behaviour]));
 const behaviourOf = (closure: StorePath): Behaviour => byClosure.get(closure) ?? 'good';
@@ -185,6 +198,8 @@ type Command =
       readonly hasGo: boolean;
       readonly isHeld: boolean;
       readonly isHalting: boolean;
+      readonly mayReboot: boolean;
+      readonly reboots: number;
     };
 
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -214,6 +229,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       hasGo: fc.boolean(),
       isHeld: fc.boolean(),
       isHalting: fc.boolean(),
+      mayReboot: fc.boolean(),
+      reboots: fc.integer({ min: 0, max: 2 }),
     }),
   },
 );
@@ -221,14 +238,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 /** Runs commands on one machine; every intent is a release later than the one before. */
 function play(commands: readonly Command[]): {
   machine: ModelledMachine;
-  intend: (name: string, change?: Partial<Intent>) => void;
+  intend: (name: string, change?: Partial<Intent>, reboots?: number) => void;
 } {
   const monitor = new HostMonitor();
   const machine = new ModelledMachine(behaviourOf, monitor.watch);
   let release = 1;
-  const intend = (name: string, change: Partial<Intent> = {}): void => {
+  const intend = (name: string, change: Partial<Intent> = {}, reboots = 0): void => {
     release += 1;
-    machine.wants(intentOf(targetOf(release, { closure: name, attempt: release }), change));
+    machine.wants(intentOf(targetOf(release, { closure: name, attempt: release, reboots }), change));
   };
   for (const next of commands) {
     switch (next.kind) {
@@ -254,14 +271,23 @@ function play(commands: readonly Command[]): {
         machine.isReachable = next.kind === 'mend';
         break;
       case 'intend': {
-        const { hasGo, isHeld, isHalting } = next;
+        const { hasGo, isHeld, isHalting, mayReboot, reboots } = next;
         const onHealthFailure = isHalting ? 'halt' : 'rollback-and-halt';
-        intend(next.name, { hasGo, brake: isHeld ? { code: 'hold' } : null, policy: { ...policy, onHealthFailure } });
+        const rules = { ...policy, onHealthFailure, reboot: 'immediate' } as const;
+        const brake = isHeld ? ({ code: 'hold' } as const) : null;
+        intend(next.name, { hasGo: hasGo && !mayReboot, mayReboot: hasGo && mayReboot, brake, policy: rules }, reboots);
         break;
       }
     }
   }
   return { machine, intend };
+}
+
+/** It holds a release from before, as `oldClosure`. */
+function converge(machine: ModelledMachine): void {
+  machine.wants(intentOf(targetOf(1, { closure: 'v1' })));
+  machine.advance(1);
+  assert.equal(machine.phase.name, 'converged');
 }
 
 describe('the host machine on a modelled machine (H14, H15, H16)', () => {
@@ -300,24 +326,21 @@ describe('the host machine on a modelled machine (H14, H15, H16)', () => {
     );
   });
 
-  it('H14: killed after any event of a switch, it ends confirmed on the new or on the old closure', () => {
+  it('H14: killed after any event of a switch or a boot, it ends confirmed on the new or on the old closure', () => {
     for (const isReachable of [true, false]) {
-      for (const name of [
-        'good',
-        'bad-activation',
-        'bad-probe',
-        'mute',
-        'hanging',
-        'refused',
-        'needs-reboot',
-        'unfetchable',
-      ]) {
+      for (const [name, reboots] of [
+        ...['good', 'bad-activation', 'bad-probe', 'mute', 'hanging', 'refused', 'needs-reboot', 'unfetchable'].map(
+          (closure) => [closure, 0] as const,
+        ),
+        ...['good', 'bad-probe', 'mute', 'panics'].map((closure) => [closure, 1] as const),
+      ] as const) {
         for (const how of ['crash', 'reboot'] as const) {
           for (let answers = 0; answers < 11; answers++) {
             for (const eventsKept of [undefined, 0, 1, 2, 3]) {
               const { machine, intend } = play([]);
               machine.isReachable = isReachable;
-              intend(name);
+              if (reboots > 0) converge(machine);
+              intend(name, {}, reboots);
               for (let count = 0; count < answers; count++) machine.answer();
               machine.answer(eventsKept);
               machine[how]();
@@ -328,7 +351,7 @@ describe('the host machine on a modelled machine (H14, H15, H16)', () => {
                 machine.advance(90);
               }
               const { phase, running, bootDefault, memory } = machine;
-              const what = `${name} ${how} after ${answers} answers, ${eventsKept} events: ${phase.name}`;
+              const what = `${name} (${reboots}) ${how} after ${answers} answers, ${eventsKept} events: ${phase.name}`;
               assert.equal(running, memory.state.confirmed?.closure, what);
               assert.equal(bootDefault, running, what);
               assert.notEqual(machine.deadMan.kind, 'armed', what);

@@ -1,4 +1,4 @@
-import type { Instant, StorePath } from '@nixfleet/contracts';
+import type { HostPhaseName, Instant, StorePath } from '@nixfleet/contracts';
 import {
   confirmAfterReboot,
   onActivated,
@@ -22,6 +22,7 @@ import type { HostInput, HostMemory, StepResult } from './host-input.ts';
 import { initialHostState } from './host-state.ts';
 import { initialWorkingMemory, Pass, unreachable } from './pass.ts';
 import { pursue } from './pursue.ts';
+import { onRebootDeadline, onRebootRefused, seeReboots } from './reboot.ts';
 import { onStarted } from './recover.ts';
 import { onDeadMan, onReverted, retryRevert, unconfirm } from './revert.ts';
 
@@ -43,6 +44,7 @@ function react(pass: Pass, input: HostInput): void {
       return onStarted(pass, input);
     case 'intent':
       pass.remember({ intent: input.intent });
+      seeReboots(pass);
       return pursue(pass);
     case 'fetched':
       return onFetched(pass, input.id);
@@ -56,6 +58,8 @@ function react(pass: Pass, input: HostInput): void {
       return onArmRefused(pass, input);
     case 'activated':
       return onActivated(pass, input);
+    case 'reboot-refused':
+      return onRebootRefused(pass, input);
     case 'checks-known':
       return onChecksKnown(pass, input);
     case 'probe':
@@ -92,6 +96,8 @@ function onTick(pass: Pass): void {
     case 'confirming':
       if (phase.deadline <= now) onConfirmDeadline(pass);
       return;
+    case 'rebooting':
+      return onRebootDeadline(pass, phase);
     case 'soaking':
       settle(pass);
       // Without the soak's end a newer target may still have to start.
@@ -104,10 +110,13 @@ function onTick(pass: Pass): void {
   }
 }
 
+/** The machine is being changed by us: what it runs meanwhile is no drift. */
+const midSwitch: ReadonlySet<HostPhaseName> = new Set(['activating', 'rebooting', 'confirming', 'reverting']);
+
 /** A change outside NixFleet is told, and its end too; it is not undone. */
 function onObserved(pass: Pass, running: StorePath | null): void {
   const { phase, state } = pass;
-  if (phase.name === 'activating' || phase.name === 'confirming' || phase.name === 'reverting') return;
+  if (midSwitch.has(phase.name)) return;
   if (phase.name === 'deferred' && running === phase.target.closure) {
     if (pass.working.busy === null) confirmAfterReboot(pass, phase.target);
     return;

@@ -38,6 +38,14 @@ export function isRunning(state: HostState, closure: StorePath): boolean {
   );
 }
 
+/** Whether the host still has to boot for its channel's `reboots`. */
+export function owesBoot({ reboots: seen, bootId }: HostState, reboots: number | undefined): boolean {
+  if (reboots === undefined || reboots === 0) return false;
+  if (seen === undefined) return true;
+  if (seen.done >= reboots) return false;
+  return seen.number < reboots ? seen.bootId !== null : seen.bootId === bootId;
+}
+
 /** One entry a closure, the newest last; the oldest fall out past `quarantineMax`. */
 export function withQuarantine(quarantine: readonly Quarantine[], entry: Quarantine): Quarantine[] {
   return [...quarantine.filter(({ closure }) => closure !== entry.closure), entry].slice(-quarantineMax);

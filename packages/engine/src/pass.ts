@@ -53,7 +53,8 @@ export class Pass {
     if (name === before) return;
     // What was under way belonged to the phase that was left.
     this.remember({ busy: null });
-    if (name === 'activating' || name === 'reverting') this.remember({ probing: null, checks: [], enforced: null });
+    if (name === 'activating' || name === 'rebooting' || name === 'reverting')
+      this.remember({ probing: null, checks: [], enforced: null });
   }
 
   /** Starts an effect that the machine waits for, in place of the one before. */

@@ -190,7 +190,11 @@ describe('any plan', () => {
           const { rolloutId, at } = issued;
           const isHeld =
             fold !== null &&
-            selfHeld(fold.state, { rolloutId, now: view.isOnline ? fleet.now : (view.lastSeenAt ?? at) }) !== null;
+            selfHeld(fold.state, {
+              rolloutId,
+              mayReboot: false,
+              now: view.isOnline ? fleet.now : (view.lastSeenAt ?? at),
+            }) !== null;
           const wasHeard =
             view.isOnline || instantToMs(view.lastSeenAt ?? at) >= instantToMs(at) + promiseSecondsMax * 1000;
           const hasRefused = phaseIn(view, rolloutId)?.name === 'refused';

@@ -1,10 +1,11 @@
 import type { HostName, Instant, Withheld } from '@nixfleet/contracts';
 import { isEmergencyAt } from './brake.ts';
 import { Budgets } from './budget.ts';
-import { type AgainstAll, decideHost } from './decide-host.ts';
+import { decideHost } from './decide-host.ts';
+import { rebootOrder } from './decide-reboot.ts';
 import { nextDeadline } from './next-deadline.ts';
 import { type PlannedChannel, type PlannedRollout, planChannel } from './planned-channel.ts';
-import type { HostDecision, Plan, PlannerRelease, PlannerViews } from './planner-types.ts';
+import type { AgainstAll, HostDecision, Plan, PlannerRelease, PlannerViews } from './planner-types.ts';
 import { sortedEntriesOf } from './sorted-entries.ts';
 import { summarise } from './summarise.ts';
 import { isSwitching, phaseIn, type Survey, type SurveyedHost } from './survey.ts';
@@ -72,9 +73,11 @@ function decideChannel(pass: ChannelPass): void {
   const onAll = againstChannel(pass, turn);
   const fetching = { count: 0, max: survey.manifest.policy.fetchesMax };
   for (const host of survey.hosts) if (mayFetch(host, survey)) fetching.count += 1;
+  const reboots = rebootOrder(survey);
+  const { budgets } = pass;
   for (const host of refusingLast(survey)) {
     const wave = gates[host.entry.wave] ?? null;
-    pass.hosts.set(host.name, decideHost({ host, turn: survey, onAll, wave, fetching, budgets: pass.budgets, now }));
+    pass.hosts.set(host.name, decideHost({ host, turn: survey, onAll, wave, fetching, reboots, budgets, now }));
   }
   if (current === turn) return;
   const waiting: Withheld = { code: 'waiting-for-rollout', names: [survey.rolloutId] };

@@ -38,7 +38,13 @@ export interface HostView {
    * The newest `go` that was handed out to it, kept until a later event of its journal names that rollout as its target:
    * while it is here the host counts as in flight.
    */
-  readonly issued: { readonly rolloutId: RolloutId; readonly attempt: number; readonly at: Instant } | null;
+  readonly issued: {
+    readonly rolloutId: RolloutId;
+    readonly attempt: number;
+    /** To boot for what waits for a boot. */
+    readonly reboot?: true;
+    readonly at: Instant;
+  } | null;
 }
 
 /** A verified hold, as the planner needs it. */
@@ -72,12 +78,24 @@ export interface PlannerViews {
   readonly rebuild: Rebuild | null;
 }
 
+/** What stands against every host of a channel, in gate order (design §8): before the host's quarantine, and after it. */
+export interface AgainstAll {
+  readonly first: readonly Withheld[];
+  readonly then: readonly Withheld[];
+}
+
 export interface HostDecision {
   /** The rollout that is this host's turn now: its channel's running one. Null where no rollout names it. */
   readonly rolloutId: RolloutId | null;
   readonly entry: ManifestHost | null;
   /** May start now. Receipts are added by the control plane. */
-  readonly go: { readonly rolloutId: RolloutId; readonly wave: number; readonly attempt: number } | null;
+  readonly go: {
+    readonly rolloutId: RolloutId;
+    readonly wave: number;
+    readonly attempt: number;
+    /** To boot for what waits for a boot, and not to switch. */
+    readonly reboot?: true;
+  } | null;
   /** Why not, or what the host itself reports to be waiting for. Empty without a go: it has converged and is heard. */
   readonly withheld: readonly Withheld[];
 }

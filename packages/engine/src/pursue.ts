@@ -1,8 +1,10 @@
 import { addSeconds, type HostTarget, instantToMs, type Withheld } from '@nixfleet/contracts';
 import { backoffSeconds } from './backoff.ts';
 import type { Intent } from './host-input.ts';
-import { failingProbe, isRunning, quarantineOf } from './host-state.ts';
+import { failingProbe, isRunning, owesBoot, quarantineOf } from './host-state.ts';
 import { type Pass, unreachable } from './pass.ts';
+import { askToReboot } from './reboot.ts';
+import { isSame } from './same-target.ts';
 
 /** Wait before a refused closure is tried again, doubling up to the maximum, in seconds. */
 export const refusedRetrySeconds = 30;
@@ -14,15 +16,19 @@ export function pursue(pass: Pass): void {
   const { phase } = pass;
   if (intent === null) return;
   switch (phase.name) {
-    case 'pending':
     case 'converged':
+      consider(pass, intent);
+      return askToReboot(pass, intent);
+    case 'pending':
     case 'refused':
     case 'reverted':
     case 'soaking':
       return consider(pass, intent);
     case 'deferred':
       // While a booted closure is being armed for its confirmation, nothing else starts.
-      return pass.working.busy === null ? consider(pass, intent) : undefined;
+      if (pass.working.busy !== null) return;
+      consider(pass, intent);
+      return askToReboot(pass, intent);
     case 'failed':
     case 'unconfirmed':
       // With somewhere to go back to, the revert comes first.
@@ -30,6 +36,7 @@ export function pursue(pass: Pass): void {
     case 'fetching':
       return considerFetching(pass, phase.target, intent);
     case 'activating':
+    case 'rebooting':
     case 'confirming':
     case 'reverting':
       return undefined;
@@ -44,7 +51,11 @@ function consider(pass: Pass, intent: Intent): void {
   // A host whose closure is unchanged keeps its soak.
   if (phase.name === 'soaking' && phase.target.closure === target.closure) return;
   if ((phase.name === 'converged' || phase.name === 'deferred') && isSame(phase.target, target)) return;
-  if (isRunning(pass.state, target.closure)) return convergeInPlace(pass, target);
+  if (isAt(pass, target)) {
+    // A boot that was refused is not asked for again at once.
+    const isResting = phase.name === 'refused' && phase.reason === 'reboot-refused' && isRefusedLately(pass, target);
+    return isResting ? undefined : convergeInPlace(pass, target);
+  }
   const obstacle = obstacleTo(pass, intent);
   if (obstacle) return withhold(pass, obstacle);
   if (!intent.hasGo) return withhold(pass, null);
@@ -80,6 +91,11 @@ function obstacleTo({ state, now }: Pass, { target, policy, brake }: Intent): Wi
   return brake !== null && brake.code !== 'control-plane-silent' ? brake : null;
 }
 
+/** Nothing is left to do for it: it runs, confirmed, and was booted as often as it is to be. */
+function isAt({ state }: Pass, { closure, reboots }: HostTarget): boolean {
+  return isRunning(state, closure) && !owesBoot(state, reboots);
+}
+
 function convergeInPlace(pass: Pass, target: HostTarget): void {
   const failing = failingProbe(pass.state);
   // A receipt that lets the next wave start is not signed while an enforced probe fails.
@@ -97,6 +113,8 @@ function isRefusedLately({ phase, working, now }: Pass, target: HostTarget): boo
 /** While fetching: another target replaces it, a brake ends it, and after a restart the fetch is started again. */
 function considerFetching(pass: Pass, fetching: HostTarget, intent: Intent): void {
   if (!isSame(fetching, intent.target)) return turnTo(pass, intent);
+  // Booted meanwhile by somebody else, which was all that was left.
+  if (isAt(pass, fetching)) return convergeInPlace(pass, fetching);
   // A fetch may outlast a minute of silence: what counts is the recheck before arming.
   if (intent.brake && intent.brake.code !== 'control-plane-silent') return withhold(pass, intent.brake);
   if (pass.working.busy === null) pass.start({ type: 'fetch', target: fetching });
@@ -132,8 +150,4 @@ function withhold(pass: Pass, withheld: Withheld | null): void {
   if (before?.code === withheld?.code && before?.until === withheld?.until && before?.reason === withheld?.reason)
     return;
   pass.event({ kind: 'withheld', body: { withheld } });
-}
-
-function isSame(left: HostTarget, right: HostTarget): boolean {
-  return left.rolloutId === right.rolloutId && left.closure === right.closure && left.attempt === right.attempt;
 }

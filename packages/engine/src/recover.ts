@@ -3,7 +3,8 @@ import { activated, confirmAfterReboot, probeRunning } from './activate.ts';
 import { confirmed } from './confirm.ts';
 import type { HostInput } from './host-input.ts';
 import { initialWorkingMemory, type Pass, unreachable } from './pass.ts';
-import { afterDeadMan, revert, startRevert, unconfirm } from './revert.ts';
+import { startReboot } from './reboot.ts';
+import { afterDeadMan, fail, revert, startRevert, unconfirm } from './revert.ts';
 
 type Started = Extract<HostInput, { type: 'started' }>;
 
@@ -17,6 +18,8 @@ export function onStarted(pass: Pass, input: Started): void {
   switch (phase.name) {
     case 'activating':
       return recoverActivation(pass, phase, input, isSameBoot);
+    case 'rebooting':
+      return recoverReboot(pass, phase, input, isSameBoot);
     case 'confirming':
       return recoverConfirming(pass, phase, input, isSameBoot);
     case 'unconfirmed':
@@ -63,6 +66,19 @@ function recoverActivation(
   if (activation === 'running') return pass.start({ type: 'await-activation', target: phase.target });
   if (running !== phase.target.closure) return unconfirm(pass, 'agent-restarted');
   activated(pass, phase, activation);
+}
+
+/** The agent was told to boot the machine: it came up again, or the agent alone was started anew. */
+function recoverReboot(
+  pass: Pass,
+  { target, revertTo }: Extract<HostPhase, { name: 'rebooting' }>,
+  { deadMan, running }: Started,
+  isSameBoot: boolean,
+): void {
+  if (isSameBoot) return startReboot(pass, { target, revertTo });
+  if (deadMan.kind === 'fired') return unconfirm(pass, 'dead-man', deadMan);
+  if (running === target.closure) return confirmAfterReboot(pass, target);
+  fail(pass, { cause: 'boot-failed', detail: `booted into ${running ?? 'nothing known'}, not ${target.closure}` });
 }
 
 /** Killed after the switch and before `confirmed`. */

@@ -25,7 +25,7 @@ export function fail(
   { detail, ...failure }: Omit<Extract<EventContent, { kind: 'failed' }>['body'], 'target' | 'revertTo'>,
 ): void {
   const { phase } = pass;
-  if (phase.name !== 'activating' && phase.name !== 'confirming' && phase.name !== 'soaking') return;
+  if (!('revertTo' in phase) || phase.name === 'unconfirmed' || phase.name === 'failed') return;
   const { target } = phase;
   const revertTo = failedRevertTarget(pass, phase);
   const said = detail === undefined ? {} : { detail: clip(detail, 1000) };
@@ -44,7 +44,7 @@ function failedRevertTarget(
 /** Silence is not a failure: it reverts, backs off and never quarantines. */
 export function unconfirm(pass: Pass, cause: UnconfirmedCause, deadMan?: Fired): void {
   const { phase, state, now } = pass;
-  if (phase.name !== 'activating' && phase.name !== 'confirming') return;
+  if (phase.name !== 'activating' && phase.name !== 'rebooting' && phase.name !== 'confirming') return;
   const { target, revertTo } = phase;
   const count = state.retry?.rolloutId === target.rolloutId ? state.retry.count + 1 : 1;
   const seconds = backoffSeconds({

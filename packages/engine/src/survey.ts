@@ -14,10 +14,11 @@ import {
   type Withheld,
   type WithheldCode,
 } from '@nixfleet/contracts';
-import { isRunning, quarantineOf } from './host-state.ts';
+import { isRunning, owesBoot, quarantineOf } from './host-state.ts';
 import { membersOf } from './members.ts';
 import type { HostView, PlannerViews, RolloutOutcome } from './planner-types.ts';
 import { refusedRetrySeconds } from './pursue.ts';
+import { bootSecondsMax } from './reboot.ts';
 
 /** After the latest instant at which a switched host would have reverted by itself, it is given this long to be heard, in seconds. */
 export const lostSecondsMax = 60;
@@ -79,6 +80,7 @@ export interface Survey {
 const switchingPhases: ReadonlySet<HostPhaseName> = new Set([
   'fetching',
   'activating',
+  'rebooting',
   'confirming',
   'soaking',
   'reverting',
@@ -211,9 +213,16 @@ function standingOf({
   }
   if (!view) return 'pending';
   if (outcome?.failed) return 'failed';
-  if (outcome?.converged) return 'converged';
   const phase = phaseIn(view, rolloutId);
-  const isInFlight = (phase !== null && switchingPhases.has(phase.name)) || isIssued(view, { rolloutId, entry, now });
+  if (outcome?.converged) {
+    // It may have gone down for a boot, and then its silence is that boot's doing.
+    const isBooting = isSwitching(view)
+      ? phase !== null
+      : view.issued?.reboot === true && isUnheardSince(view.issued, view, now);
+    return isBooting && isLost(view, { phase, manifest, now }) ? 'lost' : 'converged';
+  }
+  const isInFlight =
+    (phase !== null && switchingPhases.has(phase.name)) || isIssued(view, { rolloutId, manifest, entry, now });
   if (isInFlight) return isLost(view, { phase, manifest, now }) ? 'lost' : 'in-flight';
   if (view.fold?.state.retry?.rolloutId === rolloutId || phase?.name === 'unconfirmed') return 'retrying';
   if (isExcused(view, excusedSince)) return 'excused';
@@ -226,34 +235,70 @@ function standingOf({
  */
 function isIssued(
   view: HostView,
-  { rolloutId, entry, now }: { readonly rolloutId: RolloutId; readonly entry: ManifestHost; readonly now: Instant },
+  {
+    rolloutId,
+    manifest,
+    entry,
+    now,
+  }: {
+    readonly rolloutId: RolloutId;
+    readonly manifest: RolloutManifest;
+    readonly entry: ManifestHost;
+    readonly now: Instant;
+  },
 ): boolean {
-  const { issued, fold, isOnline, lastSeenAt } = view;
+  const { issued, fold } = view;
   if (issued?.rolloutId !== rolloutId) return false;
   // It refused the last one; the next is no progress until it fetches again.
   if (phaseIn(view, rolloutId)?.name === 'refused') return false;
-  const heardUntil = isOnline ? now : (lastSeenAt ?? issued.at);
-  if (addSeconds(issued.at, promiseSecondsMax) <= heardUntil) return false;
-  // What it was held by when it was last heard; that this ends while it is away starts nothing.
-  return (
-    !fold || (selfHeld(fold.state, { rolloutId, now: heardUntil }) === null && !isRunning(fold.state, entry.closure))
-  );
+  if (!isUnheardSince(issued, view, now)) return false;
+  if (fold === null) return true;
+  return !isHeldWhenHeard(view, issued, now) && !isAtEntry(fold.state, { entry, manifest });
+}
+
+/** The host runs what the manifest gives it, confirmed, and was booted as often as it is to be. */
+export function isAtEntry(
+  state: HostState,
+  { entry, manifest }: { readonly entry: ManifestHost; readonly manifest: RolloutManifest },
+): boolean {
+  return isRunning(state, entry.closure) && !owesBoot(state, manifest.policy.reboots);
+}
+
+type Issued = NonNullable<HostView['issued']>;
+
+function heardUntil({ isOnline, lastSeenAt }: HostView, issued: Issued, now: Instant): Instant {
+  return isOnline ? now : (lastSeenAt ?? issued.at);
+}
+
+/** It was not heard for long enough since it was told to have said what became of it. */
+function isUnheardSince(issued: Issued, view: HostView, now: Instant): boolean {
+  return heardUntil(view, issued, now) < addSeconds(issued.at, promiseSecondsMax);
+}
+
+/** What it was held by when it was last heard; that this ends while it is away starts nothing. */
+function isHeldWhenHeard(view: HostView, issued: Issued, now: Instant): boolean {
+  if (view.fold === null) return false;
+  const { rolloutId, reboot: mayReboot = false } = issued;
+  return selfHeld(view.fold.state, { rolloutId, mayReboot, now: heardUntil(view, issued, now) }) !== null;
 }
 
 /** How long a go that nothing became of still counts while its host is heard, in seconds. */
 export const promiseSecondsMax = 60;
 
+/** How long a go counts of whose host nothing was heard since: it may be at work, in silence, in seconds. */
+export const silentPromiseSecondsMax = 3600;
+
 /**
  * When a go that was handed out stops counting whatever its rollout; null where none does. The host may have acted on it
  * with its event still on the way, even if a newer release has taken over meanwhile.
  */
-export function promisedUntil({ issued, fold, isOnline, lastSeenAt }: HostView, now: Instant): Instant | null {
+export function promisedUntil(view: HostView, now: Instant): Instant | null {
+  const { issued, isOnline } = view;
   if (issued === null) return null;
-  const until = addSeconds(issued.at, promiseSecondsMax);
+  const isSilent = !isOnline && isUnheardSince(issued, view, now);
+  const until = addSeconds(issued.at, isSilent ? silentPromiseSecondsMax : promiseSecondsMax);
   if (until <= now) return null;
-  const heardUntil = isOnline ? now : (lastSeenAt ?? issued.at);
-  const isHeld = fold !== null && selfHeld(fold.state, { rolloutId: issued.rolloutId, now: heardUntil }) !== null;
-  return isHeld ? null : until;
+  return isHeldWhenHeard(view, issued, now) ? null : until;
 }
 
 /** In the midst of a switch, or told to begin one a moment ago: out of service, or about to be. */
@@ -271,9 +316,18 @@ const hostsOwnCodes: ReadonlySet<WithheldCode> = new Set([
 /** What keeps the host from starting `rolloutId`, by its own journal; null if nothing does. */
 export function selfHeld(
   { phase, retry, localHold, withheld }: HostState,
-  { rolloutId, now }: { readonly rolloutId: RolloutId; readonly now: Instant },
+  {
+    rolloutId,
+    mayReboot,
+    now,
+  }: {
+    readonly rolloutId: RolloutId;
+    /** It may be told to boot for what waits for a boot. */
+    readonly mayReboot: boolean;
+    readonly now: Instant;
+  },
 ): Withheld | null {
-  if (phase.name === 'deferred' && phase.target.rolloutId === rolloutId) {
+  if (phase.name === 'deferred' && phase.target.rolloutId === rolloutId && !mayReboot) {
     return { code: 'reboot-needed', reason: phase.component };
   }
   if (phase.name === 'refused' && phase.target.rolloutId === rolloutId) {
@@ -313,7 +367,8 @@ function isLost(
 export function lostAt(view: HostView, phase: HostPhase | null, { policy }: RolloutManifest): Instant {
   if (phase && 'deadline' in phase) return addSeconds(phase.deadline, lostSecondsMax);
   const since = view.lastSeenAt ?? view.issued?.at;
-  const switchSeconds = policy.activationTimeoutSeconds + policy.confirm.timeoutSeconds;
+  const bootSeconds = view.issued?.reboot || policy.reboots ? bootSecondsMax : 0;
+  const switchSeconds = policy.activationTimeoutSeconds + policy.confirm.timeoutSeconds + bootSeconds;
   return since ? addSeconds(since, switchSeconds + lostSecondsMax) : ('2999-12-31T23:59:59Z' as Instant);
 }
 
@@ -335,7 +390,7 @@ export function isProgressing(
   survey: Survey,
   { gates, now }: { readonly gates: WaveGates; readonly now: Instant },
 ): boolean {
-  const { count, started, isHalted, isComplete, hosts, rolloutId } = survey;
+  const { count, started, isHalted, isComplete, hosts, rolloutId, manifest } = survey;
   if (isHalted || isComplete || started === 0) return false;
   // One that tries again after silence is no progress either: a fetch of it may be called back, a switch ends by itself.
   const isTryingAgain = ({ view }: SurveyedHost) => view?.fold?.state.retry?.rolloutId === rolloutId;
@@ -345,7 +400,8 @@ export function isProgressing(
     if (standing !== 'pending' || !view?.isOnline || gates[entry.wave] !== null) return false;
     if (isWaitingForHost(survey, name)) return false;
     const state = view.fold?.state;
-    return !state || (!quarantineOf(state, entry) && selfHeld(state, { rolloutId, now }) === null);
+    const mayReboot = manifest.policy.reboot !== 'never';
+    return !state || (!quarantineOf(state, entry) && selfHeld(state, { rolloutId, mayReboot, now }) === null);
   });
 }
 

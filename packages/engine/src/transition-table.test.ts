@@ -42,6 +42,7 @@ const inputs: { readonly [Type in HostInput['type']]: (phase: HostPhaseName) => 
   armed: () => ({ type: 'armed', id, deadline: at('2026-06-01T12:07:00Z') }),
   'arm-refused': () => ({ type: 'arm-refused', id, detail: 'no timer' }),
   activated: () => ({ type: 'activated', id, outcome: { kind: 'ok', running: target.closure, output } }),
+  'reboot-refused': () => ({ type: 'reboot-refused', id, detail: 'no loader' }),
   'checks-known': () => ({ type: 'checks-known', id, enforced: [] }),
   probe: () => ({ type: 'probe', id, check: http, status: 'fail', mode: 'enforce', failureThreshold: 1 }),
   accepted: () => ({ type: 'accepted', id }),

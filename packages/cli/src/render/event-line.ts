@@ -60,6 +60,13 @@ export function eventText(event: JournalEvent): string {
     case 'deferred':
       parts.push(closure(event.body.target.closure), `(${printable(event.body.component)} needs a reboot)`);
       break;
+    case 'reboots-seen':
+      parts.push(`${event.body.reboots}`);
+      break;
+    case 'rebooting':
+      parts.push(`into ${closure(event.body.target.closure)} (${printable(event.body.component)})`);
+      parts.push(`deadline ${event.body.deadline}`);
+      break;
     case 'activating':
       parts.push(closure(event.body.target.closure), `deadline ${event.body.deadline}`);
       break;

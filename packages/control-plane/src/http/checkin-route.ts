@@ -65,7 +65,7 @@ export function hasNews(
 }
 
 function reply(
-  { intake, planner }: CheckinDeps,
+  { intake, planner, presence }: CheckinDeps,
   host: HostName,
   { go: seenGo, replayFrom }: { readonly go: string | null; readonly replayFrom: ReplayFrom | null },
 ): ApiResponse {
@@ -74,7 +74,10 @@ function reply(
   const head = intake.current?.head.sha256 ?? null;
   const withheld: readonly Withheld[] = published ? published.decision.withheld : [{ code: 'no-release' }];
   let text = `{"head":${JSON.stringify(head)},"trustVersion":${trustVersionOf(intake)},"goId":${JSON.stringify(go?.goId ?? null)}`;
-  if (go && go.goId !== seenGo) text += `,"go":${go.json}`;
+  if (go && go.goId !== seenGo) {
+    text += `,"go":${go.json}`;
+    presence.noteTold(host);
+  }
   if (replayFrom) text += `,"replayFrom":${JSON.stringify(replayFrom)}`;
   if (!go && withheld.length > 0) text += `,"withheld":${JSON.stringify(withheld.slice(0, withheldMax))}`;
   return jsonResponse(`${text}}`);

@@ -33,12 +33,18 @@ export interface BuiltGo {
   readonly json: string;
 }
 
+/** Equal for goes that say the same. */
+export function goKeyId({ rolloutId, wave, attempt, reboot }: GoKey): string {
+  return `${rolloutId} ${wave} ${attempt}${reboot ? ' reboot' : ''}`;
+}
+
 export type GoResult = { readonly ok: true; readonly go: BuiltGo } | { readonly ok: false; readonly detail: string };
 
 export interface GoKey {
   readonly rolloutId: RolloutId;
   readonly wave: number;
   readonly attempt: number;
+  readonly reboot?: true;
 }
 
 /**
@@ -66,7 +72,8 @@ export class GoBuilder {
 
   async build(tree: VerifiedTree, key: GoKey): Promise<GoResult> {
     const { rolloutId, wave, attempt } = key;
-    const id = `${rolloutId} ${wave} ${attempt}`;
+    const reboot = key.reboot ? { reboot: key.reboot } : {};
+    const id = goKeyId(key);
     const known = this.#built.get(id);
     if (known) return { ok: true, go: known };
     const manifest = tree.manifests.get(rolloutId)?.document;
@@ -75,7 +82,7 @@ export class GoBuilder {
     const { fleet } = tree;
     const verified = await verifyReceipts(this.#ctx, { fleet, manifest, rolloutId, wave, receipts });
     if (!verified.ok) return { ok: false, detail: `${verified.detail} (${verified.reason})` };
-    const go: Go = { rolloutId, wave, attempt, receipts };
+    const go: Go = { rolloutId, wave, attempt, ...reboot, receipts };
     const json = canonicalize(go as unknown as Json);
     if (Buffer.byteLength(json) > bodyBytesMax - replyBytes) {
       return { ok: false, detail: `${receipts.length} receipts do not fit a reply: lower receiptsPercent` };

@@ -39,9 +39,11 @@ export function plannerViews(
   for (const [name] of entriesOf(tree.fleet.document.hosts)) {
     const { fold, issued, isReplayed, lastEventAt } = records.of(name);
     const lastSeenAt = presence.lastSeenAt(name);
+    const toldAt = presence.toldAt(name);
     hosts.set(name, {
       fold,
-      issued,
+      // It acts when it is told, which may be long after the go was recorded.
+      issued: issued !== null && toldAt !== null && issued.at < toldAt ? { ...issued, at: toldAt } : issued,
       isReplayed,
       isOnline: presence.isOnline(name),
       lastSeenAt: lastEventAt !== null && instantToMs(lastEventAt) > instantToMs(lastSeenAt) ? lastEventAt : lastSeenAt,

@@ -7,14 +7,14 @@ import {
   instantToMs,
   type Withheld,
 } from '@nixfleet/contracts';
-import { type HostDecision, type Plan, type PlannerViews, plan } from '@nixfleet/engine';
+import { type HostDecision, isSwitching, type Plan, type PlannerViews, plan } from '@nixfleet/engine';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { VerifiedTree } from '../release/verify-tree.ts';
 import type { FleetRecords } from '../views/fleet-records.ts';
 import type { Presence } from '../views/presence.ts';
-import type { BuiltGo, GoBuilder, GoKey, GoResult } from './go-builder.ts';
+import { type BuiltGo, type GoBuilder, type GoKey, type GoResult, goKeyId } from './go-builder.ts';
 import { plannerRelease, plannerViews } from './planner-inputs.ts';
 
 /** Changes within this time are planned for together, in milliseconds. */
@@ -148,7 +148,7 @@ export class PlannerLoop {
     const views = plannerViews(tree, { records, presence });
     const planned = plan(plannerRelease(tree, intake, now), views, now);
     this.#options.onPass(clock.monotonicMs() - startedAtMs);
-    const { hosts, fresh } = await this.#build(tree, planned);
+    const { hosts, fresh } = await this.#build(tree, planned, views);
     try {
       await records.recordGos(fresh, now);
       this.#options.onGos(fresh.size);
@@ -182,7 +182,7 @@ export class PlannerLoop {
   }
 
   /** Adds receipts to the gos. `fresh` are those not recorded yet. */
-  async #build(tree: VerifiedTree, planned: Plan) {
+  async #build(tree: VerifiedTree, planned: Plan, views: PlannerViews) {
     const hosts = new Map<HostName, PublishedHost>();
     const fresh = new Map<HostName, GoKey>();
     // A wave shares its go, and so the reason why there is none: receipts are looked through once a pass.
@@ -192,7 +192,7 @@ export class PlannerLoop {
         hosts.set(name, { decision, go: null });
         continue;
       }
-      const key = `${decision.go.rolloutId} ${decision.go.wave} ${decision.go.attempt}`;
+      const key = goKeyId(decision.go);
       const built = results.get(key) ?? (await this.#options.goBuilder.build(tree, decision.go));
       results.set(key, built);
       if (!built.ok) {
@@ -201,14 +201,19 @@ export class PlannerLoop {
         continue;
       }
       hosts.set(name, { decision, go: built.go });
-      if (!this.#isRecorded(name, decision.go)) fresh.set(name, decision.go);
+      if (!this.#isRecorded(name, decision.go, views)) fresh.set(name, decision.go);
     }
     return { hosts, fresh };
   }
 
-  #isRecorded(name: HostName, { rolloutId, wave, attempt }: GoKey): boolean {
-    const { lastGo } = this.#options.records.of(name);
-    return lastGo?.rolloutId === rolloutId && lastGo.wave === wave && lastGo.attempt === attempt;
+  /**
+   * It stands in the log, and the host either has yet to say what became of it or is at work on it. A second try needs a
+   * record of its own: without one the host would hold no slot from when it is told until its first event.
+   */
+  #isRecorded(name: HostName, go: GoKey, { hosts }: PlannerViews): boolean {
+    const { lastGo, issued } = this.#options.records.of(name);
+    if (lastGo === null || goKeyId(lastGo) !== goKeyId(go)) return false;
+    return issued !== null || isSwitching(hosts.get(name));
   }
 
   #publish(published: Published): void {

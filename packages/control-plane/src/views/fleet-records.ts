@@ -147,13 +147,13 @@ export class FleetRecords {
   }
 
   /** Records gos before they are handed out. Throws what the store throws; then nothing was recorded. */
-  async recordGos(gos: ReadonlyMap<HostName, z.infer<typeof GoEntry>>, at: Instant): Promise<void> {
+  async recordGos(gos: ReadonlyMap<HostName, GoEntry>, at: Instant): Promise<void> {
     if (gos.size === 0) return;
     const entries = [...gos].map(([host, go]) => ({
       kind: 'go' as const,
       receivedAt: at,
       host,
-      text: JSON.stringify({ rolloutId: go.rolloutId, wave: go.wave, attempt: go.attempt }),
+      text: JSON.stringify(GoEntry.parse(go)),
     }));
     const outcome = await this.#store.append(entries);
     if (!outcome.ok) throw new ControlPlaneError('store-failed', 'a go could not be recorded');

@@ -9,6 +9,7 @@ export interface IssuedGo {
   readonly rolloutId: RolloutId;
   readonly wave: number;
   readonly attempt: number;
+  readonly reboot?: true;
   readonly at: Instant;
 }
 
@@ -102,13 +103,19 @@ function withReceipt(receipts: HostRecord['receipts'], rolloutId: RolloutId, pos
 }
 
 /** Text of a go in the control plane's own log. */
-export const GoEntry = z.object({ rolloutId: RolloutId, wave: z.int().min(0), attempt: z.int().min(1) });
+export const GoEntry = z.object({
+  rolloutId: RolloutId,
+  wave: z.int().min(0),
+  attempt: z.int().min(1),
+  reboot: z.literal(true).exactOptional(),
+});
+export type GoEntry = z.infer<typeof GoEntry>;
 
 export function withGo(record: HostRecord, go: IssuedGo): HostRecord {
   return { ...record, lastGo: go, issued: go };
 }
 
-const Go = z.object({ rolloutId: RolloutId, wave: z.int(), attempt: z.int(), at: Instant });
+const Go = z.object({ ...GoEntry.shape, at: Instant });
 const Outcome = z.object({ started: z.boolean(), converged: z.boolean(), failed: z.boolean() });
 const StoredRecord = z.object({
   version: z.literal(1),

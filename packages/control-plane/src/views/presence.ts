@@ -11,6 +11,8 @@ interface Contact {
   /** Monotonic milliseconds; an instant is made of it only when somebody asks. */
   seenAtMs: number;
   heldCheckins: number;
+  /** When it was last told to start; null: not since this start. */
+  toldAtMs: number | null;
   /** What it said of itself at its last check-in; decides nothing but what to ask for. */
   agentVersion: string | null;
   claimed: JournalPosition | null;
@@ -44,6 +46,16 @@ export class Presence {
     const contact = this.#contact(host);
     contact.claimed = journal;
     contact.agentVersion = agentVersion;
+  }
+
+  /** A go is handed out to it now: from now on it has its time to say what became of it. */
+  noteTold(host: HostName): void {
+    this.#contact(host).toldAtMs = this.#clock.monotonicMs();
+  }
+
+  toldAt(host: HostName): Instant | null {
+    const toldAtMs = this.#contacts.get(host)?.toldAtMs ?? null;
+    return toldAtMs === null ? null : nearestInstant(this.#clock.now() - (this.#clock.monotonicMs() - toldAtMs));
   }
 
   hold(host: HostName): void {
@@ -111,6 +123,7 @@ export class Presence {
     const contact: Contact = {
       seenAtMs: Number.NEGATIVE_INFINITY,
       heldCheckins: 0,
+      toldAtMs: null,
       agentVersion: null,
       claimed: null,
     };
