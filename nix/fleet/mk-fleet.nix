@@ -142,6 +142,8 @@ let
           fetchesMax
           compliance
           ;
+        # Left out where nothing was ever asked for.
+        ${if channel.reboots == 0 then null else "reboots"} = channel.reboots;
         inherit (policy) onHealthFailure;
         maxFailures = dropNulls policy.maxFailures;
         offlineGraceSeconds = channel.offline.graceSeconds;

@@ -122,8 +122,17 @@ types.record {
         "immediate"
       ];
       default = "never";
-      description = "What follows a changed kernel or initrd: a report only, a reboot in the next change window, or a reboot at once.";
+      description = "What follows a changed kernel or initrd, or a switch that needs a reboot: a report only, a reboot in the next change window, or a reboot as soon as waves and budgets let it.";
       example = ''"window"'';
+    };
+    reboots = {
+      type = types.int {
+        min = 0;
+        max = 1000000;
+      };
+      default = 0;
+      description = "Raise it to have every host of the channel boot once more, whatever `reboot` says: wave by wave, like a release of the same systems. A host that was booted since it first saw the number does nothing. Lowered, it asks for nothing.";
+      example = "1";
     };
     withoutControlPlane = {
       type = types.oneOf [

@@ -49,11 +49,13 @@ describe('reboots', () => {
     fleet.see('a', { isOnline: false });
     assert.deepEqual(fleet.codes('c'), ['reboot-needed', 'wave'], 'away for its boot');
     const target = targetIn(immediate, 'a');
-    fleet.see('a', { isOnline: true }).tell(
-      'a',
-      { kind: 'reboot-pending', body: { component: null } },
-      { kind: 'converged', body: { target, switched: true } },
-    );
+    fleet
+      .see('a', { isOnline: true })
+      .tell(
+        'a',
+        { kind: 'reboot-pending', body: { component: null } },
+        { kind: 'converged', body: { target, switched: true } },
+      );
     assert.deepEqual([fleet.goes(), fleet.codes('c')], [['c'], ['reboot-needed']]);
     fleet.see('b', { isOnline: true });
     assert.deepEqual(fleet.goes(), ['b']);
