@@ -1,12 +1,4 @@
-import type {
-  BootId,
-  CheckinReply,
-  CheckinRequest,
-  Clock,
-  EventContent,
-  HostPhaseName,
-  JournalId,
-} from '@nixfleet/contracts';
+import type { BootId, CheckinReply, CheckinRequest, Clock, EventContent, JournalId } from '@nixfleet/contracts';
 import {
   applyEvent,
   type HostInput,
@@ -15,6 +7,7 @@ import {
   initialMemory,
   type StepResult,
   step,
+  switchingPhases,
 } from '@nixfleet/engine';
 import type { AgentTime } from './agent-time.ts';
 import { Allowance, AllowancePerKind } from './allowance.ts';
@@ -31,8 +24,9 @@ import type { Host } from './host.ts';
 import { intentOf, type Permission } from './intent.ts';
 import type { IntentSource } from './intent-source.ts';
 import type { Journal, JournalFound } from './journal.ts';
-import { type LocalHold, readLocalHold } from './local-hold.ts';
+import { type LocalHold, localHoldNews, readLocalHold } from './local-hold.ts';
 import type { Log } from './log.ts';
+import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
 
 /** Between two ticks while something is under way, and otherwise, in milliseconds. */
@@ -48,14 +42,6 @@ const readingMsMax = 3 * 60_000;
 const heads = { burst: 30, refillMs: 30_000 };
 const refusedDocuments = { burst: 32, refillMs: 600_000 };
 const restorations = { burst: 1, refillMs: 24 * 3600_000 };
-const busyPhases: ReadonlySet<HostPhaseName> = new Set([
-  'fetching',
-  'activating',
-  'rebooting',
-  'confirming',
-  'soaking',
-  'reverting',
-]);
 
 export interface AgentLoopDeps {
   readonly agentVersion: string;
@@ -257,7 +243,7 @@ export class AgentLoop {
       await new Promise<void>((resolve) => {
         this.#enqueue(async () => this.#tick().finally(resolve));
       });
-      const isBusy = busyPhases.has(this.#memory.state.phase.name) || this.#memory.working.busy !== null;
+      const isBusy = switchingPhases.has(this.#memory.state.phase.name) || this.#memory.working.busy !== null;
       await clock.sleep(isBusy ? busyTickMs : idleTickMs, signal);
     }
   }
@@ -298,14 +284,17 @@ export class AgentLoop {
     if (clock.monotonicMs() - this.#driftMs >= driftMs) {
       this.#driftMs = clock.monotonicMs();
       await this.#attempt('drift', async () => this.#take({ type: 'observed', running: await host.running() }));
-      await this.#attempt('reboot pending', () => this.#readRebootPending());
+      await this.#attempt('reboot pending', async () => {
+        const { state } = this.#memory;
+        if (!switchingPhases.has(state.phase.name)) await this.#record(await rebootPendingNews(host, state));
+      });
     }
     await this.#take({ type: 'intent', intent: this.#intent() });
     await this.#take({ type: 'tick' });
     await this.#attempt('expiry', async () => {
       for (const warning of this.#headExpiry.due(documents?.view?.head, time.now())) await this.#record([warning]);
     });
-    if (journal.isCheckpointDue && !busyPhases.has(this.#memory.state.phase.name)) {
+    if (journal.isCheckpointDue && !switchingPhases.has(this.#memory.state.phase.name)) {
       await this.#attempt('checkpoint', () => this.#record(checkpointOf(this.#memory.state)));
     }
   }
@@ -318,21 +307,10 @@ export class AgentLoop {
     }
   }
 
-  /** What only a boot takes up, told when it changes: a switch may bring it, and a boot takes it away. */
-  async #readRebootPending(): Promise<void> {
-    if (busyPhases.has(this.#memory.state.phase.name)) return;
-    const component = await this.#deps.host.rebootPending();
-    if (component === (this.#memory.state.rebootPending?.component ?? null)) return;
-    await this.#record([{ kind: 'reboot-pending', body: { component } }]);
-  }
-
   /** Holds at once; the journal is told as soon as it can be. */
   async #readLocalHold(): Promise<void> {
-    const { files, stateDirectory, time } = this.#deps;
-    this.#localHold = await readLocalHold(files, stateDirectory, time.now());
-    const known = this.#memory.state.localHold;
-    if (this.#localHold?.until === known?.until && this.#localHold?.reason === known?.reason) return;
-    await this.#record([{ kind: 'local-hold', body: { hold: this.#localHold } }]);
+    this.#localHold = await readLocalHold(this.#deps.files, this.#deps.stateDirectory, this.#deps.time.now());
+    await this.#record(localHoldNews(this.#localHold, this.#memory.state));
   }
 
   #intent(): Intent | null {
@@ -394,6 +372,7 @@ export class AgentLoop {
 
   /** Events that are no step's: the state is the fold of the journal all the same. */
   async #record(contents: readonly EventContent[]): Promise<void> {
+    if (contents.length === 0) return;
     await this.#append(contents);
     const place = { at: this.#deps.time.now(), bootId: this.#bootId };
     const state = contents.reduce(

@@ -1,4 +1,4 @@
-import { Instant } from '@nixfleet/contracts';
+import { type EventContent, type HostState, Instant } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { AgentError } from './errors.ts';
 import type { Files } from './files.ts';
@@ -46,4 +46,10 @@ export async function readLocalHold(files: Files, stateDirectory: string, now: I
   const parsed = LocalHold.safeParse(json);
   if (!parsed.success) return unreadable;
   return now < parsed.data.until ? parsed.data : null;
+}
+
+/** What the journal has yet to be told of it. */
+export function localHoldNews(hold: LocalHold | null, { localHold: known }: HostState): EventContent[] {
+  const isKnown = hold?.until === known?.until && hold?.reason === known?.reason;
+  return isKnown ? [] : [{ kind: 'local-hold', body: { hold } }];
 }

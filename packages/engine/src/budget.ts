@@ -1,6 +1,7 @@
 import type { DisruptionBudget, HostName, Instant, Withheld } from '@nixfleet/contracts';
+import { isOccupied } from './issued-go.ts';
 import type { PlannerViews } from './planner-types.ts';
-import { isOccupied, type Survey, type SurveyedHost } from './survey.ts';
+import type { Survey, SurveyedHost } from './survey.ts';
 
 /** Disruption budgets of all running rollouts, equal names being one budget: slots are taken as hosts are let go. */
 export class Budgets {

@@ -1,19 +1,12 @@
 import type { HostName, HostPhaseName, Instant, Withheld } from '@nixfleet/contracts';
 import type { Budgets } from './budget.ts';
 import { decideReboot, isDeferred, type RebootOrder, rebootGates } from './decide-reboot.ts';
+import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
+import { isAtEntry, isOccupied } from './issued-go.ts';
 import type { AgainstAll, HostDecision } from './planner-types.ts';
-import {
-  edgesInto,
-  isAtEntry,
-  isEdgeOpen,
-  isOccupied,
-  isSwitching,
-  phaseIn,
-  type Survey,
-  type SurveyedHost,
-  selfHeld,
-} from './survey.ts';
+import { selfHeld } from './self-held.ts';
+import { edgesInto, isEdgeOpen, type Survey, type SurveyedHost } from './survey.ts';
 import { namesMax } from './wave-gate.ts';
 
 const nothing: readonly Withheld[] = [];

@@ -26,14 +26,18 @@ export type {
   WorkingMemory,
 } from './host-input.ts';
 export { initialMemory, step } from './host-machine.ts';
+export { isSwitching, phaseIn, switchingPhases } from './host-progress.ts';
 export {
   failingProbe,
   hasFailingProbe,
   initialHostState,
   isRunning,
+  owesBoot,
   quarantineOf,
   withQuarantine,
 } from './host-state.ts';
+export { isOccupied, promisedUntil, promiseSecondsMax } from './issued-go.ts';
+export { lostAt, lostSecondsMax } from './lost-host.ts';
 export { initialWorkingMemory } from './pass.ts';
 export { plan } from './plan.ts';
 export type {
@@ -48,24 +52,18 @@ export type {
   RolloutOutcome,
 } from './planner-types.ts';
 export { refusedRetryMaxSeconds, refusedRetrySeconds } from './pursue.ts';
+export { bootSecondsMax } from './reboot.ts';
 export { revertRetryMaxSeconds, revertRetrySeconds } from './revert.ts';
+export { selfHeld } from './self-held.ts';
 export {
   edgesInto,
   excusedSinceOf,
   type HostStanding,
   isEdgeOpen,
-  isOccupied,
   isProgressing,
-  isSwitching,
-  lostAt,
-  lostSecondsMax,
-  phaseIn,
-  promisedUntil,
-  promiseSecondsMax,
   type Survey,
   type SurveyedHost,
   type SurveyedWave,
-  selfHeld,
   surveyRollout,
   toleratedFailures,
   type WaveGates,

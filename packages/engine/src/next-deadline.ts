@@ -1,7 +1,10 @@
 import { addSeconds, type HostName, type Instant, nextInterval } from '@nixfleet/contracts';
+import { phaseIn } from './host-progress.ts';
+import { promisedUntil } from './issued-go.ts';
+import { lostAt } from './lost-host.ts';
 import type { PlannedChannel } from './planned-channel.ts';
 import type { HostDecision, PlannerRelease, PlannerViews } from './planner-types.ts';
-import { excusedSinceOf, lostAt, phaseIn, promisedUntil } from './survey.ts';
+import { excusedSinceOf } from './survey.ts';
 
 /** When the next decision may change without an event; null: never. */
 export function nextDeadline({

@@ -12,10 +12,12 @@ import fc from 'fast-check';
 import { describeWithheld } from './describe-withheld.ts';
 import { manifest, PlannedFleet, type SketchedManifest } from './fixtures/fleet.ts';
 import { noon } from './fixtures/host.ts';
+import { isSwitching, phaseIn } from './host-progress.ts';
 import { isRunning } from './host-state.ts';
+import { promisedUntil, promiseSecondsMax } from './issued-go.ts';
 import { plan } from './plan.ts';
 import type { HostView, PlannerRelease, PlannerViews } from './planner-types.ts';
-import { isSwitching, phaseIn, promisedUntil, promiseSecondsMax, selfHeld } from './survey.ts';
+import { selfHeld } from './self-held.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f'];
 const doings = [

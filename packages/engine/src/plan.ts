@@ -3,12 +3,13 @@ import { isEmergencyAt } from './brake.ts';
 import { Budgets } from './budget.ts';
 import { decideHost } from './decide-host.ts';
 import { rebootOrder } from './decide-reboot.ts';
+import { isSwitching, phaseIn } from './host-progress.ts';
 import { nextDeadline } from './next-deadline.ts';
 import { type PlannedChannel, type PlannedRollout, planChannel } from './planned-channel.ts';
 import type { AgainstAll, HostDecision, Plan, PlannerRelease, PlannerViews } from './planner-types.ts';
 import { sortedEntriesOf } from './sorted-entries.ts';
 import { summarise } from './summarise.ts';
-import { isSwitching, phaseIn, type Survey, type SurveyedHost } from './survey.ts';
+import type { Survey, SurveyedHost } from './survey.ts';
 import { namesMax, namesOf } from './wave-gate.ts';
 
 /**

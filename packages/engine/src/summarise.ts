@@ -1,6 +1,7 @@
 import type { RolloutStateName, RolloutSummary, Withheld } from '@nixfleet/contracts';
+import { phaseIn } from './host-progress.ts';
 import type { PlannedChannel } from './planned-channel.ts';
-import { phaseIn, type Survey } from './survey.ts';
+import type { Survey } from './survey.ts';
 
 export function summarise({ rollouts, current, turn, brake }: PlannedChannel): RolloutSummary[] {
   const order = turn ? [turn, ...rollouts.filter((rollout) => rollout !== turn).reverse()] : rollouts;

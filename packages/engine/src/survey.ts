@@ -14,14 +14,13 @@ import {
   type Withheld,
   type WithheldCode,
 } from '@nixfleet/contracts';
+import { isSwitching, phaseIn, switchingPhases } from './host-progress.ts';
 import { isRunning, owesBoot, quarantineOf } from './host-state.ts';
+import { isIssued, isUnheardSince } from './issued-go.ts';
+import { isLost } from './lost-host.ts';
 import { membersOf } from './members.ts';
 import type { HostView, PlannerViews, RolloutOutcome } from './planner-types.ts';
-import { refusedRetrySeconds } from './pursue.ts';
-import { bootSecondsMax } from './reboot.ts';
-
-/** After the latest instant at which a switched host would have reverted by itself, it is given this long to be heard, in seconds. */
-export const lostSecondsMax = 60;
+import { selfHeld } from './self-held.ts';
 
 /** Where one host stands in one rollout. */
 export type HostStanding =
@@ -75,21 +74,6 @@ export interface Survey {
   readonly standingOf: (name: HostName) => HostStanding | undefined;
   /** Null where there are none. */
   readonly edges: EdgeIndex | null;
-}
-
-const switchingPhases: ReadonlySet<HostPhaseName> = new Set([
-  'fetching',
-  'activating',
-  'rebooting',
-  'confirming',
-  'soaking',
-  'reverting',
-]);
-
-/** Whether the host is in the midst of a switch, for whatever rollout. */
-export function isSwitching(view: HostView | undefined): boolean {
-  const phase = view?.fold?.state.phase;
-  return phase !== undefined && switchingPhases.has(phase.name);
 }
 
 export function surveyRollout(
@@ -227,149 +211,6 @@ function standingOf({
   if (view.fold?.state.retry?.rolloutId === rolloutId || phase?.name === 'unconfirmed') return 'retrying';
   if (isExcused(view, excusedSince)) return 'excused';
   return phase?.name === 'refused' ? 'retrying' : 'pending';
-}
-
-/**
- * A go was handed out, the journal does not say yet what became of it, and the host was not heard for long enough since to
- * have said so: one that is heard and does nothing (refusing, held, or restarted) keeps neither a slot nor its rollout.
- */
-function isIssued(
-  view: HostView,
-  {
-    rolloutId,
-    manifest,
-    entry,
-    now,
-  }: {
-    readonly rolloutId: RolloutId;
-    readonly manifest: RolloutManifest;
-    readonly entry: ManifestHost;
-    readonly now: Instant;
-  },
-): boolean {
-  const { issued, fold } = view;
-  if (issued?.rolloutId !== rolloutId) return false;
-  // It refused the last one; the next is no progress until it fetches again.
-  if (phaseIn(view, rolloutId)?.name === 'refused') return false;
-  if (!isUnheardSince(issued, view, now)) return false;
-  if (fold === null) return true;
-  return !isHeldWhenHeard(view, issued, now) && !isAtEntry(fold.state, { entry, manifest });
-}
-
-/** The host runs what the manifest gives it, confirmed, and was booted as often as it is to be. */
-export function isAtEntry(
-  state: HostState,
-  { entry, manifest }: { readonly entry: ManifestHost; readonly manifest: RolloutManifest },
-): boolean {
-  return isRunning(state, entry.closure) && !owesBoot(state, manifest.policy.reboots);
-}
-
-type Issued = NonNullable<HostView['issued']>;
-
-function heardUntil({ isOnline, lastSeenAt }: HostView, issued: Issued, now: Instant): Instant {
-  return isOnline ? now : (lastSeenAt ?? issued.at);
-}
-
-/** It was not heard for long enough since it was told to have said what became of it. */
-function isUnheardSince(issued: Issued, view: HostView, now: Instant): boolean {
-  return heardUntil(view, issued, now) < addSeconds(issued.at, promiseSecondsMax);
-}
-
-/** What it was held by when it was last heard; that this ends while it is away starts nothing. */
-function isHeldWhenHeard(view: HostView, issued: Issued, now: Instant): boolean {
-  if (view.fold === null) return false;
-  const { rolloutId, reboot: mayReboot = false } = issued;
-  return selfHeld(view.fold.state, { rolloutId, mayReboot, now: heardUntil(view, issued, now) }) !== null;
-}
-
-/** How long a go that nothing became of still counts while its host is heard, in seconds. */
-export const promiseSecondsMax = 60;
-
-/** How long a go counts of whose host nothing was heard since: it may be at work, in silence, in seconds. */
-export const silentPromiseSecondsMax = 3600;
-
-/**
- * When a go that was handed out stops counting whatever its rollout; null where none does. The host may have acted on it
- * with its event still on the way, even if a newer release has taken over meanwhile.
- */
-export function promisedUntil(view: HostView, now: Instant): Instant | null {
-  const { issued, isOnline } = view;
-  if (issued === null) return null;
-  const isSilent = !isOnline && isUnheardSince(issued, view, now);
-  const until = addSeconds(issued.at, isSilent ? silentPromiseSecondsMax : promiseSecondsMax);
-  if (until <= now) return null;
-  return isHeldWhenHeard(view, issued, now) ? null : until;
-}
-
-/** In the midst of a switch, or told to begin one a moment ago: out of service, or about to be. */
-export function isOccupied(view: HostView | undefined, now: Instant): boolean {
-  return view !== undefined && (isSwitching(view) || promisedUntil(view, now) !== null);
-}
-
-/** Reasons that only the host itself can know: while it reports one, a go would take a slot for nothing. */
-const hostsOwnCodes: ReadonlySet<WithheldCode> = new Set([
-  'clock-unsynchronised',
-  'head-from-the-future',
-  'floor-lost',
-]);
-
-/** What keeps the host from starting `rolloutId`, by its own journal; null if nothing does. */
-export function selfHeld(
-  { phase, retry, localHold, withheld }: HostState,
-  {
-    rolloutId,
-    mayReboot,
-    now,
-  }: {
-    readonly rolloutId: RolloutId;
-    /** It may be told to boot for what waits for a boot. */
-    readonly mayReboot: boolean;
-    readonly now: Instant;
-  },
-): Withheld | null {
-  if (phase.name === 'deferred' && phase.target.rolloutId === rolloutId && !mayReboot) {
-    return { code: 'reboot-needed', reason: phase.component };
-  }
-  if (phase.name === 'refused' && phase.target.rolloutId === rolloutId) {
-    const until = addSeconds(phase.at, refusedRetrySeconds);
-    if (now < until) return { code: 'refused', until, refusal: phase.reason };
-  }
-  if (retry?.rolloutId === rolloutId && now < retry.notBefore) {
-    return { code: 'retry-backoff', until: retry.notBefore, have: retry.count };
-  }
-  if (localHold && now < localHold.until) {
-    return { code: 'local-hold', until: localHold.until, reason: localHold.reason };
-  }
-  return withheld && hostsOwnCodes.has(withheld.code) ? withheld : null;
-}
-
-/** The host's phase, if it is about this rollout. */
-export function phaseIn(
-  view: HostView | undefined,
-  rolloutId: RolloutId,
-): Extract<HostPhase, { target: unknown }> | null {
-  const phase = view?.fold?.state.phase;
-  return phase && 'target' in phase && phase.target.rolloutId === rolloutId ? phase : null;
-}
-
-function isLost(
-  view: HostView,
-  {
-    phase,
-    manifest,
-    now,
-  }: { readonly phase: HostPhase | null; readonly manifest: RolloutManifest; readonly now: Instant },
-): boolean {
-  return !view.isOnline && lostAt(view, phase, manifest) <= now;
-}
-
-/** When a silent host counts as lost: its own deadline, or the policy's longest switch after it was last heard. */
-export function lostAt(view: HostView, phase: HostPhase | null, { policy }: RolloutManifest): Instant {
-  if (phase && 'deadline' in phase) return addSeconds(phase.deadline, lostSecondsMax);
-  const since = view.lastSeenAt ?? view.issued?.at;
-  const bootSeconds = view.issued?.reboot || policy.reboots ? bootSecondsMax : 0;
-  const switchSeconds = policy.activationTimeoutSeconds + policy.confirm.timeoutSeconds + bootSeconds;
-  return since ? addSeconds(since, switchSeconds + lostSecondsMax) : ('2999-12-31T23:59:59Z' as Instant);
 }
 
 /** A host that is offline and was last heard then or before is excused; null: none ever is. */

@@ -1,5 +1,6 @@
 import { type HostName, type Instant, receiptsOf, type Withheld } from '@nixfleet/contracts';
-import { phaseIn, type Survey, type SurveyedWave } from './survey.ts';
+import { phaseIn } from './host-progress.ts';
+import type { Survey, SurveyedWave } from './survey.ts';
 
 /** Names listed in one reason. */
 export const namesMax = 20;
