@@ -3,19 +3,15 @@ import {
   type FleetDocument,
   type HostEdge,
   type HostName,
-  type HostPhase,
-  type HostPhaseName,
-  type HostState,
   type Instant,
   type ManifestHost,
   type MaxFailures,
   type RolloutId,
   type RolloutManifest,
   type Withheld,
-  type WithheldCode,
 } from '@nixfleet/contracts';
 import { isSwitching, phaseIn, switchingPhases } from './host-progress.ts';
-import { isRunning, owesBoot, quarantineOf } from './host-state.ts';
+import { quarantineOf } from './host-state.ts';
 import { isIssued, isUnheardSince } from './issued-go.ts';
 import { isLost } from './lost-host.ts';
 import { membersOf } from './members.ts';
