@@ -13,6 +13,7 @@ import { hostShowCommand } from './commands/host-show.ts';
 import { keysNewCommand } from './commands/keys-new.ts';
 import { keysShowCommand } from './commands/keys-show.ts';
 import { releaseCommand } from './commands/release.ts';
+import { releaseApproveCommand } from './commands/release-approve.ts';
 import { releaseAssembleCommand } from './commands/release-assemble.ts';
 import { releaseBuildCommand } from './commands/release-build.ts';
 import { releasePublishCommand } from './commands/release-publish.ts';
@@ -74,6 +75,7 @@ export const commands: readonly CommandDefinition[] = [
   releaseBuildCommand,
   releaseAssembleCommand,
   releaseSignCommand,
+  releaseApproveCommand,
   releasePublishCommand,
   headSignCommand,
   agentRunCommand,

@@ -45,7 +45,19 @@ nixfleet.mkFleet {
 
 let root = '';
 const at = (name: string): string => join(root, name);
-const keyNames = ['root', 'root-2', 'ci', 'head', 'approver', 'cp', 'spare', 'host-a', 'host-b', 'stranger'];
+const keyNames = [
+  'root',
+  'root-2',
+  'ci',
+  'head',
+  'approver',
+  'approver-2',
+  'cp',
+  'spare',
+  'host-a',
+  'host-b',
+  'stranger',
+];
 
 async function nixfleet(...args: readonly string[]): Promise<Finished> {
   return runNixfleet(args, { cwd: at('source'), environment: { HOME: root } });
@@ -104,8 +116,11 @@ const signed = () => ['--release-key', at('ci.pem'), '--head-key', at('head.pem'
 const release = (...more: readonly string[]) => ['release', ...placed(), ...built(), ...pushed(), ...signed(), ...more];
 
 const declared = () => [
-  ...['root', 'ci', 'head', 'approver'].flatMap((name) => ['--signer', `${name}=${at(`${name}.pem`)}`]),
-  ...['root=1:root', 'release=1:ci', 'head=1:head', 'approver=1:approver'].flatMap((role) => ['--role', role]),
+  ...['root', 'ci', 'head', 'approver', 'approver-2'].flatMap((name) => ['--signer', `${name}=${at(`${name}.pem`)}`]),
+  ...['root=1:root', 'release=1:ci', 'head=1:head', 'approver=1:approver,approver-2', 'emergency=2'].flatMap((role) => [
+    '--role',
+    role,
+  ]),
   ...['--cache-key', at('cache.public'), '--control-plane-key', at('cp.pem')],
   ...['--spare-control-plane-key', at('spare.pem')],
 ];
@@ -270,6 +285,51 @@ test('head sign renews the head, and warns of a hold that no approver signed', a
   assert.match(stdout, /^head \d+ names release 5, valid until /);
   assert.match(stderr, /^warning: holds\/1{64}\.json is ignored: hash-mismatch/m);
   await fails(1, /not-a-signer.*head role/, 'head', 'sign', '--head-key', at('ci.pem'), ...placed());
+});
+
+test('an emergency waits for trust’s number of approvers, and is published by who has a head key', async () => {
+  await commit({ 'web-1': '1.3', 'web-2': '1.2' });
+  const emergency = ['--emergency', '--reason', 'CVE-2026-1234', '--expires', '4h'];
+  await fails(2, /an emergency needs a reason and an end/, ...release('--emergency', '--expires', '4h'));
+  await fails(2, /an emergency needs a reason and an end/, ...release('--emergency', '--reason', 'x'));
+  await fails(2, /belong to an emergency/, ...release('--reason', 'x'));
+  await fails(2, /--expires 'soon'/, ...release('--emergency', '--reason', 'x', '--expires', 'soon'));
+  const long = await fails(1, /invalid.*at most 7 days/, ...release('--emergency', '--reason', 'x', '--expires', '8d'));
+  assert.doesNotMatch(long.stderr, /^build /m, 'it was built first');
+  await fails(1, /not-a-signer.*approver role/, ...release(...emergency, '--approver-key', at('ci.pem')));
+
+  const waits = await succeeds(...release(...emergency, '--json'));
+  const { kind, sha256, missing } = JSON.parse(waits.stdout) as { kind: string; sha256: string; missing: string };
+  assert.deepEqual([kind, missing], ['pending', 'expected 2 approvers of the emergency, got none']);
+  const before = await published('head.json');
+
+  const approve = (key: string, ...more: string[]) => [
+    ...['release', 'approve', sha256, '--approver-key', at(`${key}.pem`), ...placed(), ...more],
+  ];
+  await fails(1, /not-a-signer.*approver role/, ...approve('stranger'));
+  await fails(2, /sha256 '12'/, 'release', 'approve', '12', '--approver-key', at('approver.pem'), ...placed());
+  await fails(1, /missing.*is pending/, 'release', 'approve', '0'.repeat(64), ...approve('approver').slice(3));
+  const first = await succeeds(...approve('approver'));
+  assert.match(first.stderr, /an emergency until .*: CVE-2026-1234/);
+  assert.match(first.stdout, /still pending: expected 2 approvers of the emergency, got 1 \(approver\)/);
+  const again = await succeeds(...approve('approver'));
+  assert.match(again.stdout, /got 1 \(approver\)/, 'one approver twice');
+  assert.match((await succeeds(...approve('approver-2'))).stdout, /still pending: everybody has signed: a head/);
+  assert.deepEqual(await published('head.json'), before);
+
+  await succeeds('release', 'sign', '--pending', sha256, '--head-key', at('head.pem'), ...placed());
+  assert.equal(((await published('head.json')).release as { sha256: string }).sha256, sha256);
+  const verified = await succeeds('verify', 'release', '--releases', forge(), '--trust', at('trust-1.json'));
+  assert.match(verified.stdout, /an approved emergency/);
+  assert.match((await succeeds(...release())).stdout, /nothing to release/, 'it must not end the emergency');
+});
+
+test('what is no emergency needs no approval', async () => {
+  const args = ['--release-key', at('ci.pem'), ...placed(), ...built(), ...pushed(), '--force'];
+  const finished = await succeeds('release', ...args, '--head-key', at('head.pem'), '--json');
+  assert.equal((JSON.parse(finished.stdout) as { kind: string }).kind, 'published');
+  const approver = ['--approver-key', at('approver.pem')];
+  await fails(1, /invalid.*is no emergency/, 'release', ...args, '--head-key', at('head.pem'), ...approver);
 });
 
 test('a root document that waits is signed by its hash, never by its place', async () => {

@@ -67,7 +67,9 @@ describe('assemble', () => {
     for (const manifest of [...(before?.manifests.values() ?? []), ...(before?.mayFinish ?? [])]) {
       kept.set(`rollouts/${manifest.rolloutId}.json`, manifest.bytes);
     }
-    const signed = accepted(await signRelease(ctx, { ...assembly, trust, signers: [await testKey('ci')] }));
+    const signed = accepted(
+      await signRelease(ctx, { ...assembly, trust, signers: [await testKey('ci')], now: test1.now }),
+    );
     assert.equal(signed.missing, null);
     const base = overlayTree(treeOfFiles(kept), signed.change);
     const head = accepted(

@@ -25,6 +25,7 @@ import {
 } from '@nixfleet/contracts';
 import type { BuildHost, BuildResult } from './build-result.ts';
 import { channelManifest, type HostClosure } from './channel-manifest.ts';
+import { type Emergency, requireEmergency } from './emergency.ts';
 import type { VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import type { TreeChange } from './release-tree.ts';
@@ -46,6 +47,8 @@ export interface AssembleInput {
   readonly retry?: readonly HostName[];
   /** A new release even if it would say the same. */
   readonly force?: boolean;
+  /** Passes windows and freezes once enough approvers signed it. */
+  readonly emergency?: Emergency;
 }
 
 /** An unsigned release: files named by their hash, none of which a reader follows before a head names the release. */
@@ -74,6 +77,8 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
   const combined = combineBuilds(input.builds);
   if (!combined.ok) return combined;
   const { fleet, source, hosts } = combined.value;
+  const isSensible = requireEmergency(input.emergency, input);
+  if (!isSensible.ok) return isSensible;
   const unknown = input.retry?.find((host) => !lookup(fleet.hosts, host));
   if (unknown !== undefined) return refuse('unknown-retry-host', `${unknown} is not a host of the fleet`);
   const closures = chooseClosures(input, fleet, hosts);
@@ -93,6 +98,7 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     createdAt: input.now,
     source,
     resolvedFleet: { sha256: sealedFleet.sha256, bytes: sealedFleet.bytes.length },
+    ...(input.emergency ? { emergency: input.emergency } : {}),
     ...(closures.value.carriedOver.length > 0 ? { carriedOver: [...closures.value.carriedOver] } : {}),
     channels: channels.entries,
   };
@@ -264,7 +270,10 @@ function stillRunning(earlier: ReleaseChannel | undefined): RolloutId[] {
 }
 
 /** Everything but when and from which commit: another commit that resolves to the same needs no release. */
+/** An ordinary release that changes nothing must not end the emergency before it. */
 function saysTheSame(previous: ReleaseDocument, next: ReleaseDocument): boolean {
-  const said = ({ version, createdAt, source, ...rest }: ReleaseDocument) => canonicalize(rest as unknown as Json);
+  if (next.emergency) return false;
+  const said = ({ version, createdAt, source, emergency, ...rest }: ReleaseDocument) =>
+    canonicalize(rest as unknown as Json);
   return said(previous) === said(next);
 }

@@ -33,7 +33,9 @@ import { signedFiles } from './sign-document.ts';
 import { signHead } from './sign-head.ts';
 
 /** Who holds or resumes. Without head signers the next `head sign` names what was published. */
-export type HoldPublisher = Omit<Publisher, 'releaseSigners'> & { readonly approvers: readonly Approver[] };
+export type HoldPublisher = Omit<Publisher, 'releaseSigners' | 'approvers'> & {
+  readonly approvers: readonly Approver[];
+};
 
 /** What one approval of a hold or of its end came to. */
 export interface ApprovalPublished {

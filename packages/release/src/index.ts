@@ -10,6 +10,7 @@ export type { CommandRequest, CommandResult, Commands } from './commands.ts';
 export { directoryTarget } from './directory-target.ts';
 export { openDirectoryTree } from './directory-tree.ts';
 export { type Package, packagesOf, parseDrvName } from './drv-name.ts';
+export { type Emergency, emergencySecondsMax } from './emergency.ts';
 export { ReleaseError, type ReleaseErrorCode } from './errors.ts';
 export { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
 export { type FoundHold, findHolds } from './find-holds.ts';

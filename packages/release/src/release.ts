@@ -17,6 +17,7 @@ import { verifyCachedClosures } from './cached-closure.ts';
 import type { HostClosure } from './channel-manifest.ts';
 import { closurePaths } from './closure-paths.ts';
 import type { Commands } from './commands.ts';
+import { type Emergency, requireEmergency } from './emergency.ts';
 import type { EvaluationLimits } from './evaluate-hosts.ts';
 import type { FleetSource } from './fleet-source.ts';
 import type { Git } from './git.ts';
@@ -62,6 +63,8 @@ export interface ReleaseInput {
   readonly carryOver?: boolean;
   readonly retry?: readonly HostName[];
   readonly force?: boolean;
+  /** Makes it one that passes windows and freezes, once trust's number of approvers signed it. */
+  readonly emergency?: Emergency;
   readonly allowRollback?: boolean;
   /** Evaluates, builds and compares; pushes, signs and publishes nothing. A dirty work tree is accepted. */
   readonly isDryRun?: boolean;
@@ -101,6 +104,8 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const { snapshot, chain, previous } = base.value;
   const mayAll = isDryRun ? accept(null) : await requireRoles(ctx, publisher, chain);
   if (!mayAll.ok) return mayAll;
+  const isSensible = requireEmergency(input.emergency, { trust: chain.newest, now: msToInstant(ports.clock.now()) });
+  if (!isSensible.ok) return isSensible;
   const descends = await checkDescends(input, previous, source.value);
   if (!descends.ok) return descends;
 
@@ -141,7 +146,7 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
 
 async function requireRoles(
   { crypto }: VerifyContext,
-  { releaseSigners, headSigners }: Publisher,
+  { releaseSigners, headSigners, approvers = [] }: Publisher,
   { newest }: TrustChain,
 ): Promise<ReleaseOutcome<null>> {
   const { release: releaseRole, head: headRole } = newest.document.roles;
@@ -149,7 +154,10 @@ async function requireRoles(
   const may = { crypto, signers: releaseSigners, states, names: releaseRole.signers, role: 'release' };
   const mayRelease = await requireRole(may);
   if (!mayRelease.ok) return mayRelease;
-  return requireRole({ ...may, signers: headSigners, names: headRole.signers, role: 'head' });
+  const mayHead = await requireRole({ ...may, signers: headSigners, names: headRole.signers, role: 'head' });
+  if (!mayHead.ok) return mayHead;
+  const { signers } = newest.document.roles.approver;
+  return requireRole({ ...may, signers: approvers, names: signers, role: 'approver' });
 }
 
 async function sourceOf({ source, sourceGit, isDryRun = false }: ReleaseInput): Promise<ReleaseOutcome<Source>> {
@@ -240,7 +248,9 @@ export async function signPending(
   }
   const { commit, repository } = document.source;
   const channels = Object.keys(document.channels).join(', ');
-  const detail = `release ${document.version} of ${commit} of ${repository}, channels ${channels}`;
+  const { emergency } = document;
+  const claim = emergency ? `; an emergency until ${emergency.expiresAt}: ${emergency.reason}` : '';
+  const detail = `release ${document.version} of ${commit} of ${repository}, channels ${channels}${claim}`;
   publisher.progress.report({ step: 'verify', state: 'done', detail: `pending ${detail}` });
   return signAndPublish(ctx, publisher, { snapshot, change, sha256, trust: chain.newest });
 }

@@ -7,6 +7,7 @@ import {
   type TrustState,
   type VerifyContext,
 } from '@nixfleet/contracts';
+import type { Approver } from './approver.ts';
 import type { FloorStore } from './floors.ts';
 import type { Progress } from './progress.ts';
 import { publish, type Snapshot } from './publish.ts';
@@ -24,6 +25,8 @@ export interface Publisher {
   readonly floors: FloorStore;
   readonly releaseSigners: readonly Signer[];
   readonly headSigners: readonly Signer[];
+  /** Approve an emergency. */
+  readonly approvers?: readonly Approver[];
   readonly clock: Clock;
   readonly progress: Progress;
   /** Life of the head, in seconds. */
@@ -52,9 +55,13 @@ export async function signAndPublish(
 ): Promise<PublishOutcome> {
   const { target, progress, clock } = publisher;
   progress.report({ step: 'sign', state: 'started' });
-  const signed = await signRelease(ctx, { ...input, signers: publisher.releaseSigners });
+  const now = msToInstant(clock.now());
+  const { approvers = [], releaseSigners: signers } = publisher;
+  const signed = await signRelease(ctx, { ...input, signers, approvers, now });
   if (!signed.ok) return signed;
-  const { document, sha256, bytes, missing } = signed.value;
+  const { document, sha256, bytes } = signed.value;
+  // Whoever approves need not own a head key; whoever does publishes what is complete.
+  const missing = signed.value.missing ?? (publisher.headSigners.length === 0 ? missingHead : null);
   const subject = `Release ${document.version} of ${document.source.commit.slice(0, 12)}`;
   if (missing !== null) {
     const change = toPending(signed.value);
@@ -63,7 +70,6 @@ export async function signAndPublish(
     return pending.ok ? accept({ kind: 'pending', revision: pending.value.revision, sha256, missing }) : pending;
   }
   const { change } = signed.value;
-  const now = msToInstant(clock.now());
   const head = await signHead(ctx, {
     ...publisher,
     tree: overlayTree(input.snapshot.tree, change),
@@ -79,6 +85,8 @@ export async function signAndPublish(
   progress.report({ step: 'publish', state: 'done', detail: published.value.revision });
   return accept({ kind: 'published', revision: published.value.revision, head: head.value });
 }
+
+const missingHead = 'everybody has signed: a head that names it';
 
 /** The hourly job: the same release under a new head, with the holds that are in force now. */
 export async function renewHead(

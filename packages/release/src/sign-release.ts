@@ -3,17 +3,21 @@ import {
   countSigners,
   documentBytesMax,
   entriesOf,
+  type Instant,
   ReleaseDocument,
   readDocument,
   refuse,
   releasePath,
   requireThreshold,
   type Sha256Hex,
+  type SignedBytes,
   type Signer,
   sha256Hex,
   type TrustState,
   type VerifyContext,
 } from '@nixfleet/contracts';
+import { type Approver, addApprovals } from './approver.ts';
+import { missingApprovals } from './emergency.ts';
 import { type ReleaseFiles, readReleaseFiles } from './release-files.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type ReleaseTree, readSigned, type TreeChange, treeOfFiles } from './release-tree.ts';
@@ -36,7 +40,7 @@ export interface SignedRelease {
 
 /**
  * Signs a release that `assemble` made, or that waits in `pending/`. Whether enough have signed is for trust to say: the
- * role's threshold, and the higher one of each channel that the release has.
+ * role's threshold, the higher one of each channel that the release has, and for an emergency the number of approvers.
  */
 export async function signRelease(
   ctx: VerifyContext,
@@ -45,6 +49,9 @@ export async function signRelease(
     readonly sha256: Sha256Hex;
     readonly trust: TrustState;
     readonly signers: readonly Signer[];
+    /** People who approve it as an emergency. */
+    readonly approvers?: readonly Approver[];
+    readonly now: Instant;
   },
 ): Promise<ReleaseOutcome<SignedRelease>> {
   const { change, sha256, trust } = input;
@@ -66,19 +73,39 @@ export async function signRelease(
   if (!signed.ok) return signed;
 
   const { document } = read.value;
+  const approved = await approve(ctx, { ...input, document, signed: signed.value });
+  if (!approved.ok) return approved;
+  const unapproved = await missingApprovals(ctx, { ...input, document, signed: approved.value });
+  if (!unapproved.ok) return unapproved;
   const count = await countSigners(ctx, trust, role.signers, signed.value);
   const demanded = entriesOf(role.channels ?? {})
     .filter(([channel]) => Object.hasOwn(document.channels, channel))
     .map(([, { threshold }]) => threshold);
   const enough = requireThreshold(count, Math.max(role.threshold, ...demanded), 'the release role');
-  const files = new Map([...change.files, ...signedFiles(path, signed.value)]);
+  const files = new Map([...change.files, ...signedFiles(path, approved.value)]);
   return accept({
     change: { files, removed: change.removed },
     document,
     sha256,
     bytes: found.bytes,
-    missing: enough.ok ? null : enough.detail,
+    missing: enough.ok ? unapproved.value : enough.detail,
   });
+}
+
+async function approve(
+  ctx: VerifyContext,
+  input: {
+    readonly document: ReleaseDocument;
+    readonly signed: SignedBytes;
+    readonly trust: TrustState;
+    readonly approvers?: readonly Approver[];
+  },
+): Promise<ReleaseOutcome<SignedBytes>> {
+  const { document, signed, approvers = [] } = input;
+  if (approvers.length === 0) return accept(signed);
+  if (!document.emergency)
+    return refuse('invalid', `release ${document.version} is no emergency: it needs no approval`);
+  return addApprovals({ ...input, approvers, crypto: ctx.crypto, namespace: `release@${ctx.fleet}` });
 }
 
 /** Moves a release to `pending/`, where no reader looks and the next signer finds it. */

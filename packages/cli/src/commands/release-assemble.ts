@@ -1,6 +1,13 @@
 import type { CommandDefinition } from '../command-definition.ts';
 import { jsonOption } from '../config/setting-options.ts';
-import { assembleOptions, cacheOption, headOptions, releaseSentence, targetOptions } from '../release-setup/options.ts';
+import {
+  assembleOptions,
+  cacheOption,
+  emergencyOptions,
+  headOptions,
+  releaseSentence,
+  targetOptions,
+} from '../release-setup/options.ts';
 
 export const releaseAssembleCommand: CommandDefinition = {
   name: 'release assemble',
@@ -13,6 +20,7 @@ export const releaseAssembleCommand: CommandDefinition = {
     { flags: '--output <directory>', description: 'new folder for the release; default ./release' },
     cacheOption,
     ...assembleOptions,
+    ...emergencyOptions,
     ...targetOptions,
     ...headOptions.filter(({ flags }) => flags.startsWith('--floors')),
     jsonOption,

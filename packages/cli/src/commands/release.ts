@@ -1,9 +1,11 @@
 import type { CommandDefinition } from '../command-definition.ts';
 import { jsonOption } from '../config/setting-options.ts';
 import {
+  approverKeyOption,
   assembleOptions,
   buildOptions,
   cacheOption,
+  emergencyOptions,
   headKeyOption,
   headOptions,
   releaseKeyOption,
@@ -24,8 +26,10 @@ export const releaseCommand: CommandDefinition = {
     ...buildOptions,
     cacheOption,
     ...assembleOptions,
+    ...emergencyOptions,
     releaseKeyOption,
     headKeyOption,
+    approverKeyOption,
     ...targetOptions,
     ...headOptions,
     rollbackOption,
@@ -41,6 +45,10 @@ export const releaseCommand: CommandDefinition = {
     {
       line: 'nixfleet release --dry-run --trust trust-1.json --releases ./releases',
       explains: 'what a release of the work tree would change',
+    },
+    {
+      line: 'nixfleet release --emergency --reason CVE-2026-1234 --expires 4h --trust trust-1.json --releases git.example.org:fleet.git#releases --push-to https://cache.example.org --release-key ci.pem --head-key head.pem',
+      explains: 'past windows and freezes: waits in pending/ until approvers sign it with nixfleet release approve',
     },
     {
       line: "nixfleet release --trust trust-1.json --releases ./releases --push-to https://cache.example.org --release-key 'hook:ci.pub:sign-with-the-hsm' --head-key head.pem",

@@ -8,7 +8,7 @@ import { parseDuration } from '../parse-duration.ts';
 import { parseTyped } from '../parse-typed.ts';
 import { printable } from '../printable.ts';
 import { showRefusal } from '../refusal-line.ts';
-import { openHoldPublisher } from '../release-setup/hold-publisher.ts';
+import { openApprovingPublisher } from '../release-setup/approving-publisher.ts';
 import { tellControlPlanes } from '../release-setup/tell-control-planes.ts';
 
 /** Life of a hold where nobody says, in seconds. */
@@ -17,7 +17,7 @@ const holdSecondsDefault = 24 * 3600;
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal } = context;
   const wanted = parseWanted(context, values);
-  const { ctx, publisher } = await openHoldPublisher(context, values);
+  const { ctx, publisher } = await openApprovingPublisher(context, values);
   const outcome =
     'sha256' in wanted ? await signHold(ctx, publisher, wanted) : await holdChannel(ctx, publisher, wanted);
   if (!outcome.ok) return showRefusal(terminal, outcome);

@@ -22,6 +22,7 @@ import { absolutePath } from '../config/absolute-path.ts';
 import { showRefusal } from '../refusal-line.ts';
 import { requireEmpty, writeAssembly } from '../release-setup/assembly-directory.ts';
 import { cacheOf, requireCache, retryHosts } from '../release-setup/build-setup.ts';
+import { emergencyOf } from '../release-setup/emergency.ts';
 import { openPublisher, openWorkshop } from '../release-setup/workshop.ts';
 import { releaseSummary } from '../render/release-summary.ts';
 import { summaryJson } from './release.ts';
@@ -32,6 +33,7 @@ const buildResultBytesMax = 256 * 1024 * 1024;
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal } = context;
   const from = { base: context.workingDirectory, home: context.environment.HOME ?? homedir() };
+  const emergency = emergencyOf(values, msToInstant(systemClock.now()));
   const builds = await readBuilds(values.list('build').map((path) => absolutePath(path, from)));
   const output = absolutePath(values.text('output') ?? 'release', from);
   await requireEmpty(output);
@@ -50,6 +52,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     carryOver: values.flag('carry-over'),
     retry: retryHosts(values),
     force: values.flag('force'),
+    ...(emergency === undefined ? {} : { emergency }),
   });
   if (!assembled.ok) return showRefusal(terminal, assembled);
   if (assembled.value.kind === 'nothing-to-release') {

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
-import { Sha256Hex } from '@nixfleet/contracts';
+import { msToInstant, Sha256Hex } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { readTrust, signPending, signRelease } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -41,7 +42,8 @@ async function signDirectory(context: CommandContext, values: CommandValues, typ
   if (!chain.ok) return showRefusal(terminal, chain);
   const trust = chain.value.newest;
   const change = { files, removed: new Set<string>() };
-  const signed = await signRelease(workshop.ctx, { change, sha256, trust, signers: releaseSigners });
+  const now = msToInstant(systemClock.now());
+  const signed = await signRelease(workshop.ctx, { change, sha256, trust, signers: releaseSigners, now });
   if (!signed.ok) return showRefusal(terminal, signed);
   await writeAssembly(directory, signed.value.change);
   const { missing, document } = signed.value;
@@ -57,7 +59,8 @@ async function signWaiting(context: CommandContext, values: CommandValues, sha25
   const { terminal } = context;
   const workshop = await openWorkshop(context, values);
   const publisher = await openPublisher(context, values, workshop);
-  requireSigners(publisher.releaseSigners, '--release-key');
+  // Who has only a head key publishes what everybody else has signed.
+  if (publisher.headSigners.length === 0) requireSigners(publisher.releaseSigners, '--release-key');
   const outcome = await signPending(workshop.ctx, publisher, { sha256 });
   if (!outcome.ok) return showRefusal(terminal, outcome);
   const { value } = outcome;

@@ -1,16 +1,22 @@
+import { msToInstant } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import { type ReleaseRun, type ReleaseSummary, release } from '@nixfleet/release';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { showRefusal } from '../refusal-line.ts';
+import { parseApprovers } from '../release-setup/approvers.ts';
 import { cacheOf, openBuild, requireCache, retryHosts } from '../release-setup/build-setup.ts';
+import { emergencyOf } from '../release-setup/emergency.ts';
 import { requireSigners } from '../release-setup/signers.ts';
 import { openPublisher, openWorkshop } from '../release-setup/workshop.ts';
 import { releaseSummary } from '../render/release-summary.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
+  const emergency = emergencyOf(values, msToInstant(systemClock.now()));
   const workshop = await openWorkshop(context, values);
-  const publisher = await openPublisher(context, values, workshop);
+  const approvers = await parseApprovers(context, values, workshop.commands);
+  const publisher = { ...(await openPublisher(context, values, workshop)), approvers };
   const isDryRun = values.flag('dry-run');
   if (!isDryRun) {
     requireSigners(publisher.releaseSigners, '--release-key');
@@ -25,6 +31,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     carryOver: values.flag('carry-over'),
     retry: retryHosts(values),
     force: values.flag('force'),
+    ...(emergency === undefined ? {} : { emergency }),
     allowRollback: values.flag('allow-rollback'),
     isDryRun,
   });
@@ -46,10 +53,14 @@ function runLines(run: ReleaseRun, { terminal }: CommandContext): string[] {
       const last =
         value.kind === 'published'
           ? `published, under head ${value.head.document.version} until ${value.head.document.expiresAt}`
-          : `pending as ${value.sha256}: ${value.missing}; others add theirs with nixfleet release sign --pending`;
+          : `pending as ${value.sha256}: ${value.missing}; others add theirs with ${othersAdd(run.summary)}`;
       return [...releaseSummary(run.summary, terminal), '', last];
     }
   }
+}
+
+function othersAdd({ assembly }: ReleaseSummary): string {
+  return assembly.release.emergency === undefined ? 'nixfleet release sign --pending' : 'nixfleet release approve';
 }
 
 function runJson(run: ReleaseRun): object {

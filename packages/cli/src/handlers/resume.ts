@@ -6,7 +6,7 @@ import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { parseTyped } from '../parse-typed.ts';
 import { showRefusal } from '../refusal-line.ts';
-import { openHoldPublisher } from '../release-setup/hold-publisher.ts';
+import { openApprovingPublisher } from '../release-setup/approving-publisher.ts';
 import { tellControlPlanes } from '../release-setup/tell-control-planes.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
@@ -14,7 +14,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const which = parseWhich(values);
   const typed = values.text('reason');
   const reason = typed === undefined ? {} : { reason: parseTyped(Reason, typed, '--reason') };
-  const { ctx, publisher } = await openHoldPublisher(context, values);
+  const { ctx, publisher } = await openApprovingPublisher(context, values);
   const outcome = await resumeChannel(ctx, publisher, { which, ...reason });
   if (!outcome.ok) return showRefusal(terminal, outcome);
   if (values.flag('json')) terminal.result(JSON.stringify(outcome.value, null, 2));

@@ -89,6 +89,16 @@ export const assembleOptions: readonly OptionDefinition[] = [
   { flags: '--force', description: 'make a release even if it says the same as the last' },
 ];
 
+/** A release that does not wait for windows and freezes. */
+export const emergencyOptions: readonly OptionDefinition[] = [
+  {
+    flags: '--emergency',
+    description: "pass change windows and freezes (never holds), once trust's number of approvers signed it",
+  },
+  { flags: '--reason <text>', description: 'why it is an emergency' },
+  { flags: '--expires <when>', description: 'when it stops being one: a duration (4h) or an instant; at most 7d' },
+];
+
 export const rollbackOption: OptionDefinition = {
   flags: '--allow-rollback',
   description: 'release a commit that does not descend from the last released one',

@@ -1,16 +1,19 @@
 import type { VerifyContext } from '@nixfleet/contracts';
-import type { HoldPublisher } from '@nixfleet/release';
+import type { Approver, Publisher } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { CommandValues } from '../command-values.ts';
 import { parseApprovers } from './approvers.ts';
 import { openPublisher, openWorkshop } from './workshop.ts';
 
-/** What `nixfleet hold` and `nixfleet resume` work with: an approver's key, and maybe a head key. */
-export async function openHoldPublisher(
+/** What approvers work with (hold, resume, approve): a key of their own, and maybe a head key. */
+export async function openApprovingPublisher(
   context: CommandContext,
   values: CommandValues,
-): Promise<{ readonly ctx: VerifyContext; readonly publisher: HoldPublisher }> {
+): Promise<{
+  readonly ctx: VerifyContext;
+  readonly publisher: Publisher & { readonly approvers: readonly Approver[] };
+}> {
   const workshop = await openWorkshop(context, values);
   const approvers = await parseApprovers(context, values, workshop.commands);
   if (approvers.length === 0) {
