@@ -6,6 +6,9 @@
   # { nixpkgs, nix-darwin } → mkHost: a NixOS or nix-darwin system from a few words. The flake's `lib.mkHost` has them.
   mkHostWith = import ./hosts/mk-host.nix;
 
+  # [ options, functions of { lib, fleet } that return some, or files with either ] → one fleet of all of them.
+  mergeFleets = fleets: import ./fleet/mk-fleet.nix { imports = fleets; };
+
   testing = {
     # A stand-in for a NixOS system that needs nothing but /bin/sh to build.
     toplevel = import ./testing/toplevel.nix;

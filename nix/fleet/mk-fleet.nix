@@ -1,5 +1,7 @@
-# mkFleet: options → { resolved, toplevels, hosts, nixosConfigurations, darwinConfigurations, warnings }. Nothing comes out unless everything was right.
-options:
+# mkFleet: options → { resolved, toplevels, hosts, nixosConfigurations, darwinConfigurations, warnings }. Nothing comes out
+# unless everything was right. The options may be in a file, a function of { lib, fleet }, or split by `imports` over
+# several of either.
+input:
 let
   inherit (builtins)
     attrNames
@@ -36,8 +38,22 @@ let
   };
   inherit (import ./problems.nix { inherit lib; }) message;
 
+  schema = import ./schema.nix { inherit lib types scalars; };
+
+  merge = import ./merge.nix {
+    inherit lib schema;
+    # `fleet`: what is returned here. A file may use it in a configuration, not to decide which hosts there are.
+    arguments = {
+      lib = import ../.;
+      fleet = result;
+    };
+  };
+  gathered = merge.gather input;
+  whole = merge.merge gathered.parts;
+  inherit (whole) options;
+
   checked = (import ./check.nix { inherit lib types; }).check {
-    type = import ./schema.nix { inherit lib types scalars; };
+    type = schema;
     path = "";
     value = options;
   };
@@ -66,13 +82,17 @@ let
   problems =
     let
       first =
-        checked.problems
+        gathered.problems
+        ++ whole.problems
+        ++ checked.problems
         ++ invariants.problems {
           inherit fleet;
           declared = invariants.declaredNames given;
         };
     in
-    if first != [ ] then first else invariants.waveProblems { inherit fleet waveOf; };
+    map (problem: { origin = whole.originOf problem.path; } // problem) (
+      if first != [ ] then first else invariants.waveProblems { inherit fleet waveOf; }
+    );
 
   orThrow = value: if problems == [ ] then value else throw (message (given.name or null) problems);
 
@@ -229,32 +249,34 @@ let
       ;
     inherit (invariants) selectorsOf;
   };
+
+  result = {
+    # The fleet document: topology and policy, without evaluating any host.
+    resolved = orThrow resolved;
+
+    # Host → derivation of its system. Each is evaluated only when asked for.
+    toplevels = orThrow toplevels;
+
+    # Host → what the fleet says of it, with its name, wave, configuration and toplevel; the last two only when asked for.
+    hosts = orThrow (
+      mapAttrs (
+        name: _:
+        resolved.hosts.${name}
+        // {
+          inherit name;
+          configuration = configurations.${name};
+          wave = waveOf.${name};
+          toplevel = toplevels.${name};
+        }
+      ) fleet.hosts
+    );
+
+    # Host → configuration with the agent, for flake outputs of these names: stock tools build and deploy them.
+    nixosConfigurations = orThrow (configurationsFor "linux");
+    darwinConfigurations = orThrow (configurationsFor "darwin");
+
+    # Lines for people: what is allowed, and probably not meant.
+    warnings = orThrow warnings;
+  };
 in
-{
-  # The fleet document: topology and policy, without evaluating any host.
-  resolved = orThrow resolved;
-
-  # Host → derivation of its system. Each is evaluated only when asked for.
-  toplevels = orThrow toplevels;
-
-  # Host → what the fleet says of it, with its name, wave, configuration and toplevel; the last two only when asked for.
-  hosts = orThrow (
-    mapAttrs (
-      name: _:
-      resolved.hosts.${name}
-      // {
-        inherit name;
-        configuration = configurations.${name};
-        wave = waveOf.${name};
-        toplevel = toplevels.${name};
-      }
-    ) fleet.hosts
-  );
-
-  # Host → configuration with the agent, for flake outputs of these names: stock tools build and deploy them.
-  nixosConfigurations = orThrow (configurationsFor "linux");
-  darwinConfigurations = orThrow (configurationsFor "darwin");
-
-  # Lines for people: what is allowed, and probably not meant.
-  warnings = orThrow warnings;
-}
+result

@@ -1,4 +1,5 @@
-# Problems → one message. A problem is { path, rule, fix, value | isMissing }.
+# Problems → one message. A problem is { path, rule, fix, value | isMissing, origin? }; `origin`: the file it is in, where
+# there are several.
 { lib }:
 let
   inherit (builtins)
@@ -17,7 +18,9 @@ let
     let
       what = if problem.isMissing or false then "is missing" else "= ${lib.show.brief problem.value}";
     in
-    "  ${if problem.path == "" then "the fleet" else problem.path} ${what}\n    rule: ${problem.rule}\n    fix:  ${problem.fix}";
+    "  ${if problem.path == "" then "the fleet" else problem.path} ${what}\n${where problem}    rule: ${problem.rule}\n    fix:  ${problem.fix}";
+
+  where = { origin ? null, ... }: if origin == null then "" else "    in:   ${origin}\n";
 in
 {
   # Fleet's name (as given, possibly wrong itself) → problems → text.

@@ -1,6 +1,4 @@
-# The option reference as Markdown, from the schema. Evaluates to a string:
-#
-#   nix-instantiate --eval --strict --json nix/fleet/reference.nix
+# docs/options/fleet.md, from the schema.
 let
   inherit (builtins)
     attrNames
@@ -136,4 +134,14 @@ let
       }) (childrenOf type);
   };
 in
-concatStringsSep "\n" (concatMap (found: section found.type) titles)
+concatStringsSep "\n" (
+  [
+    "# mkFleet"
+    ""
+    "Every option of a fleet. How they fit together: [fleet-nix.md](../fleet-nix.md)."
+    ""
+    "Generated from the schema in `nix/fleet/` by `tests/nix/write-golden.ts`; a test compares them."
+    ""
+  ]
+  ++ concatMap (found: section found.type) titles
+)

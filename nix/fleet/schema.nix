@@ -39,6 +39,16 @@ types.record {
       example = ''{ trust = ./trust/trust-1.json; controlPlanes = [ "https://control.example.org:8443" ]; substituters = [ "https://cache.example.org" ]; }'';
     };
 
+    imports = {
+      type = types.listOf {
+        of = types.anything "options of the fleet, a function of { lib, fleet } that returns some, or a file with either";
+        max = 256;
+      };
+      default = [ ];
+      description = "More of the fleet, from other files. What is by name is joined, and no name may be declared twice; lists are put one after the other.";
+      example = "[ ./hosts.nix ./policies.nix ]";
+    };
+
     hosts = {
       type = named "host" host;
       description = "The machines, by name.";

@@ -52,3 +52,7 @@ listToAttrs (
     value = page entry;
   }) (import ./pages.nix)
 )
+// {
+  # mkFleet has a schema of its own, which needs no module system.
+  fleet = import ../fleet/reference.nix;
+}

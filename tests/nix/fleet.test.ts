@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { FleetDocument } from '@nixfleet/contracts';
 import { fixtureNames, fixturePath, refusals } from './fixtures.ts';
-import { evaluate, evaluated } from './nix.ts';
-import { referencePath, withReference } from './reference.ts';
+import { evaluate, evaluated, repositoryRoot } from './nix.ts';
 
 /** What `node tests/nix/write-golden.ts` wrote must be what Nix says today. */
 describe('mkFleet', async () => {
@@ -94,13 +93,34 @@ describe('toplevels and hosts', () => {
   });
 });
 
-test('the option reference in the docs is what the schema says', async () => {
-  const page = await readFile(referencePath, 'utf8');
-  assert.equal(page, await withReference(page));
+describe('a fleet in several files', () => {
+  const file = join(import.meta.dirname, 'split', 'fleet.nix');
+
+  test('is the fleet that one file would declare, and its files may read it', async () => {
+    const whole = `(import ./.).lib.mkFleet ${file}`;
+    assert.equal(await evaluated({ expression: whole }, 'toplevels.paris-db'), 'paris-db in wave 1');
+    assert.deepEqual(await evaluated({ expression: `builtins.attrNames (${whole}).hosts` }), [
+      'berlin-0',
+      'berlin-1',
+      'paris-db',
+      'paris-web',
+    ]);
+  });
+
+  test('mergeFleets is the same without a file around', async () => {
+    const sites = ['policies.nix', 'sites/paris.nix'].map((name) => join(import.meta.dirname, 'split', name));
+    const merged = `((import ./.).lib.mergeFleets [ { name = "acme"; } ${sites.join(' ')} { name = "acme"; } ]).resolved`;
+    const { disruptionBudgets, hosts } = FleetDocument.parse(await evaluated({ expression: merged }));
+    assert.deepEqual(Object.keys(hosts), ['paris-db', 'paris-web']);
+    assert.deepEqual(
+      disruptionBudgets.map(({ name }) => name),
+      ['everything', 'paris'],
+    );
+  });
 });
 
 test('the fleet in the docs is right', async () => {
-  const page = await readFile(referencePath, 'utf8');
+  const page = await readFile(join(repositoryRoot, 'docs', 'fleet-nix.md'), 'utf8');
   const [, shown = ''] = /```nix\n([\s\S]*?)```/.exec(page) ?? [];
   const expression = shown.replace('import ./nixfleet', 'import ./.').replace('import ./systems.nix', 'throw "forced"');
   FleetDocument.parse(await evaluated({ expression }, 'resolved'));

@@ -1,6 +1,6 @@
 # Fleets that mkFleet refuses, by what is wrong with them. The messages are in refused.json.
 let
-  inherit ((import ../..).lib) mkFleet;
+  inherit ((import ../..).lib) mergeFleets mkFleet;
   keys = import ./keys.nix;
 
   host = key: {
@@ -181,6 +181,15 @@ in
   systemdUnitsAsText = check { kind = "systemd"; units = "nginx.service"; };
   evidenceOfNothing = check { kind = "evidence"; };
   evidenceOfBoth = check { kind = "evidence"; framework = "nis2"; controls = [ "access-control" ]; };
+
+  conflictingFiles = (mkFleet { imports = [ ./split/fleet.nix ./split/mistaken.nix ]; }).resolved;
+  conflictingFleets = (mergeFleets [
+    (base // { operators.ada.pubkeys = [ keys.ada ]; })
+    { name = "acme"; operators.ada.pubkeys = [ keys.bob ]; channels.stable.rolloutPolicy = "plain"; }
+  ]).resolved;
+  importOfNothing = refused { imports = [ 1 ({ lib }: "hosts") ]; };
+  importsAsPath = refused { imports = ./split/policies.nix; };
+  importOfItself = (mkFleet ./split/itself.nix).resolved;
 
   # One message for all of it, schema and names alike.
   manyAtOnce = (mkFleet {

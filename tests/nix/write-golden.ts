@@ -1,13 +1,12 @@
 /**
- * Writes what the tests of this folder compare with: resolved fixtures, messages, the option reference in docs/fleet-nix.md
- * and the pages of docs/options/. Format it, and read the difference before it is committed.
+ * Writes what the tests of this folder compare with: resolved fixtures, messages and the pages of docs/options/. Format it,
+ * and read the difference before it is committed.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fixtureNames, fixturePath, refusals } from './fixtures.ts';
 import { evaluated } from './nix.ts';
 import { optionPages, optionPagesFolder } from './option-pages.ts';
-import { referencePath, withReference } from './reference.ts';
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -16,7 +15,6 @@ for (const name of await fixtureNames()) {
   await writeFile(fixturePath(name, 'json'), json(resolved));
 }
 await writeFile(join(import.meta.dirname, 'refused.json'), json(await refusals()));
-await writeFile(referencePath, await withReference(await readFile(referencePath, 'utf8')));
 await rm(optionPagesFolder, { recursive: true, force: true });
 await mkdir(optionPagesFolder);
 for (const [file, page] of await optionPages()) await writeFile(join(optionPagesFolder, file), page);
