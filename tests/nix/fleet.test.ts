@@ -98,7 +98,7 @@ describe('a fleet in several files', () => {
 
   test('is the fleet that one file would declare, and its files may read it', async () => {
     const whole = `(import ./.).lib.mkFleet ${file}`;
-    assert.equal(await evaluated({ expression: whole }, 'toplevels.paris-db'), 'paris-db in wave 1');
+    assert.equal(await evaluated({ expression: whole }, 'toplevels.paris-db'), 'paris-db in wave 0');
     assert.deepEqual(await evaluated({ expression: `builtins.attrNames (${whole}).hosts` }), [
       'berlin-0',
       'berlin-1',
