@@ -1,6 +1,6 @@
-// The real agent, as `startProfileAgent` makes it.
+// The real agent, as `startMachineAgent` makes it.
 import { join } from 'node:path';
-import { parseAgentConfig, type RunningAgent, startProfileAgent } from '@nixfleet/agent';
+import { parseAgentConfig, type RunningAgent, startMachineAgent } from '@nixfleet/agent';
 import { serveCommands } from './serve-commands.ts';
 
 let running: RunningAgent | null = null;
@@ -9,7 +9,7 @@ const complaints: string[] = [];
 serveCommands(
   {
     start: async (config: unknown) => {
-      running = await startProfileAgent(parseAgentConfig(config), {
+      running = await startMachineAgent(parseAgentConfig(config), {
         // Nothing is switched here, so that nothing has to be undone.
         detachedProgram: join(import.meta.dirname, 'dead-man.mjs'),
         agentVersion: '0.1.0',

@@ -1,7 +1,8 @@
 # Takes a machine back to the closure that was confirmed last. Needs PID 1, coreutils and flock: no agent, no Node, no Nix,
 # no network. agent-units.nix puts the interpreter and PATH above this text.
 #
-#   dead-man fire <record>       the dead man's switch, run by a timer: goes back if the record's time is up
+#   dead-man watch <record>      the agent arms it: starts the timer that runs `fire`
+#   dead-man fire <record>       the dead man's switch: goes back if the record's time is up
 #   dead-man revert <record>     the agent took the revert upon itself: goes back now
 #   dead-man recover <records>   at every boot, before the agent: picks up what a reboot or power cut interrupted
 #
@@ -12,7 +13,7 @@
 #   reverting   by the agent: it goes back by itself
 #   fired       by this script
 #
-# `default-changed` is there while profile and boot default may be others than `to`; `result` says how going back ended.
+# `target` names the closure that is switched to. `default-changed` is there while profile and boot default may be others than `to`; `result` says how going back ended.
 # A newer agent finds this script in the closure that was confirmed last: names and meanings here stay what they are.
 set -u
 
@@ -53,27 +54,25 @@ write() {
   cat > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1" && sync "${1%/*}"
 }
 
-# Sets to, target, kind, unit, deadline, boot, seconds, boots.
+# Sets to, kind, deadline, boot, seconds, boots, target.
 read_record() {
-  to='' target='' kind=switch unit='' deadline=0 boot='' seconds=$grace_seconds boots=0
+  to='' kind=switch deadline=0 boot='' seconds=$grace_seconds boots=0
   while IFS='=' read -r name value; do
     case $name in
     to) to=$value ;;
-    target) target=$value ;;
     kind) kind=$value ;;
-    unit) unit=$value ;;
     boot) boot=$value ;;
     deadline) if is_whole_number "$value"; then deadline=$value; fi ;;
     seconds) if is_whole_number "$value"; then seconds=$value; fi ;;
     boots) if is_whole_number "$value"; then boots=$value; fi ;;
     esac
   done < "$1" || return 1
+  target=$(cat "$record/target" 2> /dev/null)
   case $to in /nix/store/*) ;; *) return 1 ;; esac
 }
 
 write_record() {
-  printf '%s=%s\n' to "$to" target "$target" kind "$kind" unit "$unit" deadline "$deadline" boot "$boot" \
-    seconds "$seconds" boots "$boots" | write "$1"
+  printf '%s=%s\n' to "$to" kind "$kind" deadline "$deadline" boot "$boot" seconds "$seconds" boots "$boots" | write "$1"
 }
 
 # $1: 1 or 0, $2: agent, dead-man or boot
@@ -101,7 +100,7 @@ stop_timer() { systemctl stop --no-block "$(timer_of "$record")"; }
 
 # Everything that the switch started and did not hand to PID 1.
 end_switch() {
-  [ -n "$unit" ] || return 0
+  unit=nixfleet-switch-${record##*/}.service
   timeout 10 systemctl kill --kill-who=all --signal=KILL "$unit" 2> /dev/null
   # Should PID 1 not answer.
   for group in "/sys/fs/cgroup/system.slice/$unit" "/sys/fs/cgroup/systemd/system.slice/$unit"; do
@@ -232,6 +231,14 @@ read_state() {
   read_record "$record/$state" || die "$record/$state: not a record"
 }
 
+watch() {
+  read_state
+  [ "$state" = armed ] && [ "$boot" = "$(boot_id)" ] || die "$record is not armed in this boot"
+  left=$((deadline - $(uptime_seconds)))
+  if [ "$left" -lt 1 ]; then left=1; fi
+  start_timer "$left"
+}
+
 fire() {
   read_state
   if [ -z "$state" ]; then
@@ -255,14 +262,16 @@ fire() {
   go_back_and_report dead-man
 }
 
+# The agent renames the record before; a disk that takes no rename does not keep the machine from going back.
 revert() {
-  read_record "$record/reverting" || die "$record/reverting: not a record"
+  read_state
+  [ -n "$state" ] || exit 0
   go_back_and_report agent
 }
 
 # Makes the record one of this boot, with another deadline.
 arm_again() { # $1: seconds
-  boot=$(boot_id) boots=$((boots + 1)) unit=''
+  boot=$(boot_id) boots=$((boots + 1))
   deadline=$(($(uptime_seconds) + $1))
   write_record "$record/$state" && start_timer "$1"
 }
@@ -294,11 +303,12 @@ recover() {
 }
 
 case ${1:-}${newline}$# in
+"watch${newline}2") record=$2 && watch ;;
 "fire${newline}2") record=$2 && fire ;;
 "revert${newline}2") record=$2 && revert ;;
 "recover${newline}2") recover "$2" ;;
 *)
-  say "usage: $0 fire|revert <record> | recover <records>"
+  say "usage: $0 watch|fire|revert <record> | recover <records>"
   exit 2
   ;;
 esac

@@ -45,7 +45,7 @@ describe('what every closure with an agent contains', () => {
     writeFileSync(file, deadMan);
     const { status, stderr } = spawnSync('sh', [file, 'fire'], { encoding: 'utf8' });
     assert.equal(status, 2);
-    assert.match(stderr, /usage: .* fire\|revert <record> \| recover <records>/);
+    assert.match(stderr, /usage: .* watch\|fire\|revert <record> \| recover <records>/);
   });
 
   test('an agent that is replaced in one go and may write nothing but its state', async () => {

@@ -106,6 +106,12 @@ types.attrsOf {
             description = "Program and arguments. No shell in between: what needs one says sh -c.";
             example = ''[ "/run/current-system/sw/bin/pg_isready" "-q" ]'';
           };
+          network = {
+            type = types.bool;
+            default = false;
+            description = "Whether the program may use the network. On NixOS it runs as a user of its own, and sees no network unless this is set.";
+            example = "true";
+          };
         };
       };
       systemd = {

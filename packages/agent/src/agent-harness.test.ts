@@ -232,8 +232,8 @@ export class TestHost {
   start(): void {
     const program = `
       import { readFileSync } from 'node:fs';
-      import { jsonLog, parseAgentConfig, startProfileAgent, systemClock } from ${JSON.stringify(`${import.meta.dirname}/index.ts`)};
-      const agent = await startProfileAgent(parseAgentConfig(JSON.parse(readFileSync(process.argv[1], 'utf8'))), {
+      import { jsonLog, parseAgentConfig, startMachineAgent, systemClock } from ${JSON.stringify(`${import.meta.dirname}/index.ts`)};
+      const agent = await startMachineAgent(parseAgentConfig(JSON.parse(readFileSync(process.argv[1], 'utf8'))), {
         detachedProgram: ${JSON.stringify(`${import.meta.dirname}/dead-man-main.ts`)},
         agentVersion: '0.1.0',
         log: jsonLog(systemClock, (line) => process.stderr.write(line)),

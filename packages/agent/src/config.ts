@@ -24,6 +24,31 @@ const Mirror = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** Rootless: a chroot store, a profile and a root directory. */
+const ProfileBackend = z.strictObject({
+  kind: z.literal('profile'),
+  /** Directory of the chroot store; `/` for the machine's own. */
+  storeDirectory: absolutePath,
+  /** Root whose `run/current-system` says what runs. */
+  systemRoot: absolutePath,
+  /** Default: `nix/var/nix/profiles/system` of the store. */
+  profile: absolutePath.optional(),
+  environment: z.record(z.string(), z.string()).default({}),
+  /** Exists while the clock is synchronised; absent setting: taken as synchronised. */
+  clockSynchronisedFile: absolutePath.optional(),
+});
+export type ProfileBackend = z.infer<typeof ProfileBackend>;
+
+/** A NixOS machine, as root. */
+const NixosBackend = z.strictObject({
+  kind: z.literal('nixos'),
+  /** `daemon`: the Nix daemon works on the store; `direct`: the agent's own Nix commands do. */
+  store: z.enum(['daemon', 'direct']).default('daemon'),
+  /** Exists while the clock is synchronised; absent setting: systemd-timedated is asked. */
+  clockSynchronisedFile: absolutePath.optional(),
+});
+export type NixosBackend = z.infer<typeof NixosBackend>;
+
 /** The agent's settings. Every unknown key is a mistake: a misspelt brake must not be ignored. */
 export const AgentConfig = z.strictObject({
   fleet: FleetName,
@@ -45,18 +70,7 @@ export const AgentConfig = z.strictObject({
   path: z.string().max(4096).default('/run/current-system/sw/bin:/usr/bin:/bin'),
   /** Variables of Nix commands, such as NIX_SSL_CERT_FILE. */
   nixEnvironment: z.record(z.string(), z.string()).default({}),
-  backend: z.strictObject({
-    kind: z.literal('profile'),
-    /** Directory of the chroot store; `/` for the machine's own. */
-    storeDirectory: absolutePath,
-    /** Root whose `run/current-system` says what runs. */
-    systemRoot: absolutePath,
-    /** Default: `nix/var/nix/profiles/system` of the store. */
-    profile: absolutePath.optional(),
-    environment: z.record(z.string(), z.string()).default({}),
-    /** Exists while the clock is synchronised; absent setting: taken as synchronised. */
-    clockSynchronisedFile: absolutePath.optional(),
-  }),
+  backend: z.discriminatedUnion('kind', [ProfileBackend, NixosBackend]),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;
 

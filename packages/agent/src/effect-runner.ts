@@ -10,10 +10,10 @@ import type { Gate } from './gate.ts';
 import type { Host } from './host.ts';
 import type { Journal } from './journal.ts';
 import type { Log } from './log.ts';
+import { lostActivation } from './lost-activation.ts';
 import type { Nix, NixSources } from './nix.ts';
 import { runProbes } from './probe-runner.ts';
 import type { Probes } from './probes.ts';
-import { lostActivation } from './profile-host.ts';
 import type { Transport } from './transport.ts';
 
 /** Between two attempts to deliver `probes-passed` over a new connection, in milliseconds. */

@@ -21,7 +21,7 @@ export interface RebootOrder {
 export interface RevertOutcome {
   /** What the machine runs afterwards, read back. */
   readonly running: StorePath | null;
-  readonly by: 'agent' | 'dead-man';
+  readonly by: 'agent' | 'dead-man' | 'boot';
   readonly output?: CommandOutput;
   readonly detail?: string;
 }

@@ -23,7 +23,7 @@ export {
 } from './pinned-connection.ts';
 export { ProfileHost } from './profile-host.ts';
 export { type AgentDeps, type RunningAgent, startAgent } from './start-agent.ts';
-export { startProfileAgent } from './start-profile-agent.ts';
+export { type MachineAgentOptions, startMachineAgent } from './start-machine-agent.ts';
 export { systemClock } from './system-clock.ts';
 export type {
   Transport,

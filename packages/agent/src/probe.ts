@@ -33,7 +33,7 @@ export async function probe(check: HealthCheck, deps: ProbeDeps): Promise<ProbeR
   }
 }
 
-function fail(detail: string): ProbeResult {
+export function fail(detail: string): ProbeResult {
   // A declared URL may carry a password, and this goes to the journal.
   return { status: 'fail', detail: excerptOf(detail).slice(0, 500) };
 }

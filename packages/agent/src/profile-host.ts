@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { BootId, type Clock, type CommandOutput, type Random, Sha256Hex, type StorePath } from '@nixfleet/contracts';
+import { BootId, type Clock, type Random, type StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import { endActivation } from './dead-man.ts';
 import { AgentError, messageOf } from './errors.ts';
 import type { Files } from './files.ts';
 import type { Armed, Disarmed, Host, RebootOutcome, RevertOutcome } from './host.ts';
+import { lostActivation } from './lost-activation.ts';
 import { currentBootId, isAlive } from './process-identity.ts';
 import { ProfileSettings, ProfileSystem } from './profile-system.ts';
+import { RecordDirectory } from './record-directory.ts';
 import { SwitchRecord } from './switch-record.ts';
+import { waitUntil } from './wait-until.ts';
 
 /** How long a detached process may take to say that it is there, in milliseconds. */
 const startedMsMax = 20_000;
@@ -17,8 +19,6 @@ const startedMsMax = 20_000;
 const pollMs = 100;
 /** Longest wait for a revert that is under way elsewhere, in milliseconds. */
 const deadManMsMax = 15 * 60_000;
-/** Records of switches that are kept, with what they printed. */
-const recordsMax = 8;
 
 export interface ProfileHostOptions {
   readonly settings: ProfileSettings;
@@ -37,9 +37,12 @@ export interface ProfileHostOptions {
 export class ProfileHost implements Host {
   readonly #options: ProfileHostOptions;
   readonly #system: ProfileSystem;
+  readonly #records: RecordDirectory;
 
   constructor(options: ProfileHostOptions) {
+    const { directory, files, random } = options;
     this.#options = options;
+    this.#records = new RecordDirectory({ path: directory, files, random });
     this.#system = new ProfileSystem(options.settings, options.clock);
   }
 
@@ -204,7 +207,8 @@ export class ProfileHost implements Host {
 
   /** Nothing that was armed before may fire into what comes now. True if one has fired and is not done. */
   async #takeAll(): Promise<boolean> {
-    for (const record of await this.#records()) {
+    for (const directory of await this.#records.list()) {
+      const record = new SwitchRecord(this.#options.files, directory);
       await record.settle('taken');
       const report = await record.deadMan();
       if (report.kind === 'fired' && report.ok === null) return true;
@@ -212,26 +216,13 @@ export class ProfileHost implements Host {
     return false;
   }
 
-  async #records(): Promise<readonly SwitchRecord[]> {
-    const { files, directory } = this.#options;
-    const names = (await files.list(directory)).filter((name) => /^\d{10}-[0-9a-f]{8}$/.test(name));
-    return names.map((name) => new SwitchRecord(files, join(directory, name)));
-  }
-
   async #current(): Promise<SwitchRecord | null> {
-    return (await this.#records()).at(-1) ?? null;
+    const newest = await this.#records.newest();
+    return newest === null ? null : new SwitchRecord(this.#options.files, newest);
   }
 
-  /** Names count up, so that the newest is the last. */
   async #newRecord(): Promise<SwitchRecord> {
-    const { files, directory, random } = this.#options;
-    const records = await this.#records();
-    for (const old of records.slice(0, Math.max(0, records.length - recordsMax + 1))) await files.remove(old.directory);
-    const last = records.at(-1)?.directory.slice(directory.length + 1, directory.length + 11) ?? '0';
-    const name = `${String(Number(last) + 1).padStart(10, '0')}-${Buffer.from(random.bytes(4)).toString('hex')}`;
-    const record = new SwitchRecord(files, join(directory, name));
-    await files.write(join(record.directory, 'created'), new Uint8Array());
-    return record;
+    return new SwitchRecord(this.#options.files, await this.#records.create());
   }
 
   #spawn(args: readonly string[]) {
@@ -269,23 +260,10 @@ export class ProfileHost implements Host {
     });
   }
 
-  async #until(isTrue: () => Promise<boolean>, msMax: number, signal?: AbortSignal): Promise<boolean> {
+  #until(isTrue: () => Promise<boolean>, msMax: number, signal?: AbortSignal): Promise<boolean> {
     const { clock } = this.#options;
-    const deadline = clock.monotonicMs() + msMax;
-    while (!(await isTrue())) {
-      if (clock.monotonicMs() >= deadline) return false;
-      await clock.sleep(pollMs, signal);
-    }
-    return true;
+    return waitUntil(isTrue, { clock, msMax, ...(signal ? { signal } : {}) });
   }
-}
-
-/** SHA-256 of nothing: there is no output to speak of. */
-const noOutputSha256 = Sha256Hex.parse('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
-
-export function lostActivation(excerpt: string): ActivationOutcome {
-  const output: CommandOutput = { exitCode: null, durationMs: 0, outputSha256: noOutputSha256, excerpt };
-  return { kind: 'failed', cause: 'activation-failed', output };
 }
 
 /** Throws `AgentError` `bad-config` for settings that do not fit. */

@@ -26,7 +26,8 @@ export const DeadManResult = z.object({
 });
 export type DeadManResult = z.infer<typeof DeadManResult>;
 
-const Outcome = z.discriminatedUnion('kind', [
+/** How a switch ended, as it is kept for an agent that starts later. */
+export const StoredOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ok'), running: StorePath.nullable(), output: CommandOutput }),
   z.object({ kind: z.literal('failed'), cause: FailedCause, output: CommandOutput }),
   z.object({ kind: z.literal('refused'), reason: AgentRefusalCode, detail: z.string() }),
@@ -108,7 +109,7 @@ export class SwitchRecord {
   }
 
   outcome(): Promise<ActivationOutcome | null> {
-    return this.#read('outcome.json', Outcome);
+    return this.#read('outcome.json', StoredOutcome);
   }
 
   /** Whoever reads `fired` without a result and without a living process sees a revert that failed. */

@@ -29,6 +29,8 @@ export const ExecCheck = z.object({
   ...common,
   /** argv; no shell. Exit 0 passes. */
   command: z.array(z.string().max(4096)).min(1).max(64),
+  /** Whether the program may use the network; without it, it sees none where the backend can see to that. */
+  network: z.boolean().optional(),
 });
 export const SystemdCheck = z.object({
   kind: z.literal('systemd'),

@@ -129,6 +129,7 @@ export class LoopHost extends WatchedHost implements AsyncDisposable {
     between?: (transport: Transport) => Transport;
   } = {}): Promise<RunningAgent> {
     const config = parseAgentConfig(this.#config);
+    if (config.backend.kind !== 'profile') throw new Error('expected the backend profile');
     const { storeDirectory, systemRoot, environment } = config.backend;
     const profile = join(storeDirectory, 'nix/var/nix/profiles/system');
     const host = new ProfileHost({

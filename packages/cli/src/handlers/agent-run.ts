@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jsonLog, startProfileAgent, systemClock } from '@nixfleet/agent';
+import { jsonLog, startMachineAgent, systemClock } from '@nixfleet/agent';
 import { loadAgentConfig } from '../agent/load-agent-config.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -14,7 +14,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const { terminal, signal } = context;
   const config = await loadAgentConfig(context, values);
   const log = jsonLog(systemClock, (line) => terminal.talk(line.trimEnd()));
-  await using agent = await startProfileAgent(config, {
+  await using agent = await startMachineAgent(config, {
     detachedProgram: await findDetachedProgram(),
     agentVersion: nixfleetVersion,
     log,

@@ -1,0 +1,160 @@
+import { StorePath } from '@nixfleet/contracts';
+import type { ActivationOutcome } from '@nixfleet/engine';
+import { z } from 'zod';
+import { AgentError } from '../errors.ts';
+import type { Files } from '../files.ts';
+import { StoredOutcome } from '../switch-record.ts';
+import { nameValueLines } from './name-value-lines.ts';
+
+/** Largest file of a record, in bytes. */
+const bytesMax = 256 * 1024;
+
+/** What a record is armed with: `nix/modules/dead-man.sh` reads and writes the same lines. */
+export interface GuardFacts {
+  readonly to: StorePath;
+  /** `boot`: the machine is to come up in the target, where the time counts from. */
+  readonly kind: 'switch' | 'boot';
+  /** Seconds since boot, suspended time counted; means something only in this boot. */
+  readonly deadline: number;
+  readonly boot: string;
+  /** What the target is given after a boot, in seconds. */
+  readonly seconds: number;
+}
+
+/** Which failed units fail an activation: those that had not failed before, any, or none. */
+export const OnFailedUnits = z.enum(['new', 'any', 'ignore']);
+export type OnFailedUnits = z.infer<typeof OnFailedUnits>;
+
+export const SwitchStart = z.object({
+  target: StorePath,
+  /** Units that had failed before. */
+  failedBefore: z.array(z.string()).readonly(),
+  onFailedUnits: OnFailedUnits,
+});
+export type SwitchStart = z.infer<typeof SwitchStart>;
+
+/** The file that there is of these: a record is in one state. */
+const states = ['armed', 'reverting', 'fired', 'disarmed', 'released'] as const;
+export type GuardState = (typeof states)[number];
+
+export interface GuardResult {
+  readonly isDone: boolean;
+  readonly by: string;
+}
+
+/**
+ * One switch on disk, written by the agent and by the dead man's switch, a shell script out of another closure. Small files
+ * of `name=value` lines; `dead-man.sh` says what they mean.
+ */
+export class GuardRecord {
+  readonly directory: string;
+  readonly #files: Files;
+
+  constructor(files: Files, directory: string) {
+    this.directory = directory;
+    this.#files = files;
+  }
+
+  get name(): string {
+    return this.directory.slice(this.directory.lastIndexOf('/') + 1);
+  }
+
+  get timer(): string {
+    return `nixfleet-dead-man-${this.name}.timer`;
+  }
+
+  get deadManUnit(): string {
+    return `nixfleet-dead-man-${this.name}.service`;
+  }
+
+  get switchUnit(): string {
+    return `nixfleet-switch-${this.name}.service`;
+  }
+
+  get revertUnit(): string {
+    return `nixfleet-revert-${this.name}.service`;
+  }
+
+  arm({ to, kind, deadline, boot, seconds }: GuardFacts): Promise<void> {
+    return this.#write('armed', { to, kind, deadline, boot, seconds, boots: 0 });
+  }
+
+  /** Null: nothing was armed. */
+  async state(): Promise<{ readonly name: GuardState; readonly facts: GuardFacts } | null> {
+    for (const name of states) {
+      const lines = await this.#read(name);
+      if (lines === null) continue;
+      const facts = factsFrom(lines);
+      if (facts === null) throw new AgentError('io', `${this.#at(name)}: not a record of a switch`);
+      return { name, facts };
+    }
+    return null;
+  }
+
+  /** True for the one that wins. */
+  settle(from: GuardState, as: GuardState): Promise<boolean> {
+    return this.#files.rename(this.#at(from), this.#at(as));
+  }
+
+  async result(): Promise<GuardResult | null> {
+    const lines = await this.#read('result');
+    return lines && { isDone: lines.get('ok') === '1', by: lines.get('by') ?? '' };
+  }
+
+  /** A switch is about to start. The dead man's switch reads `target`, the agent the rest. */
+  async begin(facts: SwitchStart): Promise<void> {
+    await this.#files.write(this.#at('target'), encode(`${facts.target}\n`));
+    await this.#files.write(this.#at('switch.json'), encode(`${JSON.stringify(facts)}\n`));
+  }
+
+  /** Null: no switch was started. */
+  async switchStart(): Promise<SwitchStart | null> {
+    const text = await this.#text('switch.json');
+    return text === null ? null : SwitchStart.parse(JSON.parse(text));
+  }
+
+  /** From here on profile and boot default may be others than what a revert goes to. */
+  defaultChanges(): Promise<void> {
+    return this.#files.write(this.#at('default-changed'), new Uint8Array());
+  }
+
+  writeOutcome(outcome: ActivationOutcome): Promise<void> {
+    return this.#files.write(this.#at('outcome.json'), encode(`${JSON.stringify(outcome)}\n`));
+  }
+
+  async outcome(): Promise<ActivationOutcome | null> {
+    const text = await this.#text('outcome.json');
+    if (text === null) return null;
+    const parsed = StoredOutcome.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : null;
+  }
+
+  #at(name: string): string {
+    return `${this.directory}/${name}`;
+  }
+
+  #write(name: string, facts: Readonly<Record<string, string | number>>): Promise<void> {
+    const lines = Object.entries(facts).map(([key, value]) => `${key}=${value}\n`);
+    return this.#files.write(this.#at(name), encode(lines.join('')));
+  }
+
+  async #text(name: string): Promise<string | null> {
+    const bytes = await this.#files.read(this.#at(name), bytesMax);
+    return bytes === null ? null : new TextDecoder().decode(bytes);
+  }
+
+  async #read(name: string): Promise<ReadonlyMap<string, string> | null> {
+    const text = await this.#text(name);
+    return text === null ? null : nameValueLines(text);
+  }
+}
+
+function factsFrom(lines: ReadonlyMap<string, string>): GuardFacts | null {
+  const to = StorePath.safeParse(lines.get('to'));
+  if (!to.success) return null;
+  const number = (name: string): number => (/^\d{1,12}$/.test(lines.get(name) ?? '') ? Number(lines.get(name)) : 0);
+  const kind = lines.get('kind') === 'boot' ? 'boot' : 'switch';
+  return { to: to.data, kind, deadline: number('deadline'), boot: lines.get('boot') ?? '', seconds: number('seconds') };
+}
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

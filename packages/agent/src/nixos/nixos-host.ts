@@ -1,0 +1,379 @@
+import { stat } from 'node:fs/promises';
+import { BootId, type Clock, type Random, type StorePath } from '@nixfleet/contracts';
+import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
+import { messageOf } from '../errors.ts';
+import type { Files } from '../files.ts';
+import type { Armed, Disarmed, Host, RebootOrder, RebootOutcome, RevertOutcome } from '../host.ts';
+import { currentBootId } from '../process-identity.ts';
+import { describe } from '../profile-system.ts';
+import { RecordDirectory } from '../record-directory.ts';
+import { runCommand } from '../run-command.ts';
+import { waitUntil } from '../wait-until.ts';
+import { GuardRecord } from './guard-record.ts';
+import { awaitSwitch, outputOf, runSwitch, type SwitchDeps, switchOf } from './nixos-switch.ts';
+import { NixosSystem } from './nixos-system.ts';
+import { whatKeepsUp } from './reboot-obstacle.ts';
+import { partAwaitingBoot, switchInhibitor } from './switch-inhibitors.ts';
+import type { Systemd } from './systemd.ts';
+
+/** Longest revert, by whomever; the script bounds each of its attempts. In seconds. */
+const revertSecondsMax = 45 * 60;
+/** How long the dead man's script may take to start its timer, in milliseconds. */
+const watchMs = 60_000;
+/** Between two looks at a revert, in milliseconds. */
+const pollMs = 500;
+/** How long a machine that was told to go down may take, in milliseconds. */
+const shutdownMsMax = 10 * 60_000;
+/** How long an answer on whether the clock is synchronised is good, in milliseconds. */
+const clockAnswerMs = 30_000;
+
+export interface NixosHostOptions {
+  /** PATH of what runs outside the agent, and of systemd's programs. */
+  readonly path: string;
+  /** Directory of the records. */
+  readonly directory: string;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly systemd: Systemd;
+  /** Exists while the clock is synchronised; null: systemd-timedated is asked. */
+  readonly clockSynchronisedFile: string | null;
+}
+
+/** A NixOS machine: whatever changes it runs in units of PID 1, which outlive the agent and do not share its sandbox. */
+export class NixosHost implements Host {
+  readonly #options: NixosHostOptions;
+  readonly #system: NixosSystem;
+  readonly #records: RecordDirectory;
+  #clockAnswer: { readonly isSynchronised: boolean; readonly atMs: number } | null = null;
+
+  constructor(options: NixosHostOptions) {
+    const { directory: path, files, random, systemd } = options;
+    this.#options = options;
+    this.#records = new RecordDirectory({ path, files, random });
+    const unitName = () => `nixfleet-run-${Buffer.from(random.bytes(8)).toString('hex')}.service`;
+    this.#system = new NixosSystem({ systemd, path: options.path, unitName });
+  }
+
+  get environment(): Readonly<Record<string, string>> {
+    return this.#system.environment;
+  }
+
+  locate(path: string): string {
+    return path;
+  }
+
+  async bootId(): Promise<BootId> {
+    return BootId.parse(currentBootId());
+  }
+
+  running(): Promise<StorePath | null> {
+    return this.#system.running();
+  }
+
+  bootDefault(): Promise<StorePath | null> {
+    return this.#system.bootDefault();
+  }
+
+  async isClockSynchronised(): Promise<boolean> {
+    const { clock, clockSynchronisedFile, systemd } = this.#options;
+    if (clockSynchronisedFile !== null) return isThere(clockSynchronisedFile);
+    const known = this.#clockAnswer;
+    if (known !== null && clock.monotonicMs() - known.atMs < clockAnswerMs) return known.isSynchronised;
+    const asked = await systemd.query(['timedatectl', 'show', '--property=NTPSynchronized', '--value']);
+    const isSynchronised = asked.exitCode === 0 && asked.stdout.trim() === 'yes';
+    this.#clockAnswer = { isSynchronised, atMs: clock.monotonicMs() };
+    return isSynchronised;
+  }
+
+  async arm(to: StorePath | null, seconds: number): Promise<Armed> {
+    try {
+      if (await this.#releaseAll()) return { ok: false, detail: 'an earlier dead man’s switch is at work' };
+      const record = await this.#newRecord();
+      if (to === null) return { ok: true };
+      const lacking = await this.#system.whatLacks(to);
+      if (lacking !== null) return { ok: false, detail: `cannot go back: ${lacking}` };
+      const deadline = Math.ceil(this.#options.clock.monotonicMs() / 1000 + seconds);
+      await record.arm({ to, kind: 'switch', deadline, boot: currentBootId(), seconds: Math.ceil(seconds) });
+      const problem = await this.#watch(record, to);
+      const readBack = await record.state();
+      const isRight = readBack?.name === 'armed' && readBack.facts.to === to && readBack.facts.deadline === deadline;
+      if (problem === null && isRight && (await this.#isWatched(record))) return { ok: true };
+      await this.#settle(record, 'released');
+      return { ok: false, detail: problem ?? 'the timer of the dead man’s switch does not stand' };
+    } catch (error) {
+      return { ok: false, detail: messageOf(error) };
+    }
+  }
+
+  async deadMan(): Promise<DeadManReport> {
+    const record = await this.#current();
+    const state = (await record?.state()) ?? null;
+    if (record === null || state === null) return { kind: 'absent' };
+    const { to, boot } = state.facts;
+    switch (state.name) {
+      case 'armed':
+        // Armed in another boot, or with its timer gone, it will not fire.
+        return boot === currentBootId() && (await this.#isWatched(record)) ? { kind: 'armed', to } : { kind: 'absent' };
+      case 'fired':
+        return this.#firedReport(record, to);
+      case 'disarmed':
+        return { kind: 'disarmed' };
+      case 'reverting':
+      case 'released':
+        return { kind: 'absent' };
+    }
+  }
+
+  async keepGuarded(): Promise<void> {
+    const record = await this.#current();
+    const state = await record?.state();
+    if (!record || state?.name !== 'armed' || state.facts.boot !== currentBootId()) return;
+    if (!(await this.#isWatched(record))) await this.#watch(record, state.facts.to);
+  }
+
+  async awaitDeadMan(signal: AbortSignal): Promise<DeadManReport> {
+    let report = await this.deadMan();
+    const isOver = async (): Promise<boolean> => {
+      report = await this.deadMan();
+      return report.kind !== 'fired' || report.ok !== null;
+    };
+    const msMax = revertSecondsMax * 1000;
+    const isDone = await waitUntil(isOver, { clock: this.#options.clock, msMax, everyMs: pollMs, signal });
+    return isDone || report.kind !== 'fired' ? report : { ...report, ok: false };
+  }
+
+  async disarm(): Promise<Disarmed> {
+    const record = await this.#current();
+    if (record === null) return 'absent';
+    if (await this.#settle(record, 'disarmed')) return 'disarmed';
+    const state = await record.state();
+    return state?.name === 'fired' || state?.name === 'disarmed' ? state.name : 'absent';
+  }
+
+  async standDown(): Promise<void> {
+    await this.#releaseAll();
+  }
+
+  async activate(closure: StorePath, timeoutSeconds: number, signal: AbortSignal): Promise<ActivationOutcome> {
+    const lacking = await this.#system.whatLacks(closure);
+    if (lacking !== null) return { kind: 'refused', reason: 'not-a-system', detail: lacking };
+    const running = await this.running();
+    const component = running === null ? null : await switchInhibitor(running, closure);
+    if (component !== null) return { kind: 'needs-reboot', component };
+    const record = (await this.#current()) ?? (await this.#newRecord());
+    return runSwitch(record, { closure, timeoutSeconds, onFailedUnits: 'new', signal }, this.#switchDeps);
+  }
+
+  async awaitActivation(signal: AbortSignal): Promise<ActivationOutcome> {
+    const record = (await this.#current()) ?? (await this.#newRecord());
+    return awaitSwitch(record, signal, this.#switchDeps);
+  }
+
+  async activation(): Promise<ActivationOutcome | 'running' | 'unknown'> {
+    const record = await this.#current();
+    return record === null ? 'unknown' : switchOf(record, this.#switchDeps);
+  }
+
+  /** Units that had failed before the newest switch. */
+  async failedBeforeSwitch(): Promise<readonly string[]> {
+    const start = await (await this.#current())?.switchStart();
+    return start?.failedBefore ?? [];
+  }
+
+  async setDefault(closure: StorePath) {
+    const record = await this.#current();
+    await record?.defaultChanges();
+    const problem = (await this.#system.setProfile(closure)) ?? (await this.#system.setBootDefault(closure));
+    return problem === null ? ({ ok: true } as const) : ({ ok: false, detail: problem } as const);
+  }
+
+  async revert(to: StorePath, signal: AbortSignal): Promise<RevertOutcome> {
+    const record = (await this.#current()) ?? (await this.#newRecord());
+    const state = await record.state();
+    if (await this.#isBackByBoot(to, state?.facts.boot)) {
+      await this.#settle(record, 'released');
+      return { running: to, by: 'boot' };
+    }
+    if (state?.name === 'armed') {
+      // Going back does not wait for a disk that takes no rename.
+      await record.settle('armed', 'reverting').catch(() => false);
+    } else if (state?.name === 'fired') {
+      const report = await this.awaitDeadMan(signal);
+      const running = await this.running();
+      if (report.kind === 'fired' && report.ok === true && running === to) {
+        return { running, by: 'dead-man', ...(report.output ? { output: report.output } : {}) };
+      }
+      await record.settle('fired', 'reverting');
+    } else if (state?.name !== 'reverting') {
+      const boot = currentBootId();
+      await record.arm({ to, kind: 'switch', deadline: 0, boot, seconds: revertSecondsMax });
+      await record.settle('armed', 'reverting');
+    }
+    return this.#goBack(record, to, signal);
+  }
+
+  async rebootPending(): Promise<string | null> {
+    const [booted, running] = [await this.#system.booted(), await this.running()];
+    return booted === null || running === null || booted === running ? null : partAwaitingBoot(booted, running);
+  }
+
+  async reboot({ closure, revertTo, guardSeconds }: RebootOrder): Promise<RebootOutcome> {
+    const lacking = await this.#system.whatLacks(closure);
+    if (lacking !== null) return refused(lacking);
+    const obstacle = await whatKeepsUp(this.#options.systemd);
+    if (obstacle !== null) return refused(obstacle);
+    if (revertTo === null && (await this.bootDefault()) !== closure) {
+      return refused('there is nothing to go back to, should the boot fail');
+    }
+    if (await this.#releaseAll()) return refused('an earlier dead man’s switch is at work');
+    const record = await this.#newRecord();
+    const problem = revertTo === null ? null : await this.#prepareBoot(record, { closure, revertTo, guardSeconds });
+    if (problem !== null) return refused(problem);
+    const failure = await this.#options.systemd.reboot();
+    if (failure === null) return { ok: true };
+    if (revertTo !== null) await this.#undoBoot(record, revertTo);
+    return refused(failure);
+  }
+
+  /** The record says what the next boot is; then the loader is told. Null, or what is wrong, with everything undone. */
+  async #prepareBoot(
+    record: GuardRecord,
+    { closure, revertTo, guardSeconds }: { closure: StorePath; revertTo: StorePath; guardSeconds: number },
+  ): Promise<string | null> {
+    await record.begin({ target: closure, failedBefore: [], onFailedUnits: 'new' });
+    const boot = currentBootId();
+    // No timer stands for it in this boot: nothing is to be undone before the next.
+    await record.arm({ to: revertTo, kind: 'boot', deadline: 0, boot, seconds: Math.ceil(guardSeconds) });
+    if ((await this.bootDefault()) === closure) return null;
+    const loader = await this.#system.bootLoader();
+    if (loader === null) {
+      await this.#settle(record, 'released');
+      return 'this boot loader cannot boot something once: boot the machine by hand';
+    }
+    await record.defaultChanges();
+    // The loader's entries are those of the profile's generations; its default goes back to what it was.
+    const problem = (await this.#system.setProfile(closure)) ?? (await this.#system.setBootDefault(revertTo));
+    const once = problem === null ? await loader.bootOnce(closure) : ({ ok: false, detail: problem } as const);
+    if (once.ok) return null;
+    await this.#undoBoot(record, revertTo);
+    return once.detail;
+  }
+
+  async #undoBoot(record: GuardRecord, revertTo: StorePath): Promise<void> {
+    await (await this.#system.bootLoader())?.forgetOnce();
+    await record.settle('armed', 'reverting');
+    await this.#goBack(record, revertTo, new AbortController().signal);
+  }
+
+  /** The script of the closure that was confirmed last does it, in a unit of its own. */
+  async #goBack(record: GuardRecord, to: StorePath, signal: AbortSignal): Promise<RevertOutcome> {
+    const { systemd, clock } = this.#options;
+    const script = (await this.#system.deadManOf(to)) ?? (await this.#runningScript());
+    if (script === null)
+      return { running: await this.running(), by: 'agent', detail: `${to} has no dead man’s switch` };
+    await systemd.stop(record.deadManUnit);
+    await systemd.forget(record.revertUnit);
+    const problem = await systemd.start({
+      unit: record.revertUnit,
+      description: `NixFleet: back to ${to}`,
+      argv: [script, 'revert', record.directory],
+      environment: {},
+      timeoutSeconds: revertSecondsMax,
+    });
+    if (problem !== null) return { running: await this.running(), by: 'agent', detail: problem };
+    const isOver = async (): Promise<boolean> => (await systemd.service(record.revertUnit)) !== 'running';
+    const msMax = revertSecondsMax * 1000 + shutdownMsMax;
+    await waitUntil(isOver, { clock, msMax, everyMs: pollMs, signal });
+    const end = await systemd.service(record.revertUnit);
+    const [running, result] = [await this.running(), await record.result()];
+    await systemd.forget(record.revertUnit);
+    const output = typeof end === 'object' ? { output: await outputOf(`${record.directory}/revert.log`, end) } : {};
+    if (running === to && result?.isDone === true) return { running, by: 'agent', ...output };
+    // It ended well and without a result: the machine reboots, into what it goes back to.
+    if (result === null && typeof end === 'object' && end.exitCode === 0) await clock.sleep(shutdownMsMax, signal);
+    return { running: null, by: 'agent', ...output, detail: `the machine runs ${running ?? 'nothing known'}` };
+  }
+
+  async #runningScript(): Promise<string | null> {
+    const running = await this.running();
+    return running === null ? null : this.#system.deadManOf(running);
+  }
+
+  /** The machine booted since, into what was confirmed, and boots nothing else. */
+  async #isBackByBoot(to: StorePath, armedIn: string | undefined): Promise<boolean> {
+    if (armedIn === undefined || armedIn === currentBootId()) return false;
+    const [running, profile] = [await this.running(), await this.#system.profileClosure()];
+    return running === to && profile === to && (await this.bootDefault()) === to;
+  }
+
+  async #firedReport(record: GuardRecord, to: StorePath): Promise<DeadManReport> {
+    const result = await record.result();
+    const service = await this.#options.systemd.service(record.deadManUnit);
+    if (result?.isDone === true) return { kind: 'fired', to, ok: (await this.bootDefault()) === to };
+    const isAtWork = service === 'running' || (result === null && (await this.#isWatched(record)));
+    return { kind: 'fired', to, ok: isAtWork ? null : false };
+  }
+
+  /** Nothing that was armed before may fire into what comes now. True if one has fired, or goes back, and is not done. */
+  async #releaseAll(): Promise<boolean> {
+    for (const directory of await this.#records.list()) {
+      const record = new GuardRecord(this.#options.files, directory);
+      await this.#settle(record, 'released');
+      const state = await record.state();
+      if (state?.name === 'fired' && (await record.result())?.isDone !== true) return true;
+    }
+    return false;
+  }
+
+  /** True for the one that wins; its timer is stopped then. */
+  async #settle(record: GuardRecord, as: 'disarmed' | 'released'): Promise<boolean> {
+    if (!(await record.settle('armed', as))) return false;
+    await this.#options.systemd.stop(record.timer);
+    return true;
+  }
+
+  async #isWatched(record: GuardRecord): Promise<boolean> {
+    return this.#options.systemd.isActive(record.timer);
+  }
+
+  /** Null, or what is wrong. */
+  async #watch(record: GuardRecord, to: StorePath): Promise<string | null> {
+    const script = await this.#system.deadManOf(to);
+    if (script === null) return `${to} has no dead man’s switch`;
+    const result = await runCommand({
+      argv: [script, 'watch', record.directory],
+      environment: {},
+      timeoutMs: watchMs,
+      stdoutBytesMax: 64 * 1024,
+      directory: '/',
+      clock: this.#options.clock,
+    });
+    return result.exitCode === 0 ? null : `the dead man’s switch does not start: ${describe(result.output)}`;
+  }
+
+  get #switchDeps(): SwitchDeps {
+    const { systemd, clock } = this.#options;
+    return { systemd, system: this.#system, clock };
+  }
+
+  async #current(): Promise<GuardRecord | null> {
+    const newest = await this.#records.newest();
+    return newest === null ? null : new GuardRecord(this.#options.files, newest);
+  }
+
+  async #newRecord(): Promise<GuardRecord> {
+    return new GuardRecord(this.#options.files, await this.#records.create());
+  }
+}
+
+function refused(detail: string): RebootOutcome {
+  return { ok: false, detail };
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,118 @@
+import { readlink, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StorePath } from '@nixfleet/contracts';
+import { describe } from '../profile-system.ts';
+import type { CommandResult } from '../run-command.ts';
+import { type BootLoader, findBootLoader } from './boot-loader.ts';
+import type { Systemd } from './systemd.ts';
+
+/** Setting the profile, and writing the boot loader's configuration, in seconds. */
+const profileSeconds = 120;
+const bootLoaderSeconds = 600;
+/** What a closure must contain for a later one to go back to it: `nix/modules/agent-units.nix`. */
+const deadManPath = 'etc/nixfleet/dead-man';
+const recoverUnit = 'etc/systemd/system/nixfleet-recover.service';
+
+export interface NixosSystemOptions {
+  readonly systemd: Systemd;
+  /** PATH of what runs outside the agent. */
+  readonly path: string;
+  /** A name that no other unit has. */
+  readonly unitName: () => string;
+}
+
+/** What a NixOS machine runs, has booted and boots next; changed only by programs in units of their own. */
+export class NixosSystem {
+  readonly profile = '/nix/var/nix/profiles/system';
+  readonly #options: NixosSystemOptions;
+
+  constructor(options: NixosSystemOptions) {
+    this.#options = options;
+  }
+
+  get environment(): Readonly<Record<string, string>> {
+    return { PATH: this.#options.path, HOME: '/root', LC_ALL: 'C' };
+  }
+
+  running(): Promise<StorePath | null> {
+    return storePathAt('/run/current-system');
+  }
+
+  booted(): Promise<StorePath | null> {
+    return storePathAt('/run/booted-system');
+  }
+
+  /** What the loader boots, by its own configuration; what the profile names where that cannot be told. */
+  async bootDefault(): Promise<StorePath | null> {
+    return (await (await this.bootLoader())?.default()) ?? this.profileClosure();
+  }
+
+  async profileClosure(): Promise<StorePath | null> {
+    const generation = await readlink(this.profile).catch(() => null);
+    return generation === null ? null : storePathAt(join(this.profile, '..', generation));
+  }
+
+  bootLoader(): Promise<BootLoader | null> {
+    return findBootLoader({
+      bootDirectories: ['/boot', '/efi', '/boot/efi'],
+      efiVariables: '/sys/firmware/efi/efivars',
+      run: (argv) => this.#run(argv, bootLoaderSeconds),
+    });
+  }
+
+  /** The script that goes back to this closure; null where it has none. */
+  async deadManOf(closure: StorePath): Promise<string | null> {
+    const path = `${closure}/${deadManPath}`;
+    return (await isProgram(path)) ? path : null;
+  }
+
+  /** Null for a system that can be switched to and gone back to, or what it lacks. */
+  async whatLacks(closure: StorePath): Promise<string | null> {
+    if (!(await isProgram(`${closure}/bin/switch-to-configuration`))) {
+      return `${closure}/bin/switch-to-configuration is not a program: not a system`;
+    }
+    if ((await this.deadManOf(closure)) === null)
+      return `${closure}/${deadManPath} is not a program: nothing would undo it`;
+    const unit = await stat(`${closure}/${recoverUnit}`).catch(() => null);
+    return unit === null ? `${closure}/${recoverUnit} is not there: nothing would undo it after a reboot` : null;
+  }
+
+  /** Points the profile at `closure` and reads it back. Null, or what is wrong. */
+  async setProfile(closure: StorePath): Promise<string | null> {
+    if ((await this.profileClosure()) === closure) return null;
+    const result = await this.#run(['nix-env', '--profile', this.profile, '--set', closure], profileSeconds);
+    if (result.exitCode !== 0) return `nix-env --set: ${describe(result.output)}`;
+    const found = await this.profileClosure();
+    return found === closure ? null : `expected the profile at ${closure}, read back ${found ?? 'nothing'}`;
+  }
+
+  /** Makes `closure` what boots by itself, and reads it back. Null, or what is wrong. */
+  async setBootDefault(closure: StorePath): Promise<string | null> {
+    const result = await this.#run([`${closure}/bin/switch-to-configuration`, 'boot'], bootLoaderSeconds);
+    if (result.exitCode !== 0) return `switch-to-configuration boot: ${describe(result.output)}`;
+    const found = await this.bootDefault();
+    return found === closure ? null : `expected ${closure} to boot by itself, read back ${found ?? 'nothing'}`;
+  }
+
+  #run(argv: readonly [string, ...string[]], timeoutSeconds: number): Promise<CommandResult> {
+    const { systemd, unitName } = this.#options;
+    return systemd.run({
+      unit: unitName(),
+      description: `NixFleet: ${argv[0]}`,
+      argv,
+      // Pre-switch checks had their say before the switch: here the system already runs, and is to be booted, too.
+      environment: { ...this.environment, NIXOS_NO_CHECK: '1' },
+      timeoutSeconds,
+    });
+  }
+}
+
+export async function storePathAt(link: string): Promise<StorePath | null> {
+  const parsed = StorePath.safeParse(await readlink(link).catch(() => null));
+  return parsed.success ? parsed.data : null;
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found?.isFile() === true && (found.mode & 0o111) !== 0;
+}
