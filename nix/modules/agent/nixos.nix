@@ -25,7 +25,8 @@ let
   };
   settings = import ./settings.nix {
     inherit lib config;
-    path = searchPath;
+    # The boot loader's own programs are those of the system.
+    path = "${searchPath}:/run/current-system/sw/bin";
     backend.kind = "nixos";
   };
 in
