@@ -4,10 +4,10 @@ import { decideReboot, isDeferred, type RebootOrder, rebootGates } from './decid
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
 import { isAtEntry, isOccupied } from './issued-go.ts';
+import { namesMax } from './names.ts';
 import type { AgainstAll, HostDecision } from './planner-types.ts';
 import { selfHeld } from './self-held.ts';
 import { edgesInto, isEdgeOpen, type Survey, type SurveyedHost } from './survey.ts';
-import { namesMax } from './wave-gate.ts';
 
 const nothing: readonly Withheld[] = [];
 

@@ -2,10 +2,10 @@ import type { ChannelPolicy, HostName, Instant, RolloutId, Withheld } from '@nix
 import type { Budgets } from './budget.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { isOccupied } from './issued-go.ts';
+import { namesMax } from './names.ts';
 import type { AgainstAll, HostDecision } from './planner-types.ts';
 import { selfHeld } from './self-held.ts';
 import type { Survey, SurveyedHost } from './survey.ts';
-import { namesMax } from './wave-gate.ts';
 
 /** A switch inhibitor: the host needs a boot to get at its target. */
 export function isDeferred({ view }: SurveyedHost, rolloutId: RolloutId): boolean {

@@ -38,6 +38,7 @@ export {
 } from './host-state.ts';
 export { isOccupied, promisedUntil, promiseSecondsMax } from './issued-go.ts';
 export { lostAt, lostSecondsMax } from './lost-host.ts';
+export { namesMax, namesOf } from './names.ts';
 export { initialWorkingMemory } from './pass.ts';
 export { plan } from './plan.ts';
 export type {
@@ -68,4 +69,4 @@ export {
   toleratedFailures,
   type WaveGates,
 } from './survey.ts';
-export { namesMax, namesOf, waveGates } from './wave-gate.ts';
+export { waveGates } from './wave-gate.ts';

@@ -4,13 +4,13 @@ import { Budgets } from './budget.ts';
 import { decideHost } from './decide-host.ts';
 import { rebootOrder } from './decide-reboot.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
+import { namesMax } from './names.ts';
 import { nextDeadline } from './next-deadline.ts';
 import { type PlannedChannel, type PlannedRollout, planChannel } from './planned-channel.ts';
 import type { AgainstAll, HostDecision, Plan, PlannerRelease, PlannerViews } from './planner-types.ts';
 import { sortedEntriesOf } from './sorted-entries.ts';
 import { summarise } from './summarise.ts';
-import type { Survey, SurveyedHost } from './survey.ts';
-import { namesMax, namesOf } from './wave-gate.ts';
+import { haltOf, type Survey, type SurveyedHost } from './survey.ts';
 
 /**
  * One full planning pass (SPEC.md): who may start now, and what withholds everybody else. Total and deterministic;
@@ -112,10 +112,8 @@ function againstChannel({ channel, running, rebuilding }: ChannelPass, { survey 
   const { brake } = channel;
   if (brake) (brake.code === 'hold' || brake.code === 'head-expired' ? first : then).push(brake);
   if (rebuilding) first.push(rebuilding);
-  if (survey.isHalted) {
-    const failed = survey.hosts.filter(({ standing }) => standing === 'failed' || standing === 'lost');
-    first.push({ code: 'halted', names: namesOf(failed), have: failed.length, need: survey.failuresMax });
-  }
+  const halted = haltOf(survey);
+  if (halted) first.push(halted);
   for (const { channel: earlier, reason } of survey.manifest.after) {
     const predecessor = running.get(earlier);
     // Without history there is nothing to wait for.

@@ -26,3 +26,12 @@ it('SPEC.md and the tests name the same invariants', () => {
     'not in SPEC.md',
   );
 });
+
+it('every trap of the earlier reconciler is a test, or SPEC.md says why it cannot be one', () => {
+  const spec = readFileSync(new URL('../SPEC.md', import.meta.url), 'utf8');
+  const excluded = [...spec.matchAll(/^\| (U?\d+) \|/gm)].map(([, trap]) => trap);
+  const tests = readFileSync(new URL('reconciler-traps.test.ts', import.meta.url), 'utf8');
+  const tested = [...tests.matchAll(/^ {2}(U?\d+): \[/gm)].map(([, trap]) => trap);
+  const numbers = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
+  assert.deepEqual([...tested, ...excluded].sort(), [...numbers(18, ''), ...numbers(10, 'U')].sort());
+});

@@ -1,7 +1,7 @@
 import type { RolloutStateName, RolloutSummary, Withheld } from '@nixfleet/contracts';
 import { phaseIn } from './host-progress.ts';
 import type { PlannedChannel } from './planned-channel.ts';
-import type { Survey } from './survey.ts';
+import { haltOf, type Survey } from './survey.ts';
 
 export function summarise({ rollouts, current, turn, brake }: PlannedChannel): RolloutSummary[] {
   const order = turn ? [turn, ...rollouts.filter((rollout) => rollout !== turn).reverse()] : rollouts;
@@ -12,6 +12,8 @@ export function summarise({ rollouts, current, turn, brake }: PlannedChannel): R
     const open = (shut === -1 ? waves.length : shut) - 1;
     const withheld: Withheld[] = [];
     if (rollout === turn && brake) withheld.push(brake);
+    const halted = rollout === turn ? haltOf(survey) : null;
+    if (halted) withheld.push(halted);
     if (rollout === current && rollout !== turn && turn) {
       withheld.push({ code: 'waiting-for-rollout', names: [turn.survey.rolloutId] });
     }

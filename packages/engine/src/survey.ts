@@ -15,6 +15,7 @@ import { quarantineOf } from './host-state.ts';
 import { isIssued, isUnheardSince } from './issued-go.ts';
 import { isLost } from './lost-host.ts';
 import { membersOf } from './members.ts';
+import { namesOf } from './names.ts';
 import type { HostView, PlannerViews, RolloutOutcome } from './planner-types.ts';
 import { selfHeld } from './self-held.ts';
 
@@ -145,6 +146,13 @@ export function surveyRollout(
   };
 }
 
+/** What pauses the channel of a halted rollout until a newer release: who failed, and how many are borne; or null. */
+export function haltOf({ isHalted, hosts, failuresMax }: Survey): Withheld | null {
+  if (!isHalted) return null;
+  const failed = hosts.filter(({ standing }) => standing === 'failed' || standing === 'lost');
+  return { code: 'halted', names: namesOf(failed), have: failed.length, need: failuresMax };
+}
+
 /** By name, indexed when the first is asked for: most passes never do. */
 function standingsIn(hosts: readonly SurveyedHost[]): Survey['standingOf'] {
   let byName: ReadonlyMap<HostName, HostStanding> | undefined;
@@ -233,8 +241,12 @@ export function isProgressing(
   const isTryingAgain = ({ view }: SurveyedHost) => view?.fold?.state.retry?.rolloutId === rolloutId;
   const isAtWork = (host: SurveyedHost) => host.standing === 'in-flight' && !isTryingAgain(host);
   if (count['in-flight'] > 0 && hosts.some(isAtWork)) return true;
+  const hasBegun = ({ view }: SurveyedHost) => view?.fold?.outcomes.get(rolloutId)?.started === true;
+  const reached = Math.max(0, ...hosts.filter(hasBegun).map(({ entry }) => entry.wave));
   return hosts.some(({ name, entry, view, standing }) => {
     if (standing !== 'pending' || !view?.isOnline || gates[entry.wave] !== null) return false;
+    // Its wave went on without it: it is caught up with the newest.
+    if (entry.wave < reached) return false;
     if (isWaitingForHost(survey, name)) return false;
     const state = view.fold?.state;
     const mayReboot = manifest.policy.reboot !== 'never';

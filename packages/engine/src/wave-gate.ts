@@ -1,18 +1,7 @@
-import { type HostName, type Instant, receiptsOf, type Withheld } from '@nixfleet/contracts';
+import { type Instant, receiptsOf, type Withheld } from '@nixfleet/contracts';
 import { phaseIn } from './host-progress.ts';
+import { namesOf } from './names.ts';
 import type { Survey, SurveyedWave } from './survey.ts';
-
-/** Names listed in one reason. */
-export const namesMax = 20;
-
-export function namesOf(hosts: Iterable<{ readonly name: HostName }>): string[] {
-  const names: string[] = [];
-  for (const { name } of hosts) {
-    if (names.length === namesMax) break;
-    names.push(name);
-  }
-  return names;
-}
 
 /**
  * What keeps each wave of a rollout shut: null for the waves that are open. Wave n opens when every earlier wave has
