@@ -23,7 +23,7 @@ let
     map
     match
     ;
-  inherit (lib.lists) duplicates indexedMap;
+  inherit (lib.lists) duplicates indexedMap toSet;
   inherit (lib.show) quote;
 
   # Most probes of one host, as agents read them.
@@ -206,6 +206,75 @@ let
       )
     );
 
+  decidedCompliance =
+    { fleet, ... }:
+    perHost fleet (
+      name: host:
+      let
+        tags = scopes.complianceConflict fleet host;
+      in
+      if tags == [ ] then
+        [ ]
+      else
+        [
+          {
+            path = "hosts.${name}.tags";
+            value = host.tags;
+            rule = "tags of a host agree on compliance; ${concatStringsSep " and " tags} differ";
+            fix = "set hosts.${name}.compliance, or that of its channel";
+          }
+        ]
+    );
+
+  # A name that nobody knows would be a gate that passes everything.
+  knownFrameworks =
+    { fleet, ... }:
+    let
+      ofPolicy =
+        path: scope:
+        if scope.compliance == null then
+          [ ]
+        else
+          indexedMap (index: name: {
+            inherit name;
+            path = "${path}compliance.frameworks[${toString index}]";
+          }) scope.compliance.frameworks;
+      ofChecks =
+        path: scope:
+        concatMap (
+          check:
+          let
+            name = scope.healthChecks.${check}.framework or null;
+          in
+          if name == null then
+            [ ]
+          else
+            [
+              {
+                inherit name;
+                path = "${path}healthChecks.${check}.framework";
+              }
+            ]
+        ) (attrNames scope.healthChecks);
+      inScope = path: scope: ofPolicy path scope ++ ofChecks path scope;
+      within =
+        collection: concatMap (name: inScope "${collection}.${name}." fleet.${collection}.${name}) (attrNames fleet.${collection});
+      known = toSet fleet.complianceFrameworks;
+      uses = inScope "" fleet ++ within "channels" ++ within "tags" ++ within "hosts";
+    in
+    map (
+      { path, name }:
+      let
+        near = lib.nearest.nearest name fleet.complianceFrameworks;
+      in
+      {
+        inherit path;
+        value = name;
+        rule = "expected a framework named under complianceFrameworks: ${concatStringsSep ", " fleet.complianceFrameworks}";
+        fix = if near == null then "add it to complianceFrameworks, or correct the name" else "did you mean ${quote near}?";
+      }
+    ) (filter (use: !(known ? ${use.name})) uses);
+
   distinctBudgets =
     { fleet, ... }:
     map (name: {
@@ -263,6 +332,8 @@ in
     ++ distinctKeys context
     ++ decidedPins context
     ++ decidedHealthChecks context
+    ++ decidedCompliance context
+    ++ knownFrameworks context
     ++ distinctBudgets context;
 
   # Those that need the resolved waves, which need everything else in order. waveOf: host → index.

@@ -1,6 +1,6 @@
-# mkFleet: options → { resolved, toplevels, hosts, nixosConfigurations, darwinConfigurations, warnings }. Nothing comes out
-# unless everything was right. The options may be in a file, a function of { lib, fleet }, or split by `imports` over
-# several of either.
+# mkFleet: options → { resolved, toplevels, hosts, nixosConfigurations, darwinConfigurations, warnings,
+# hostWarnings }. Nothing comes out unless everything was right. The options may be in a file, a function of { lib, fleet },
+# or split by `imports` over several of either.
 input:
 let
   inherit (builtins)
@@ -70,6 +70,11 @@ let
     disruptionBudgets = [ ];
     healthChecks = { };
     operators = { };
+    compliance = {
+      mode = "disabled";
+      frameworks = [ ];
+    };
+    complianceFrameworks = [ ];
   };
   withStrippedKeys = mapAttrs (_: entry: entry // { pubkeys = map invariants.strippedKey entry.pubkeys; });
   accepted = if checked.usable then checked.value else fallback // (checked.partial or { });
@@ -138,6 +143,7 @@ let
         pubkeys
         ;
       healthChecks = scopes.healthChecksOf fleet host;
+      compliance = scopes.complianceOf fleet host;
       pin = scopes.pinOf fleet host;
     };
 
@@ -147,7 +153,7 @@ let
       policy = fleet.rolloutPolicies.${channel.rolloutPolicy};
     in
     {
-      inherit (channel) description rolloutPolicy;
+      inherit (channel) description rolloutPolicy signersMin;
       inherit (channelWaves.${name}) waves;
       policy = {
         inherit (channel)
@@ -160,13 +166,13 @@ let
           reboot
           withoutControlPlane
           fetchesMax
-          compliance
           ;
         # Left out where nothing was ever asked for.
         ${if channel.reboots == 0 then null else "reboots"} = channel.reboots;
         inherit (policy) onHealthFailure;
         maxFailures = dropNulls policy.maxFailures;
         offlineGraceSeconds = channel.offline.graceSeconds;
+        compliance = if channel.compliance == null then fleet.compliance else channel.compliance;
       };
       # As declared: a release resolves them to UTC, for which Nix has neither clock nor time zones.
       windows = if channel.windows == null then null else map windowRule channel.windows;
@@ -239,10 +245,22 @@ let
   configurationsFor =
     platform: filterAttrs (name: _: match ".*-${platform}" fleet.hosts.${name}.system != null) configurations;
 
+  # What only a configuration shows, for those that are evaluated anyway.
+  hostWarnings = mapAttrs (
+    _: configuration:
+    if configuration.config.system.configurationRevision or null == null then
+      [ ]
+    else
+      [
+        "system.configurationRevision is set: it is part of the closure, so every commit changes the host even if nothing else did; the release names the commit, so leave it null"
+      ]
+  ) configurations;
+
   warnings = import ./warnings.nix {
     inherit
       lib
       selectors
+      scopes
       fleet
       channelWaves
       resolved
@@ -277,6 +295,9 @@ let
 
     # Lines for people: what is allowed, and probably not meant.
     warnings = orThrow warnings;
+
+    # Host → such lines about its configuration, which is evaluated for them.
+    hostWarnings = orThrow hostWarnings;
   };
 in
 result

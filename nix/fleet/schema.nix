@@ -9,11 +9,12 @@ let
   parts = { inherit types scalars; };
   selector = import ./schema/selector.nix parts;
   healthChecks = import ./schema/health-checks.nix parts;
+  compliance = import ./schema/compliance.nix { inherit types; };
   policy = import ./schema/policy.nix (parts // { inherit selector; });
   pin = import ./schema/pin.nix parts;
   times = import ./schema/times.nix (parts // { cron = import ./cron.nix { inherit lib; }; });
-  channel = import ./schema/channel.nix (parts // { inherit healthChecks pin times; });
-  host = import ./schema/host.nix (parts // { inherit healthChecks pin; });
+  channel = import ./schema/channel.nix (parts // { inherit compliance healthChecks pin times; });
+  host = import ./schema/host.nix (parts // { inherit compliance healthChecks pin; });
   agent = import ./schema/agent.nix parts;
 
   named =
@@ -73,6 +74,11 @@ types.record {
             type = healthChecks;
             default = { };
             description = "Probes of every host that carries the tag. A host's own or its channel's of the same name replaces one.";
+          };
+          compliance = {
+            type = types.nullOr compliance;
+            default = null;
+            description = "What is evaluated on every host that carries the tag, unless the host or its channel says otherwise.";
           };
         };
       });
@@ -170,6 +176,32 @@ types.record {
       default = { };
       description = "Probes of every host. A tag's, channel's or host's of the same name replaces one.";
       example = ''{ units = { kind = "systemd"; }; }'';
+    };
+
+    compliance = {
+      type = compliance;
+      default = { };
+      description = "What is evaluated on every host, and the gate of every channel's releases, unless a host, channel or tag says otherwise.";
+      example = ''{ mode = "permissive"; frameworks = [ "anssi-bp028" ]; }'';
+    };
+
+    complianceFrameworks = {
+      type = types.listOf {
+        of = types.text {
+          says = "the name of a framework";
+          bytesMax = 64;
+          test = text: text != "";
+        };
+        max = 64;
+      };
+      default = [
+        "anssi-bp028"
+        "dora"
+        "iso27001"
+        "nis2"
+      ];
+      description = "Names of frameworks that may be used in this fleet, so that a typing error does not switch a gate off.";
+      example = ''[ "nis2" "in-house" ]'';
     };
 
     operators = {

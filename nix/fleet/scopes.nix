@@ -1,4 +1,4 @@
-# What a host inherits: probes and pins of its tags and its channel. Host over channel over tag over fleet.
+# What a host inherits: probes, compliance policy and pins of its tags and its channel. Host over channel over tag over fleet.
 { lib }:
 let
   inherit (builtins)
@@ -34,8 +34,60 @@ let
     fleet: host:
     fleet.channels.${host.channel} or {
       pin = null;
+      compliance = null;
       healthChecks = { };
     };
+
+  # Everything a host inherits from, narrowest first, with the path that people read. The fleet comes last.
+  scopesOf =
+    fleet: name: host:
+    [
+      {
+        path = "hosts.${name}";
+        scope = host;
+      }
+      {
+        path = "channels.${host.channel}";
+        scope = channelOf fleet host;
+      }
+    ]
+    ++ map (
+      { name, tag }:
+      {
+        path = "tags.${name}";
+        scope = tag;
+      }
+    ) (declaredTags fleet host)
+    ++ [
+      {
+        path = "the fleet";
+        scope = fleet;
+      }
+    ];
+
+  # Values with a mode at several scopes, narrowest first, [ { path, value } ] → "who replaces whom" where they differ.
+  replaced =
+    what: given:
+    if given == [ ] then
+      [ ]
+    else
+      map (other: "${(head given).path}: ${what} replaces that of ${other.path}") (
+        filter (other: other.value != (head given).value && other.value.mode != "disabled") (tail given)
+      );
+
+  tagsWith = option: fleet: host: filter ({ tag, ... }: tag.${option} != null) (declaredTags fleet host);
+  # The first of host, tag and channel that says something; null if none does.
+  narrowest =
+    order: option: fleet: host:
+    let
+      tags = tagsWith option fleet host;
+      scopes = {
+        host = host.${option};
+        tag = if tags == [ ] then null else (head tags).tag.${option};
+        channel = (channelOf fleet host).${option};
+      };
+    in
+    foldl' (found: scope: if found != null then found else scopes.${scope}) null order;
 in
 {
   # One probe replaces another of the same name whole: fields of two declarations never mix.
@@ -47,18 +99,11 @@ in
     in
     mapAttrs (_: dropNulls) checks;
 
-  # Null, or { commit, reason, expiresAt? }.
+  # Null, or { commit | closure, reason, expiresAt? }. Host over tag over channel.
   pinOf =
     fleet: host:
     let
-      pinned = filter ({ tag, ... }: tag.pin != null) (declaredTags fleet host);
-      pin =
-        if host.pin != null then
-          host.pin
-        else if pinned != [ ] then
-          (head pinned).tag.pin
-        else
-          (channelOf fleet host).pin;
+      pin = narrowest [ "host" "tag" "channel" ] "pin" fleet host;
     in
     if pin == null then null else dropNulls pin;
 
@@ -66,9 +111,66 @@ in
   pinConflict =
     fleet: host:
     let
-      pinned = filter ({ tag, ... }: tag.pin != null) (declaredTags fleet host);
+      pinned = tagsWith "pin" fleet host;
     in
     if host.pin != null || length pinned < 2 then [ ] else map ({ name, ... }: name) pinned;
+
+  complianceOf =
+    fleet: host:
+    let
+      policy = narrowest [ "host" "channel" "tag" ] "compliance" fleet host;
+    in
+    if policy == null then fleet.compliance else policy;
+
+  # The tags whose compliance policies differ, where neither channel nor host decides.
+  complianceConflict =
+    fleet: host:
+    let
+      tags = tagsWith "compliance" fleet host;
+      differ = filter ({ tag, ... }: tag.compliance != (head tags).tag.compliance) tags;
+    in
+    if host.compliance != null || (channelOf fleet host).compliance != null || differ == [ ] then
+      [ ]
+    else
+      map ({ name, ... }: name) ([ (head tags) ] ++ differ);
+
+  # Lines that say which probe or policy takes the place of a wider one that says something else: what was asked for
+  # there, and is not done here. What a wider scope disables is not missed.
+  shadowing =
+    fleet: name: host:
+    let
+      scopes = scopesOf fleet name host;
+      checks = attrNames (foldl' (names: { scope, ... }: names // scope.healthChecks) { } scopes);
+      ofCheck =
+        check:
+        replaced "healthChecks.${check}" (
+          concatMap (
+            { path, scope }:
+            if scope.healthChecks ? ${check} then
+              [
+                {
+                  inherit path;
+                  value = scope.healthChecks.${check};
+                }
+              ]
+            else
+              [ ]
+          ) scopes
+        );
+      policies = concatMap (
+        { path, scope }:
+        if scope.compliance == null then
+          [ ]
+        else
+          [
+            {
+              inherit path;
+              value = scope.compliance;
+            }
+          ]
+      ) scopes;
+    in
+    concatMap ofCheck checks ++ replaced "compliance" policies;
 
   # Check name → the tags that declare it differently, where neither channel nor host decides.
   healthCheckConflicts =

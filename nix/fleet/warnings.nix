@@ -3,6 +3,7 @@
   lib,
   selectors,
   selectorsOf,
+  scopes,
   fleet,
   channelWaves,
   resolved,
@@ -11,7 +12,10 @@ let
   inherit (builtins)
     attrNames
     concatMap
+    concatStringsSep
+    elemAt
     filter
+    genList
     head
     length
     map
@@ -55,8 +59,54 @@ let
       [ ]
   ) (attrNames fleet.channels);
 
-  emptyBudgets = map (budget: "disruptionBudgets: ${quote budget.name} covers no host") (
-    filter (budget: budget.hosts == [ ]) resolved.disruptionBudgets
+  # As a release reckons it: of count and percent the smaller, at least one.
+  limitOf =
+    budget:
+    let
+      hosts = length budget.hosts;
+      byCount = budget.maxInFlight or hosts;
+      byPercent = hosts * (budget.maxInFlightPercent or 100) / 100;
+      smaller = if byCount < byPercent then byCount else byPercent;
+    in
+    if smaller < 1 then 1 else smaller;
+  tightHostsMin = 10;
+  budgets = concatMap (
+    budget:
+    let
+      hosts = length budget.hosts;
+      limit = limitOf budget;
+      about = "disruptionBudgets: ${quote budget.name}";
+    in
+    if hosts == 0 then
+      [ "${about} covers no host" ]
+    else if limit == 1 && hosts >= tightHostsMin then
+      [ "${about} lets one of ${toString hosts} hosts switch at a time; a rollout takes as many turns" ]
+    else if limit >= hosts then
+      [ "${about} lets all of its ${toString hosts} hosts switch at once, so it limits nothing" ]
+    else
+      [ ]
+  ) resolved.disruptionBudgets;
+
+  # The last wave has none after it that would wait.
+  graceWithoutEffect = concatMap (
+    channel:
+    let
+      inherit (channelWaves.${channel}) waves;
+      waiting = filter (index: (elemAt waves index).promoteWhen.receiptsPercent == 100) (genList (index: index) (length waves - 1));
+    in
+    if fleet.channels.${channel}.offline.graceSeconds == null || waiting == [ ] then
+      [ ]
+    else
+      [
+        "channels.${channel}: offline.graceSeconds lets no host be left out of wave ${
+          concatStringsSep ", " (map toString waiting)
+        }, since promoteWhen.receiptsPercent is 100 there"
+      ]
+  ) (attrNames fleet.channels);
+
+  # Hosts of one channel and the same tags inherit alike: what a wider scope hides from another is told once.
+  shadowing = attrNames (
+    lib.lists.toSet (concatMap (name: scopes.shadowing fleet name fleet.hosts.${name}) (attrNames fleet.hosts))
   );
 in
-unknownTags ++ emptyWaves ++ allAtOnce ++ emptyBudgets
+unknownTags ++ emptyWaves ++ allAtOnce ++ budgets ++ graceWithoutEffect ++ shadowing

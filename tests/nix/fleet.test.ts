@@ -32,11 +32,68 @@ describe('mkFleet', async () => {
     );
   });
 
-  test('warnings name tags nobody carries and waves nobody is in', async () => {
-    assert.deepEqual(await evaluated({ file: fixturePath('acme', 'nix') }, 'warnings'), [
+  const warned: Readonly<Record<string, readonly string[]>> = {
+    acme: [
       'rolloutPolicies.canary-first.waves[2].selector.tagsAny[1]: no host carries the tag "api"',
       'channels.stable: no host of it is in wave 1 of rolloutPolicies.canary-first',
-    ]);
+      'channels.stable: offline.graceSeconds lets no host be left out of wave 0, since promoteWhen.receiptsPercent is 100 there',
+      'channels.databases: healthChecks.units replaces that of the fleet',
+      'hosts.web-1: healthChecks.http replaces that of tags.web',
+    ],
+    minimal: [],
+    scopes: [
+      'channels.many: all 10 hosts are in one wave; if that is meant, say strategy = "all-at-once" in rolloutPolicies.plain',
+      'disruptionBudgets: "tight" lets one of 10 hosts switch at a time; a rollout takes as many turns',
+      'disruptionBudgets: "wide" lets all of its 2 hosts switch at once, so it limits nothing',
+      'disruptionBudgets: "nobody" covers no host',
+      'channels.strict: compliance replaces that of tags.tagged',
+      'channels.strict: compliance replaces that of the fleet',
+      'channels.strict: healthChecks.one replaces that of tags.tagged',
+      'channels.strict: healthChecks.one replaces that of the fleet',
+      'hosts.all-four: compliance replaces that of channels.strict',
+      'hosts.all-four: compliance replaces that of tags.tagged',
+      'hosts.all-four: compliance replaces that of the fleet',
+      'hosts.all-four: healthChecks.one replaces that of channels.strict',
+      'hosts.all-four: healthChecks.one replaces that of tags.tagged',
+      'hosts.all-four: healthChecks.one replaces that of the fleet',
+      'tags.tagged: compliance replaces that of the fleet',
+      'tags.tagged: healthChecks.one replaces that of the fleet',
+    ],
+    split: [],
+    strategies: [],
+  };
+  test('what is allowed and probably not meant is told', async () => {
+    for (const name of await fixtureNames()) {
+      assert.deepEqual(await evaluated({ file: fixturePath(name, 'nix') }, 'warnings'), warned[name], name);
+    }
+  });
+
+  test('a revision in the closure is told where the host is evaluated, and nowhere else', async () => {
+    const withRevision = (revision: string) => `
+      let
+        keys = import ${join(import.meta.dirname, 'keys.nix')};
+        host = key: system: {
+          system = "x86_64-linux";
+          channel = "stable";
+          pubkeys = [ key ];
+          configuration.config = { inherit system; };
+        };
+      in
+      (import ./.).lib.mkFleet {
+        name = "acme";
+        hosts.web-1 = host keys.web-1 { ${revision} };
+        hosts.web-2 = host keys.web-2 (throw "web-2 was evaluated");
+        channels.stable.rolloutPolicy = "plain";
+        rolloutPolicies.plain = { };
+      }`;
+    const warningsOf = (revision: string) =>
+      evaluated({ expression: withRevision(revision) }, 'hostWarnings.web-1') as Promise<string[]>;
+    assert.deepEqual(await warningsOf(''), []);
+    assert.deepEqual(await warningsOf('configurationRevision = null;'), []);
+    const [told, ...more] = await warningsOf('configurationRevision = "0123abc";');
+    assert.match(told ?? '', /^system\.configurationRevision is set: .* so leave it null$/);
+    assert.deepEqual(more, []);
+    assert.deepEqual(await evaluated({ expression: withRevision('') }, 'warnings'), []);
   });
 });
 

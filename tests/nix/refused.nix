@@ -72,6 +72,19 @@ in
   fractionalTimeout = onChannel { activationTimeoutSeconds = 1.5; };
   retriesOutOfOrder = onChannel { unconfirmedRetrySeconds = 600; unconfirmedRetryMaxSeconds = 60; };
   gateWithoutFrameworks = onChannel { compliance.mode = "enforce"; };
+  unknownFramework = onChannel { compliance = { mode = "enforce"; frameworks = [ "nis2" "iso2701" ]; }; };
+  unknownFrameworks = refused {
+    complianceFrameworks = [ "in-house" ];
+    compliance = { mode = "permissive"; frameworks = [ "nis2" ]; };
+    tags.web.healthChecks.probe = { kind = "evidence"; framework = "dora"; };
+    hosts = base.hosts // { web-1 = base.hosts.web-1 // { compliance = { mode = "enforce"; frameworks = [ "in-hose" ]; }; }; };
+  };
+  complianceConflict = refused {
+    hosts = base.hosts // { web-1 = host keys.web-1 // { tags = [ "a" "b" "c" ]; }; };
+    tags.a.compliance = { mode = "enforce"; frameworks = [ "nis2" ]; };
+    tags.c.compliance = { mode = "enforce"; frameworks = [ "dora" ]; };
+  };
+  noSigners = onChannel { signersMin = 0; };
   badInstant = onChannel {
     freezes = [ { from = "2026-02-29T00:00:00Z"; to = "2026-03-02T00:00:00Z"; reason = "no leap year"; } ];
   };

@@ -2,6 +2,7 @@
 {
   types,
   scalars,
+  compliance,
   healthChecks,
   pin,
   times,
@@ -20,12 +21,6 @@ types.record {
       ];
       rule = "the first wait is no longer than the longest: unconfirmedRetrySeconds ≤ unconfirmedRetryMaxSeconds";
       fix = "raise unconfirmedRetryMaxSeconds or lower unconfirmedRetrySeconds";
-    }
-    {
-      holds = value: value.compliance.mode == "disabled" || value.compliance.frameworks != [ ];
-      reads = [ "compliance" ];
-      rule = "a compliance gate without frameworks would pass everything";
-      fix = ''name compliance.frameworks, or set compliance.mode = "disabled"'';
     }
   ];
   options = {
@@ -155,38 +150,19 @@ types.record {
       example = "10";
     };
     compliance = {
-      type = types.record {
-        title = "compliance gate";
-        options = {
-          mode = {
-            type = types.oneOf [
-              "disabled"
-              "permissive"
-              "enforce"
-            ];
-            default = "disabled";
-            description = "`enforce`: a failing control stops the release. `permissive`: it is reported.";
-            example = ''"enforce"'';
-          };
-          frameworks = {
-            type = types.listOf {
-              of = types.text {
-                says = "the name of a framework";
-                bytesMax = 64;
-                test = text: text != "";
-              };
-              max = 32;
-              isSet = true;
-            };
-            default = [ ];
-            description = "The frameworks whose controls are evaluated.";
-            example = ''[ "nis2" "iso27001" ]'';
-          };
-        };
-      };
-      default = { };
-      description = "Compliance as a gate of the release.";
+      type = types.nullOr compliance;
+      default = null;
+      description = "Compliance as a gate of the channel's releases, in place of the fleet's. Null: the fleet's. What is evaluated on a host may be narrower or wider: a host's own or its tags' policy.";
       example = ''{ mode = "enforce"; frameworks = [ "nis2" ]; }'';
+    };
+    signersMin = {
+      type = types.int {
+        min = 1;
+        max = 16;
+      };
+      default = 1;
+      description = "How many release signers trust must demand for this channel, at least; a release under a trust document that demands fewer is refused. What agents demand is said by trust alone.";
+      example = "2";
     };
     windows = {
       type = types.nullOr (

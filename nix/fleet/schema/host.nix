@@ -2,6 +2,7 @@
 {
   types,
   scalars,
+  compliance,
   healthChecks,
   pin,
 }:
@@ -47,6 +48,12 @@ types.record {
       default = { };
       description = "Probes of this host, in place of those of the same name from channel, tags and fleet.";
       example = ''{ web = { kind = "http"; url = "http://127.0.0.1:8080/healthz"; }; }'';
+    };
+    compliance = {
+      type = types.nullOr compliance;
+      default = null;
+      description = "What is evaluated on this host, in place of what its channel, tags or the fleet say.";
+      example = ''{ mode = "permissive"; frameworks = [ "nis2" ]; }'';
     };
     pin = {
       type = types.nullOr pin;

@@ -15,7 +15,7 @@ import {
 } from './names.ts';
 import { Pin } from './pin.ts';
 import { HostEdge } from './rollout-manifest.ts';
-import { ChannelPolicy, PromoteWhen } from './rollout-policy.ts';
+import { ChannelPolicy, CompliancePolicy, PromoteWhen } from './rollout-policy.ts';
 
 /** One OpenSSH public key line without its comment: `ssh-ed25519 AAAA…` or `ecdsa-sha2-nistp256 AAAA…`. */
 export const OpensshPublicLine = z
@@ -33,6 +33,8 @@ export const FleetHost = z.object({
   pubkeys,
   /** Resolved probes (host over channel over tag over fleet). What counts is the copy inside the closure. */
   healthChecks: z.record(CheckName, HealthCheck),
+  /** Resolved (host over channel over tag over fleet): what is evaluated on the host. The gate is the channel's policy. */
+  compliance: CompliancePolicy.optional(),
   pin: Pin.optional(),
 });
 export type FleetHost = z.infer<typeof FleetHost>;
@@ -48,6 +50,8 @@ export const FleetChannel = z.object({
   description: z.string().max(1000),
   rolloutPolicy: PolicyName,
   policy: ChannelPolicy,
+  /** A release is refused whose trust demands fewer release signers for this channel. Readers go by trust alone. */
+  signersMin: z.int().min(1).max(16).optional(),
   /** Waves of the channel's policy, resolved to the channel's hosts; every host is in exactly one. */
   waves: z.array(FleetWave).min(1),
   /** Change windows as declared; the manifest has the intervals. Null: always open. */

@@ -137,7 +137,14 @@ export {
   RolloutManifest,
   wavesMax,
 } from './rollout-manifest.ts';
-export { ChannelPolicy, ConfirmPolicy, MaxFailures, PromoteWhen, SwitchPolicy } from './rollout-policy.ts';
+export {
+  ChannelPolicy,
+  CompliancePolicy,
+  ConfirmPolicy,
+  MaxFailures,
+  PromoteWhen,
+  SwitchPolicy,
+} from './rollout-policy.ts';
 export { type SealableDocument, type SealedDocument, sealDocument, signBytes } from './seal.ts';
 export { type CertificateRequest, selfSignedCertificate } from './self-signed-certificate.ts';
 export { sha256Hex } from './sha256.ts';

@@ -31,6 +31,13 @@ export const ConfirmPolicy = z.object({
 });
 export type ConfirmPolicy = z.infer<typeof ConfirmPolicy>;
 
+/** What is evaluated, and whether a failing control stops a release. */
+export const CompliancePolicy = z.object({
+  mode: z.enum(['disabled', 'permissive', 'enforce']),
+  frameworks: z.array(z.string().min(1).max(64)).max(32),
+});
+export type CompliancePolicy = z.infer<typeof CompliancePolicy>;
+
 /** What a channel's manifest says beyond hosts, waves and intervals. Times in seconds. */
 export const ChannelPolicy = z.object({
   /** `observe` plans and reports, and switches nothing. */
@@ -62,10 +69,7 @@ export const ChannelPolicy = z.object({
   withoutControlPlane: z.enum(['hold', 'timed']),
   /** Most hosts of the channel that fetch at once. Null: no limit. */
   fetchesMax: z.int().min(1).max(10_000).nullable(),
-  compliance: z.object({
-    mode: z.enum(['disabled', 'permissive', 'enforce']),
-    frameworks: z.array(z.string().min(1).max(64)).max(32),
-  }),
+  compliance: CompliancePolicy,
 });
 export type ChannelPolicy = z.infer<typeof ChannelPolicy>;
 

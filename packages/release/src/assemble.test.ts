@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import {
+  ChannelName,
   type FleetDocument,
   FreezeRule,
   HostName,
@@ -247,6 +248,23 @@ describe('assemble', () => {
     assert.equal((await run({ builds: [build, empty] })).ok, true);
     await refused({ builds: [buildOf(fleet, { db: 0 })] }, 'build-failed', /db \(build: boom\)/);
     await refused({ builds: [buildOf(fleet, { db: 0 })], carryOver: true }, 'nothing-to-carry-over', /db/);
+  });
+
+  test('a channel that declares more signers than trust demands is not released', async () => {
+    const strict = structuredClone(fleet);
+    const [channel] = Object.entries(strict.channels).filter(([name]) => name === 'data');
+    assert.ok(channel);
+    channel[1].signersMin = 2;
+    const builds = [buildOf(strict, {})];
+    const detail = /^channel data declares signersMin 2, but trust 1 demands 1: raise it in trust first/;
+    await refused({ builds }, 'signers-not-demanded', detail);
+    const demanding = structuredClone(trust);
+    demanding.document.roles.release.channels = { [ChannelName.parse('data')]: { threshold: 2 } };
+    assert.equal((await run({ builds, trust: demanding })).ok, true);
+    demanding.document.roles.release.channels = { [ChannelName.parse('stable')]: { threshold: 2 } };
+    await refused({ builds, trust: demanding }, 'signers-not-demanded', detail);
+    demanding.document.roles.release.threshold = 2;
+    assert.equal((await run({ builds, trust: demanding })).ok, true);
   });
 
   test('a fleet that its readers would refuse is not sealed', async () => {

@@ -81,6 +81,8 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
   if (!isSensible.ok) return isSensible;
   const unknown = input.retry?.find((host) => !lookup(fleet.hosts, host));
   if (unknown !== undefined) return refuse('unknown-retry-host', `${unknown} is not a host of the fleet`);
+  const signed = enoughSigners(fleet, input.trust);
+  if (!signed.ok) return signed;
   const closures = chooseClosures(input, fleet, hosts);
   if (!closures.ok) return closures;
 
@@ -152,6 +154,21 @@ function combineBuilds(builds: readonly BuildResult[]): ReleaseOutcome<CombinedB
     return refuse('not-built', `no build result has ${names.join(', ')}`);
   }
   return accept({ fleet: first.fleet, source: first.source, hosts });
+}
+
+/**
+ * A channel's declared number of signers against what trust demands. Readers go by trust, so this protects nobody from
+ * a stolen key; it keeps a change of trust from weakening, unseen, what the fleet's repository says.
+ */
+function enoughSigners(fleet: FleetDocument, { document }: TrustState): ReleaseOutcome<null> {
+  const { threshold, channels } = document.roles.release;
+  for (const [channel, { signersMin = 1 }] of entriesOf(fleet.channels)) {
+    const demanded = Math.max(threshold, (channels && lookup(channels, channel)?.threshold) ?? 0);
+    if (demanded >= signersMin) continue;
+    const detail = `channel ${channel} declares signersMin ${signersMin}, but trust ${document.version} demands ${demanded}`;
+    return refuse('signers-not-demanded', `${detail}: raise it in trust first, or lower signersMin`);
+  }
+  return accept(null);
 }
 
 interface ChosenClosures {

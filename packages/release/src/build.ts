@@ -26,7 +26,7 @@ import { packagesOf } from './drv-name.ts';
 import { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
 import type { FleetSource } from './fleet-source.ts';
 import type { Git } from './git.ts';
-import type { Nix, NixOutcome } from './nix.ts';
+import type { EvaluatedHost, Nix, NixOutcome } from './nix.ts';
 import type { PathInfo } from './path-info.ts';
 import { type PinnedHosts, readPinnedHosts } from './pinned-hosts.ts';
 import type { ProcessMemory } from './process-memory.ts';
@@ -87,9 +87,7 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
       directory: checkouts,
       now,
     });
-    return pinned.ok
-      ? accept({ ...(await buildHosts(ports, input, { fleet, pinned: pinned.value })), warnings })
-      : pinned;
+    return pinned.ok ? accept(await buildHosts(ports, input, { fleet, pinned: pinned.value, warnings })) : pinned;
   } finally {
     await rm(checkouts, { recursive: true, force: true });
   }
@@ -98,18 +96,22 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
 async function buildHosts(
   ports: BuildPorts,
   input: BuildInput,
-  { fleet, pinned }: { readonly fleet: FleetDocument; readonly pinned: PinnedHosts },
-): Promise<Omit<Build, 'warnings'>> {
+  {
+    fleet,
+    pinned,
+    warnings,
+  }: { readonly fleet: FleetDocument; readonly pinned: PinnedHosts; readonly warnings: readonly string[] },
+): Promise<Build> {
   const hosts = entriesOf(fleet.hosts)
     .filter(([, { system }]) => input.systems === 'all' || input.systems.includes(system))
     .map(([name]) => name);
-  const derivations = await evaluateHosts({
+  const evaluated = await evaluateHosts({
     ...ports,
     sourceOf: (host) => pinned.commits.get(host)?.source ?? input.fleet,
     hosts: hosts.filter((host) => !pinned.closures.has(host)),
     limits: input.limits,
   });
-  const toBuild = [...derivations.values()].filter((found) => found.ok).map(({ value }) => value);
+  const toBuild = [...evaluated.values()].filter((found) => found.ok).map(({ value }) => value.derivation);
   const report = (detail: string) => ports.progress.report({ step: 'build', state: 'line', detail });
   ports.progress.report({ step: 'build', state: 'started', detail: `${toBuild.length} hosts` });
   const { buildsMax } = input;
@@ -119,15 +121,16 @@ async function buildHosts(
   const built = await boundedMap(hosts, readsMax, async (host): Promise<[HostName, BuildHost]> => {
     const closure = pinned.closures.get(host);
     if (closure !== undefined) return [host, await readPinned(ports, { ...input, host, closure, closures })];
-    const derivation = derivations.get(host);
-    if (!derivation?.ok) return [host, failure('evaluate', derivation?.detail ?? 'was not evaluated')];
+    const found = evaluated.get(host);
+    if (!found?.ok) return [host, failure('evaluate', found?.detail ?? 'was not evaluated')];
+    const { derivation } = found.value;
     const root = join(input.rootsDirectory, host);
     const builtFrom = pinned.commits.get(host)?.commit;
-    const held = await ports.nix.realise(derivation.value, root);
+    const held = await ports.nix.realise(derivation, root);
     const entry = await readHeld(ports, held, { host, closures, ...(builtFrom === undefined ? {} : { builtFrom }) });
     if (entry.ok || all.ok) return [host, entry];
     // Nix says why when it builds, and only which when it is asked again.
-    const causes = await causesOf(ports.nix, derivation.value, all.failures ?? []);
+    const causes = await causesOf(ports.nix, derivation, all.failures ?? []);
     return [host, failure('build', causes.length === 0 ? all.detail : causes.flatMap(failureLines).join('\n'))];
   });
   reportFailures(ports.progress, built);
@@ -143,7 +146,20 @@ async function buildHosts(
       hosts: Object.fromEntries(built.filter(([host]) => fleet.hosts[host]?.system === system)),
     }),
   );
-  return { results, closures };
+  return { results, closures, warnings: [...warnings, ...hostWarnings(evaluated)] };
+}
+
+/** Each line once, with the hosts that it is about: what one module does, it does on all of them. */
+function hostWarnings(evaluated: ReadonlyMap<HostName, NixOutcome<EvaluatedHost>>): string[] {
+  const hosts = new Map<string, HostName[]>();
+  for (const [host, found] of evaluated) {
+    for (const line of found.ok ? new Set(found.value.warnings) : []) {
+      const same = hosts.get(line);
+      if (same) same.push(host);
+      else hosts.set(line, [host]);
+    }
+  }
+  return [...hosts].map(([line, names]) => `${someOf(names.sort())}: ${line}`);
 }
 
 /** A pinned closure: here already, or fetched; that it is in the cache of the hosts is checked as for all. */
@@ -197,7 +213,7 @@ async function causesOf(
   return needs.ok ? failures.filter((cause) => needs.value.has(cause.derivation)) : failures;
 }
 
-/** Hosts that are named of those that failed for one reason. */
+/** Hosts that are named of those that one line is about. */
 const hostsNamedMax = 5;
 
 /** Each reason once, with the hosts that have it: one broken library breaks them all. */
@@ -210,10 +226,13 @@ function reportFailures(progress: Progress, built: readonly (readonly [HostName,
     else hosts.set(entry.message, [host]);
   }
   for (const [message, names] of hosts) {
-    const more = names.length > hostsNamedMax ? ` and ${names.length - hostsNamedMax} more` : '';
-    const detail = `${names.slice(0, hostsNamedMax).join(', ')}${more}: ${message}`;
-    progress.report({ step: 'build', state: 'failed', detail });
+    progress.report({ step: 'build', state: 'failed', detail: `${someOf(names)}: ${message}` });
   }
+}
+
+function someOf(names: readonly HostName[]): string {
+  const more = names.length > hostsNamedMax ? ` and ${names.length - hostsNamedMax} more` : '';
+  return `${names.slice(0, hostsNamedMax).join(', ')}${more}`;
 }
 
 function failure(step: 'evaluate' | 'build', message: string): BuildHost {

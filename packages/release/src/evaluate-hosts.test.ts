@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { HostName, StorePath } from '@nixfleet/contracts';
 import { FakeClock } from '@nixfleet/testkit';
 import { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
-import type { Nix, NixOutcome } from './nix.ts';
+import type { EvaluatedHost, Nix, NixOutcome } from './nix.ts';
 import { noProgress } from './progress.ts';
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `h-${i}` as HostName);
@@ -16,12 +16,12 @@ function evaluators(bytesOf: (host: string, start: number) => number) {
   let atOnce = 0;
   const nix = {
     instantiate: (_source, host, call) =>
-      new Promise<NixOutcome<StorePath>>((resolve) => {
+      new Promise<NixOutcome<EvaluatedHost>>((resolve) => {
         starts.push(host);
         const pid = starts.length;
         const finish = () => {
           running.delete(pid);
-          resolve({ ok: true, value: derivation(host) });
+          resolve({ ok: true, value: { derivation: derivation(host), warnings: [] } });
         };
         running.set(pid, { host, bytes: bytesOf(host, starts.filter((one) => one === host).length), finish });
         atOnce = Math.max(atOnce, running.size);

@@ -1,6 +1,6 @@
-import type { Clock, HostName, StorePath } from '@nixfleet/contracts';
+import type { Clock, HostName } from '@nixfleet/contracts';
 import type { FleetSource } from './fleet-source.ts';
-import type { Nix, NixOutcome } from './nix.ts';
+import type { EvaluatedHost, Nix, NixOutcome } from './nix.ts';
 import type { ProcessMemory } from './process-memory.ts';
 import type { Progress } from './progress.ts';
 
@@ -41,9 +41,9 @@ export async function evaluateHosts(input: {
   readonly memory: ProcessMemory;
   readonly clock: Clock;
   readonly progress: Progress;
-}): Promise<Map<HostName, NixOutcome<StorePath>>> {
+}): Promise<Map<HostName, NixOutcome<EvaluatedHost>>> {
   const { nix, sourceOf, hosts, limits, memory, clock, progress } = input;
-  const results = new Map<HostName, NixOutcome<StorePath>>();
+  const results = new Map<HostName, NixOutcome<EvaluatedHost>>();
   const queue = [...hosts];
   const running = new Set<Worker>();
   let slots = Math.max(1, Math.min(limits.workersMax, Math.floor(limits.budgetBytes / limits.workerBytes)));

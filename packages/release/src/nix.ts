@@ -15,6 +15,12 @@ export interface Topology {
   readonly warnings: unknown;
 }
 
+export interface EvaluatedHost {
+  readonly derivation: StorePath;
+  /** Lines for people about the configuration, as the fleet expression has them. */
+  readonly warnings: readonly string[];
+}
+
 export interface NixCall {
   readonly signal?: AbortSignal;
   /** Process id of the evaluator or builder, for measuring it. */
@@ -31,7 +37,7 @@ export interface Nix {
   /** Evaluates everything but the hosts' configurations. */
   topology(source: FleetSource, call?: NixCall): Promise<NixOutcome<Topology>>;
   /** Evaluates one host and writes its derivation to the store. */
-  instantiate(source: FleetSource, host: string, call?: NixCall): Promise<NixOutcome<StorePath>>;
+  instantiate(source: FleetSource, host: string, call?: NixCall): Promise<NixOutcome<EvaluatedHost>>;
   /**
    * Builds or substitutes the `out` outputs, as many as possible even if some fail. One scheduler for all: separate
    * processes that share a dependency would wait for each other's locks, which Nix polls every five seconds. A failure

@@ -57,6 +57,7 @@ in
 {
   inherit resolved;
   warnings = [ "a warning" ];
+  hostWarnings = { web-1 = [ "about a host" ]; canary = [ "about a host" ]; };
   toplevels = builtins.mapAttrs (host: _: toplevel host versions.\${host}) resolved.hosts;
 }
 `;
@@ -214,7 +215,7 @@ export class ReleaseLab implements AsyncDisposable {
     url = `file://${this.at('cache')}?secret-key=${this.at('cache.secret')}`,
   ): Promise<PathInfo[]> {
     const source = parseFleetSource('fleet.nix', { directory: this.at('source') });
-    const derivation = accepted(await this.nix.instantiate(source, host));
+    const { derivation } = accepted(await this.nix.instantiate(source, host));
     accepted(await this.nix.build([derivation], {}));
     const path = accepted(await this.nix.realise(derivation, join(await mkdtemp(this.at('roots-')), host)));
     accepted(await this.nix.copy(url, [path]));

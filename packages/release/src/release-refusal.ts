@@ -17,6 +17,7 @@ export type ReleaseRefusalCode =
   | 'not-built'
   | 'nothing-to-carry-over'
   | 'unknown-retry-host'
+  | 'signers-not-demanded'
   // sign
   | 'sign-failed'
   | 'not-a-signer'

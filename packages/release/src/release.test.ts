@@ -48,7 +48,7 @@ describe('release, with a real store, cache and forge', () => {
   test('the first release is published, and verifies from the pinned trust', async () => {
     const commit = await lab.commit();
     const { changes, warnings } = published(await lab.release());
-    assert.deepEqual(warnings, ['a warning']);
+    assert.deepEqual(warnings, ['a warning', 'canary, web-1: about a host']);
     assert.deepEqual(
       changes.map(({ host, change }) => `${host} ${change}`),
       ['canary new', 'db new', 'web-1 new', 'web-2 new'],

@@ -1,6 +1,7 @@
 import { readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { accept, closurePathsMax, refuse, StorePath } from '@nixfleet/contracts';
+import { z } from 'zod';
 import { parseBuildFailures, tailOfLog } from './build-failure.ts';
 import { type CommandRequest, type CommandResult, type Commands, failureText, succeeded } from './commands.ts';
 import { ReleaseError } from './errors.ts';
@@ -21,6 +22,9 @@ export interface NixConfig {
   readonly buildTimeoutMs?: number;
   readonly copyTimeoutMs?: number;
 }
+
+/** Anything else is not worth a release that fails. */
+const Lines = z.array(z.string()).max(100);
 
 const minuteMs = 60_000;
 /** Longest a query of the store database may take. */
@@ -118,14 +122,16 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
     },
 
     async instantiate(source, host, call) {
-      const select = '{ derivation = fleet.toplevels.${host}.drvPath; }';
+      const select =
+        '{ derivation = fleet.toplevels.${host}.drvPath; warnings = (fleet.hostWarnings or { }).${host} or [ ]; }';
       const found = await evaluate(`evaluating host ${host}`, source, select, host, call);
       if (!found.ok) return found;
-      const path = StorePath.safeParse((found.value as { readonly derivation?: unknown }).derivation);
+      const { derivation, warnings } = found.value as { readonly derivation?: unknown; readonly warnings?: unknown };
+      const path = StorePath.safeParse(derivation);
       if (!path.success || !path.data.endsWith('.drv')) {
         return failed(`evaluating host ${host}: toplevels.${host} is not a derivation`);
       }
-      return accept(path.data);
+      return accept({ derivation: path.data, warnings: Lines.safeParse(warnings).data ?? [] });
     },
 
     async build(derivations, { buildsMax }, call) {
