@@ -54,6 +54,7 @@
         {
           default = app "${nixfleet}/bin/nixfleet" "The command line: nixfleet --help";
           demo = app "${command "demo"}" "Watch a fleet of four deploy, refuse, roll back and recover";
+          validate = app "${command "check"}" "Check a fleet repository, offline";
         }
       );
 
@@ -83,6 +84,19 @@
           };
         }
       );
+
+      # `nixfleet init` fills them in, and makes keys and trust. As strings, since Nix 2.8 wants a path of the store here.
+      templates = {
+        fleet = {
+          path = "${./nix/templates/fleet}";
+          description = "A fleet repository; nixfleet init writes the same with keys, trust, a host and CI";
+        };
+        host = {
+          path = "${./nix/templates/host}";
+          description = "The folder of one host; nixfleet host add writes the same with its key";
+        };
+        default = self.templates.fleet;
+      };
 
       formatter = forSystems (system: pkgs: pkgs.nixfmt-tree);
     };

@@ -12,5 +12,8 @@
   testing = {
     # A stand-in for a NixOS system that needs nothing but /bin/sh to build.
     toplevel = import ./testing/toplevel.nix;
+
+    # A stand-in for mkHost that needs no nixpkgs.
+    mkHost = import ./testing/mk-host.nix;
   };
 }

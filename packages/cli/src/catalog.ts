@@ -3,13 +3,17 @@ import { agentHoldCommand } from './commands/agent-hold.ts';
 import { agentResumeCommand } from './commands/agent-resume.ts';
 import { agentRunCommand } from './commands/agent-run.ts';
 import { agentStatusCommand } from './commands/agent-status.ts';
+import { checkCommand } from './commands/check.ts';
 import { configShowCommand } from './commands/config-show.ts';
 import { controlPlaneRunCommand } from './commands/control-plane-run.ts';
 import { demoCommand } from './commands/demo.ts';
 import { headSignCommand } from './commands/head-sign.ts';
 import { holdCommand } from './commands/hold.ts';
 import { holdsListCommand } from './commands/holds-list.ts';
+import { hostAddCommand } from './commands/host-add.ts';
+import { hostRotateCommand } from './commands/host-rotate.ts';
 import { hostShowCommand } from './commands/host-show.ts';
+import { initCommand } from './commands/init.ts';
 import { keysNewCommand } from './commands/keys-new.ts';
 import { keysShowCommand } from './commands/keys-show.ts';
 import { releaseCommand } from './commands/release.ts';
@@ -42,7 +46,7 @@ export interface CommandGroup {
 export const commandGroups: readonly CommandGroup[] = [
   { name: 'rollout', summary: 'look at rollouts' },
   { name: 'holds', summary: 'look at what holds channels' },
-  { name: 'host', summary: 'look at a host' },
+  { name: 'host', summary: 'look at a host, declare one' },
   { name: 'trust', summary: 'who may sign what' },
   { name: 'keys', summary: 'make and show keys' },
   { name: 'release', summary: 'the steps by themselves: build, assemble, sign, publish' },
@@ -61,10 +65,14 @@ export const commands: readonly CommandDefinition[] = [
   resumeCommand,
   holdsListCommand,
   demoCommand,
+  initCommand,
+  checkCommand,
   rolloutListCommand,
   rolloutShowCommand,
   rolloutEventsCommand,
   hostShowCommand,
+  hostAddCommand,
+  hostRotateCommand,
   trustInitCommand,
   trustUpdateCommand,
   trustSignCommand,

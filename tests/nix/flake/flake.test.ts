@@ -56,7 +56,7 @@ describe('the flake', () => {
     const everywhere = (value: unknown): object => Object.fromEntries(systems.map((system) => [system, value]));
     assert.deepEqual(
       await flakeEvaluated({ ...flake, attribute: 'apps', apply: names }),
-      everywhere(['default', 'demo']),
+      everywhere(['default', 'demo', 'validate']),
     );
     assert.deepEqual(
       await flakeEvaluated({ ...flake, attribute: 'packages', apply: names }),

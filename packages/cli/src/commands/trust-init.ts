@@ -15,6 +15,10 @@ export const trustInitCommand: CommandDefinition = {
     ...targetOptions.filter(({ flags }) => flags.startsWith('--releases')),
     ...trustOptions.init,
     rootKeyOption,
+    {
+      flags: '--document <file>',
+      description: 'publish this document, which nixfleet init wrote, in place of one made of the options above',
+    },
     { flags: '--output <file>', description: 'write the document there too, as the starting point to hand out' },
     jsonOption,
   ],

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { headPath, msToInstant, trustPath } from '@nixfleet/contracts';
+import { type FleetName, headPath, msToInstant, type Signer, trustPath } from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import { initTrust, trustChange } from '@nixfleet/release';
+import { initTrust, type ReleaseOutcome, signTrust, type TrustProposal, trustChange } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
@@ -15,12 +15,11 @@ import { showProposal } from '../release-setup/show-proposal.ts';
 import { parseSigners, requireSigners } from '../release-setup/signers.ts';
 import { openTarget } from '../release-setup/target.ts';
 import { editTrust, emptyContent, withReadableMistakes } from '../release-setup/trust-edits.ts';
-import { interruptibleCommands } from '../release-setup/workshop.ts';
+import { interruptibleCommands, readStart } from '../release-setup/workshop.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal, workingDirectory, environment } = context;
   const settings = await loadSettings(context, values);
-  const fleet = requireSetting(settings, 'fleet');
   const commands = interruptibleCommands(context);
   const target = await openTarget(context, commands, requireSetting(settings, 'releases'));
   const signers = await parseSigners(context, commands, { texts: values.list('root-key'), option: '--root-key' });
@@ -31,11 +30,12 @@ export async function run(context: CommandContext, values: CommandValues): Promi
       throw new CliError('failed', `${target.name}: ${path} is there already`, 'use nixfleet trust update');
     }
   }
-  const content = await editTrust(context, values, emptyContent);
-  const ctx = { crypto: nodeCrypto, fleet };
-  const proposal = await withReadableMistakes(
-    initTrust(ctx, { fleet, content, now: msToInstant(systemClock.now()), signers }),
-  );
+  const from = { base: workingDirectory, home: environment.HOME ?? homedir() };
+  const written = values.text('document');
+  const proposal =
+    written === undefined
+      ? await newTrust(context, values, { fleet: requireSetting(settings, 'fleet'), signers })
+      : await writtenTrust(absolutePath(written, from), signers);
   if (!proposal.ok) return showRefusal(terminal, proposal);
   const { missing, signed } = proposal.value;
   const message = missing === null ? 'Trust 1' : `Trust 1, pending: ${missing}`;
@@ -43,11 +43,25 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   if (!published.ok) return showRefusal(terminal, published);
   const output = values.text('output');
   if (output !== undefined) {
-    await writeFile(
-      absolutePath(output, { base: workingDirectory, home: environment.HOME ?? homedir() }),
-      signed.bytes,
-    );
+    await writeFile(absolutePath(output, from), signed.bytes);
   }
   showProposal(context, proposal.value, { isJson: values.flag('json') });
   return 0;
+}
+
+async function newTrust(
+  context: CommandContext,
+  values: CommandValues,
+  { fleet, signers }: { readonly fleet: FleetName; readonly signers: readonly Signer[] },
+): Promise<ReleaseOutcome<TrustProposal>> {
+  const content = await editTrust(context, values, emptyContent);
+  const now = msToInstant(systemClock.now());
+  return withReadableMistakes(initTrust({ crypto: nodeCrypto, fleet }, { fleet, content, now, signers }));
+}
+
+/** The bytes that hosts start from already, as `nixfleet init` wrote them: signed here, and otherwise left alone. */
+async function writtenTrust(path: string, signers: readonly Signer[]): Promise<ReleaseOutcome<TrustProposal>> {
+  const { bytes, document } = await readStart(path);
+  const ctx = { crypto: nodeCrypto, fleet: document.fleet };
+  return signTrust(ctx, { signed: { bytes, signatures: new Map() }, previous: null, signers });
 }
