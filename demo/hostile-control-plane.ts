@@ -17,6 +17,8 @@ export interface HostileOffer {
   readonly tree: ReadonlyMap<string, Uint8Array>;
   readonly trustVersion: number;
   readonly go: Go | null;
+  /** Answers a signed document's request itself, in whatever way; false: as from the tree. */
+  readonly answer?: (path: string, response: ServerResponse) => boolean;
 }
 
 const bodyBytesMax = 1024 * 1024;
@@ -80,7 +82,9 @@ export class HostileControlPlane implements AsyncDisposable {
     const path = request.url ?? '/';
     await drain(request);
     if (path.startsWith('/v1/signed/')) {
-      const bytes = this.#offer.tree.get(path.slice('/v1/signed/'.length));
+      const name = path.slice('/v1/signed/'.length);
+      if (this.#offer.answer?.(name, response)) return;
+      const bytes = this.#offer.tree.get(name);
       if (bytes === undefined) return send(response, 404, { error: 'not-found', message: 'no such file' });
       response
         .writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': bytes.length })

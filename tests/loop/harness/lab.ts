@@ -101,9 +101,14 @@ export class Lab implements AsyncDisposable {
 
   /** Signs and writes a release; the control plane is not told. */
   async write(change: (next: TestIntent) => void = () => {}): Promise<void> {
+    await this.sign(change);
+    this.writeTree();
+  }
+
+  /** Signs a release that nobody is shown. */
+  async sign(change: (next: TestIntent) => void = () => {}): Promise<void> {
     this.fleet.now = signingTime();
     await this.fleet.publish(change);
-    this.writeTree();
   }
 
   writeTree(files: ReadonlyMap<string, Uint8Array> = this.fleet.files): void {

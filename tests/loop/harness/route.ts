@@ -7,6 +7,7 @@ export class Route implements Disposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #target: () => number | null;
+  #elsewhere: number | null = null;
   #isCut = false;
 
   private constructor(server: Server, target: () => number | null) {
@@ -46,13 +47,19 @@ export class Route implements Disposable {
     this.#isCut = false;
   }
 
+  /** From now on to another port of loopback, as somebody does who owns the network; null: to where it belongs. */
+  leadTo(port: number | null): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#elsewhere = port;
+  }
+
   [Symbol.dispose](): void {
     this.cut();
     this.#server.close();
   }
 
   #forward(inbound: Socket): void {
-    const port = this.#target();
+    const port = this.#elsewhere ?? this.#target();
     if (this.#isCut || port === null) {
       inbound.destroy();
       return;
