@@ -138,7 +138,7 @@ export const hostAttacks: readonly Attack[] = [
       assert.ok(second);
       assert.equal(await send(lab, mole, journal, events), '200');
       const answer = await send(lab, mole, journal, [await forged(lab, second, { bootId: 'boot-2' })]);
-      const { hosts } = await lab.lab.controlPlane.fleet();
+      const { hosts } = await lab.lab.controlPlane.view();
       assert.ok(hosts.some(({ name }) => name === 'mole'));
       return `events: ${answer}`;
     },
@@ -176,11 +176,11 @@ export const hostAttacks: readonly Attack[] = [
     refusedBy: 'control plane',
     reason: 'no new problem',
     async attempt(lab) {
-      const before = await lab.lab.controlPlane.fleet();
+      const before = await lab.lab.controlPlane.view();
       const journal = await journalOf(lab, 1);
       await journal.append(filler, { at: Instant.parse('2999-12-31T23:59:59Z') });
       await send(lab, mole, journal.journal, journal.events);
-      const { problems } = await lab.lab.controlPlane.fleet();
+      const { problems } = await lab.lab.controlPlane.view();
       const fresh = problems.filter((problem) => !before.problems.includes(problem));
       return fresh.length === 0 ? 'no new problem' : fresh.join();
     },
@@ -227,7 +227,7 @@ export const hostAttacks: readonly Attack[] = [
     reason: '403 unknown-key',
     async attempt(lab) {
       const answer = await ask(lab, 'stranger', { path: '/v1/signed/head.json' });
-      const { unknownKeys } = await lab.lab.controlPlane.fleet();
+      const { unknownKeys } = await lab.lab.controlPlane.view();
       assert.ok(unknownKeys.length > 0, 'listed');
       return answer;
     },

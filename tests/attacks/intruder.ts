@@ -1,6 +1,7 @@
 import { clientIdentity, HttpsTransport } from '@nixfleet/agent';
 import { protocolHeader, type SignedEvent, WireError } from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
+import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
 import { testKey } from '@nixfleet/testkit';
 import type { AttackLab } from './attack-lab.ts';
@@ -22,7 +23,11 @@ export async function ask(
   { method = 'GET', path, body, headers }: Request,
 ): Promise<string> {
   const key = await testKey(label);
-  const { identity } = await clientIdentity(key.privateKey, { commonName: 'intruder', random: systemRandom });
+  const { identity } = await clientIdentity(key.privateKey, {
+    commonName: 'intruder',
+    crypto: nodeCrypto,
+    random: systemRandom,
+  });
   const pins = new Set<string>([(await testKey('control-plane')).keyId]);
   const url = `https://127.0.0.1:${lab.lab.controlPlane.port}`;
   const transport = new HttpsTransport({ urls: [url], identity, pins: () => pins, clock: systemClock });

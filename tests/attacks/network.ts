@@ -5,7 +5,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { clientIdentity } from '@nixfleet/agent';
 import { addSeconds, type Clock, protocolHeader } from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
-import { privateKeyToPem } from '@nixfleet/contracts/node-crypto';
+import { nodeCrypto, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
 import { testKey } from '@nixfleet/testkit';
 import { HostileControlPlane } from '../../demo/hostile-control-plane.ts';
@@ -22,8 +22,9 @@ const yearMs = 365 * 24 * 3600 * 1000;
 /** Opens TLS to the honest control plane, with the victim's own key unless told otherwise. */
 async function openTls(lab: AttackLab, options: object = {}): Promise<TLSSocket> {
   const { privateKey } = await testKey('host:mole');
-  const { keyPem, certificatePem } = (await clientIdentity(privateKey, { commonName: 'mole', random: systemRandom }))
-    .identity;
+  const { keyPem, certificatePem } = (
+    await clientIdentity(privateKey, { commonName: 'mole', crypto: nodeCrypto, random: systemRandom })
+  ).identity;
   const socket = connectTls({
     host: '127.0.0.1',
     port: lab.lab.controlPlane.port ?? 0,
