@@ -90,6 +90,30 @@ describe('evaluating hosts under a memory budget', () => {
     assert.deepEqual(fake.starts, ['h-0', 'h-1', 'h-1', 'h-2']);
   });
 
+  test('two that grow towards the budget are stopped before they are over it, one alone is not', async () => {
+    for (const [count, expected] of [
+      [2, ['h-0']],
+      [1, ['h-0']],
+    ] as const) {
+      const fake = evaluators(() => 30);
+      const limits = { workersMax: count, budgetBytes: 100, workerBytes: 10 };
+      const { done, clock } = start(names(count), limits, fake);
+      await turn();
+      for (const bytes of [40, 48]) {
+        await clock.advance(100);
+        assert.equal(fake.running.size, count);
+        for (const evaluator of fake.running.values()) evaluator.bytes = count === 1 ? 2 * bytes : bytes;
+      }
+      await clock.advance(100);
+      assert.deepEqual(
+        [...fake.running.values()].map(({ host }) => host),
+        expected,
+      );
+      await finishAll(fake);
+      assert.ok([...(await done).values()].every(({ ok }) => ok));
+    }
+  });
+
   test('one that is over the budget alone fails, and the others go on', async () => {
     const fake = evaluators((host) => (host === 'h-0' ? 200 * 1024 ** 2 : 1));
     const limits = { workersMax: 1, budgetBytes: 100 * 1024 ** 2, workerBytes: 1 };

@@ -14,12 +14,14 @@ export interface EvaluationLimits {
 }
 
 /** How often the evaluators are measured, in milliseconds. */
-const measureIntervalMs = 250;
+const measureIntervalMs = 100;
 
 interface Worker {
   readonly host: HostName;
   readonly abort: AbortController;
   pid: number | null;
+  /** As measured last, in bytes. */
+  residentBytes: number | null;
   /** Set when it was stopped for its memory: what becomes of its host. */
   stopped: 'restart' | 'too-large' | null;
 }
@@ -29,8 +31,8 @@ interface Worker {
  * error or appetite is nobody else's. (nix-eval-jobs shares a heap between hosts and then has to restart it; it must also
  * match the version of Nix. A process a host needs neither and costs one parse of nixpkgs' entry points.)
  *
- * Over the budget, the evaluator that started last is stopped and its host queued again, and from then on one fewer runs
- * at a time. An evaluator that is over the budget alone fails its host.
+ * Over the budget, or about to be, the evaluator that started last is stopped and its host queued again, and from then on
+ * one fewer runs at a time. An evaluator that is over the budget alone fails its host.
  */
 export async function evaluateHosts(input: {
   readonly nix: Nix;
@@ -49,7 +51,7 @@ export async function evaluateHosts(input: {
   let slots = Math.max(1, Math.min(limits.workersMax, Math.floor(limits.budgetBytes / limits.workerBytes)));
 
   const evaluate = async (host: HostName): Promise<void> => {
-    const worker: Worker = { host, abort: new AbortController(), pid: null, stopped: null };
+    const worker: Worker = { host, abort: new AbortController(), pid: null, residentBytes: null, stopped: null };
     running.add(worker);
     progress.report({ step: 'evaluate', state: 'started', host });
     try {
@@ -79,9 +81,16 @@ export async function evaluateHosts(input: {
 
   const measure = (): void => {
     let bytes = 0;
-    for (const { pid } of running) if (pid !== null) bytes += memory.residentBytes(pid) ?? 0;
-    if (bytes <= limits.budgetBytes) return;
+    let grownBytes = 0;
+    for (const worker of running) {
+      const resident = (worker.pid === null ? null : memory.residentBytes(worker.pid)) ?? 0;
+      if (worker.residentBytes !== null) grownBytes += Math.max(0, resident - worker.residentBytes);
+      worker.residentBytes = resident;
+      bytes += resident;
+    }
     const workers = [...running].filter(({ stopped }) => stopped === null);
+    // Growing like this they would be over it when they are measured next. One alone gets all there is.
+    if (bytes + (workers.length > 1 ? grownBytes : 0) <= limits.budgetBytes) return;
     const last = workers.at(-1);
     if (!last || workers.length < running.size) return;
     last.stopped = workers.length > 1 ? 'restart' : 'too-large';
