@@ -28,10 +28,8 @@ import { type LocalHold, localHoldNews, readLocalHold } from './local-hold.ts';
 import type { Log } from './log.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
+import { untilNextTickMs } from './tick-pace.ts';
 
-/** Between two ticks while something is under way, and otherwise, in milliseconds. */
-const busyTickMs = 500;
-const idleTickMs = 5000;
 /** Between two looks at what the machine runs, in milliseconds. */
 const driftMs = 60_000;
 /** Inputs kept while the disk is full; past it the oldest of workers that repeat themselves are dropped. */
@@ -83,6 +81,8 @@ export class AgentLoop {
   #stalled: HostInput[] = [];
   #contactMs: number | null = null;
   #driftMs = 0;
+  /** The sleep between two ticks, which what happens meanwhile ends. */
+  #nap = new AbortController();
   #isClockSynchronised = false;
   /** As the file said last; until it was read, what the journal says. */
   #localHold: LocalHold | null = null;
@@ -225,7 +225,10 @@ export class AgentLoop {
 
   /** Hands the machine the intent as it is now. */
   refresh(): void {
-    this.#enqueue(() => this.#take({ type: 'intent', intent: this.#intent() }));
+    this.#enqueue(async () => {
+      await this.#attempt('local hold', () => this.#readLocalHold());
+      await this.#take({ type: 'intent', intent: this.#intent() });
+    });
   }
 
   async recheck(signal: AbortSignal): Promise<Intent | null> {
@@ -238,13 +241,14 @@ export class AgentLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#deps;
+    const { clock, time } = this.#deps;
+    signal.addEventListener('abort', () => this.#nap.abort(), { once: true });
     while (!signal.aborted) {
+      this.#nap = new AbortController();
       await new Promise<void>((resolve) => {
         this.#enqueue(async () => this.#tick().finally(resolve));
       });
-      const isBusy = switchingPhases.has(this.#memory.state.phase.name) || this.#memory.working.busy !== null;
-      await clock.sleep(isBusy ? busyTickMs : idleTickMs, signal);
+      await clock.sleep(untilNextTickMs(this.#memory, time.now()), this.#nap.signal).catch(() => {});
     }
   }
 
@@ -345,6 +349,9 @@ export class AgentLoop {
     if (phase.name !== before.state.phase.name) this.#deps.log('info', `now ${phase.name}`);
     // What was switched or booted may wait for a boot, or wait no more.
     if (phase.name !== before.state.phase.name) this.#driftMs = Number.NEGATIVE_INFINITY;
+    if (phase.name !== before.state.phase.name || result.memory.working.busy?.id !== before.working.busy?.id) {
+      this.#nap.abort();
+    }
     this.#workers?.effects.cancelStale(result.memory.working);
     for (const effect of result.effects) this.#workers?.effects.run(effect);
     if (result.events.length > 0) this.#workers?.delivery.kick();

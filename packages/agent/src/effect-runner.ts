@@ -61,6 +61,11 @@ interface Running {
   readonly done: Promise<void>;
 }
 
+/** Aborting what is aborted makes another error with its stack each time, and this is asked at every step. */
+function cancel(running: Running | null): void {
+  if (running && !running.abort.signal.aborted) running.abort.abort();
+}
+
 /** Does what the host machine asks for, one awaited effect at a time, with probes beside it; each answer is an input. */
 export class EffectRunner {
   readonly #deps: EffectDeps;
@@ -78,26 +83,26 @@ export class EffectRunner {
       return;
     }
     const previous = this.#awaited;
-    previous?.abort.abort();
+    cancel(previous);
     const abort = new AbortController();
     this.#awaited = { id: effect.id, abort, done: this.#perform(effect, previous, abort.signal) };
   }
 
   /** Ends the workers whose answers nobody waits for any more. */
   cancelStale({ busy, probing }: WorkingMemory): void {
-    if (this.#awaited && this.#awaited.id !== busy?.id) this.#awaited.abort.abort();
-    if (this.#probes && this.#probes.id !== probing) this.#probes.abort.abort();
+    if (this.#awaited?.id !== busy?.id) cancel(this.#awaited);
+    if (this.#probes?.id !== probing) cancel(this.#probes);
   }
 
   async stop(): Promise<void> {
-    this.#probes?.abort.abort();
-    this.#awaited?.abort.abort();
+    cancel(this.#probes);
+    cancel(this.#awaited);
     await this.#awaited?.done;
     await this.#probes?.done;
   }
 
   #probe({ id, closure }: Extract<HostEffect, { type: 'probe-afresh' }>): void {
-    this.#probes?.abort.abort();
+    cancel(this.#probes);
     const abort = new AbortController();
     const { probes, clock, emit } = this.#deps;
     const done = runProbes({ id, closure }, { probes, clock, emit, signal: abort.signal }).catch((error: unknown) => {

@@ -21,6 +21,7 @@ export {
   type PinnedConnectionOptions,
   serverKeySha256,
 } from './pinned-connection.ts';
+export type { DeclaredChecks, ProbeResult, Probes } from './probes.ts';
 export { ProfileHost } from './profile-host.ts';
 export { type AgentDeps, type RunningAgent, startAgent } from './start-agent.ts';
 export { type MachineAgentOptions, startMachineAgent } from './start-machine-agent.ts';
