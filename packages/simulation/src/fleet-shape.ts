@@ -1,0 +1,80 @@
+import { ChannelPolicy } from '@nixfleet/contracts';
+import { type TestIntent, testChannel, testHost, testPolicy } from '@nixfleet/testkit';
+import type { Dice } from './dice.ts';
+
+/** A random fleet of `hosts` hosts that `mkFleet` would accept: channels, waves, budgets, edges and policies. */
+export function throwFleet(dice: Dice, hosts: number): TestIntent {
+  const names = Array.from({ length: hosts }, (_, i) => `host-${String(i + 1).padStart(3, '0')}`);
+  const channelNames = ['stable', 'data', 'edge'].slice(0, dice.whole(1, 3));
+  const intent: TestIntent = {
+    repository: 'https://git.example.org/fleet.git',
+    commit: '0'.repeat(40),
+    hosts: {},
+    channels: {},
+    edges: [],
+    budgets: [],
+    operators: { olivia: { pubkeys: [] } },
+  };
+  const members = new Map(channelNames.map((channel) => [channel, [] as string[]]));
+  for (const name of names) {
+    const channel = dice.pick(channelNames);
+    members.get(channel)?.push(name);
+    intent.hosts[name] = testHost(channel);
+  }
+  for (const [i, channel] of channelNames.entries()) {
+    const own = members.get(channel) ?? [];
+    const before = channelNames[i - 1];
+    const waves = wavesOf(own, dice.whole(1, 4), dice);
+    const declared = testChannel(waves, before !== undefined && dice.chance(0.4) ? [before] : []);
+    for (const wave of declared.waves) {
+      wave.soakSeconds = dice.pick([0, 60, 180, 300]);
+      wave.promoteWhen = dice.pick([
+        { convergedPercent: 100, receiptsPercent: 100 },
+        { convergedPercent: 100, receiptsPercent: 100 },
+        { convergedPercent: 75, receiptsPercent: 50 },
+      ]);
+    }
+    declared.policy = throwPolicy(dice);
+    intent.channels[channel] = declared;
+    intent.edges.push(...throwEdges(waves, dice));
+  }
+  for (const budget of ['power', 'database'].slice(0, dice.whole(0, 2))) {
+    const chosen = names.filter(() => dice.chance(0.6));
+    if (chosen.length > 0) intent.budgets.push({ name: budget, hosts: chosen, maxInFlight: dice.whole(1, 4) });
+  }
+  return intent;
+}
+
+function wavesOf(hosts: readonly string[], count: number, dice: Dice): string[][] {
+  const waves: string[][] = Array.from({ length: count }, () => []);
+  for (const host of hosts) dice.pick(waves).push(host);
+  const filled = waves.filter(({ length }) => length > 0);
+  return filled.length > 0 ? filled : [[]];
+}
+
+function throwPolicy(dice: Dice): ChannelPolicy {
+  return ChannelPolicy.parse({
+    ...testPolicy,
+    confirm: { by: 'control-plane', timeoutSeconds: dice.pick([60, 120, 180]) },
+    activationTimeoutSeconds: dice.pick([60, 120, 300]),
+    onHealthFailure: dice.pick(['halt', 'rollback-and-halt', 'rollback-and-halt']),
+    maxFailures: dice.pick([{ count: 0 }, { count: 1 }, { percent: 20 }]),
+    onNewRelease: dice.pick(['finish', 'replace']),
+    offlineGraceSeconds: dice.pick([null, 300, 900]),
+    unconfirmedRetrySeconds: 30,
+    unconfirmedRetryMaxSeconds: 600,
+    fetchesMax: dice.pick([null, null, 2]),
+  });
+}
+
+/** Each from a host to one of its own or a later wave, in the order of names: no cycles, and no edge against the waves. */
+function throwEdges(waves: readonly (readonly string[])[], dice: Dice) {
+  const edges: TestIntent['edges'] = [];
+  for (const [wave, hosts] of waves.entries()) {
+    for (const gates of hosts) {
+      const later = waves.slice(wave).flatMap((names, i) => (i === 0 ? names.filter((name) => name > gates) : names));
+      if (later.length > 0 && dice.chance(0.1)) edges.push({ gates, gated: dice.pick(later) });
+    }
+  }
+  return edges;
+}

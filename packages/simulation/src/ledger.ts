@@ -1,0 +1,93 @@
+import type { EventOf, HostPhaseName, HostTarget, JournalEvent, RolloutId, SignedEvent } from '@nixfleet/contracts';
+
+const switching: ReadonlySet<HostPhaseName> = new Set(['activating', 'confirming', 'soaking', 'reverting']);
+
+/** What a host has durably written of itself, read from its disk: not through any code that is under test. */
+export class Ledger {
+  /** Rollouts that it signed to have converged on, with what. */
+  readonly converged = new Map<RolloutId, HostTarget>();
+  readonly failed: EventOf<'failed'>[] = [];
+  readonly confirmed = new Set<string>();
+  /** Closures whose probes passed, by rollout. */
+  readonly passed = new Map<string, EventOf<'probes-passed'>>();
+  /** Newest `introducedIn` that it began to fetch, by channel. */
+  readonly newest = new Map<string, number>();
+  phase: HostPhaseName = 'pending';
+  target: HostTarget | null = null;
+  events = 0;
+  #journal: string | null = null;
+  #seq = 0;
+
+  /** Events of these lines that were not seen before. */
+  take(lines: Uint8Array): readonly JournalEvent[] {
+    const fresh: JournalEvent[] = [];
+    for (const line of new TextDecoder().decode(lines).split('\n')) {
+      if (line === '') continue;
+      const { event: text } = JSON.parse(line) as SignedEvent;
+      const event = JSON.parse(text) as JournalEvent;
+      if (event.journal === this.#journal && event.seq <= this.#seq) continue;
+      this.#journal = event.journal;
+      this.#seq = event.seq;
+      fresh.push(event);
+      this.#fold(event);
+    }
+    return fresh;
+  }
+
+  /** Its disk is of an earlier time. */
+  restored(): void {
+    this.#journal = null;
+    this.#seq = 0;
+  }
+
+  /** In the midst of a switch, as the machine's users feel it. */
+  get isSwitching(): boolean {
+    return switching.has(this.phase);
+  }
+
+  #fold(event: JournalEvent): void {
+    this.events++;
+    const { kind } = event;
+    if ('target' in event.body) this.target = event.body.target;
+    switch (kind) {
+      case 'journal-started':
+        this.phase = 'pending';
+        break;
+      case 'checkpoint':
+        this.phase = event.body.state.phase.name;
+        break;
+      case 'converged':
+        this.converged.set(event.body.target.rolloutId, event.body.target);
+        this.phase = 'converged';
+        break;
+      case 'failed':
+        this.failed.push(event);
+        this.phase = 'failed';
+        break;
+      case 'confirmed':
+        this.confirmed.add(event.body.target.closure);
+        this.phase = 'soaking';
+        break;
+      case 'probes-passed':
+        this.passed.set(event.body.target.closure, event);
+        break;
+      case 'fetching':
+        this.newest.set(
+          event.body.target.channel,
+          Math.max(this.newest.get(event.body.target.channel) ?? 0, event.body.target.introducedIn),
+        );
+        this.phase = kind;
+        break;
+      case 'refused':
+      case 'deferred':
+      case 'activating':
+      case 'confirming':
+      case 'unconfirmed':
+      case 'reverting':
+      case 'reverted':
+        this.phase = kind;
+        break;
+      default:
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import type { Host } from '@nixfleet/agent';
+import { Sha256Hex } from '@nixfleet/contracts';
+import type { ActivationOutcome } from '@nixfleet/engine';
+import type { Life } from './life.ts';
+import type { Machine } from './machine.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** Between two looks at what another process does, in milliseconds. */
+const pollMs = 250;
+
+/** The host port of one incarnation of the agent on a machine. */
+export function machineHost(machine: Machine, { life, scheduler, isClockSynchronised }: MachineHostDeps): Host {
+  /** Looks until `look` says something. */
+  const until = <Value>(look: () => Value | null, signal?: AbortSignal): Promise<Value> =>
+    life.wait<Value>((settle) => {
+      let appointment = scheduler.after(0, check);
+      function check(): void {
+        const value = look();
+        if (value === null) appointment = scheduler.after(pollMs, check);
+        else settle(value);
+      }
+      return () => scheduler.cancel(appointment);
+    }, signal);
+  const outcome = (): ActivationOutcome | null => {
+    const found = machine.activation();
+    if (found === 'running') return null;
+    return found === 'unknown' ? lost : found;
+  };
+  const settledDeadMan = () => {
+    const report = machine.deadMan();
+    return report.kind === 'fired' && report.ok === null ? null : report;
+  };
+  return {
+    environment: {},
+    locate: (path) => path,
+    bootId: () => life.cross(() => machine.bootId),
+    running: () => life.cross(() => machine.running),
+    bootDefault: () => life.cross(() => machine.bootDefault),
+    isClockSynchronised: () => life.cross(isClockSynchronised),
+    arm: (to, seconds) =>
+      life.cross(() => {
+        const problem = machine.arm(to, seconds);
+        return problem === null ? { ok: true } : { ok: false, detail: problem };
+      }, 20),
+    deadMan: () => life.cross(() => machine.deadMan()),
+    keepGuarded: () => life.cross(() => machine.keepGuarded(), 50),
+    awaitDeadMan: (signal) => until(settledDeadMan, signal),
+    disarm: () => life.cross(() => machine.disarm(), 5),
+    standDown: () => life.cross(() => machine.standDown()),
+    activate: async (closure, timeoutSeconds, signal) => {
+      await life.cross(() => machine.startActivation(closure, timeoutSeconds), 10);
+      return until(outcome, signal);
+    },
+    awaitActivation: (signal) => until(outcome, signal),
+    activation: () => life.cross(() => machine.activation()),
+    setDefault: (closure) =>
+      life.cross(() => {
+        const problem = machine.setDefault(closure);
+        return problem === null ? ({ ok: true } as const) : ({ ok: false, detail: problem } as const);
+      }, 10),
+    rebootPending: () => life.cross(() => null),
+    reboot: () => life.cross(() => ({ ok: false, detail: 'nothing here waits for a boot' })),
+    revert: async (to, signal) => {
+      const isOurs = await life.cross(() => machine.takeRevert());
+      if (!isOurs) {
+        const report = await until(settledDeadMan, signal);
+        if (report.kind === 'fired' && machine.running === to) return { running: to, by: 'dead-man' };
+      }
+      let isDone = false;
+      await life.cross(() =>
+        machine.goBack(to, () => {
+          isDone = true;
+        }),
+      );
+      await until(() => (isDone ? true : null), signal);
+      return life.cross(() => ({ running: machine.running, by: 'agent' as const }));
+    },
+  };
+}
+
+export interface MachineHostDeps {
+  readonly life: Life;
+  readonly scheduler: Scheduler;
+  readonly isClockSynchronised: () => boolean;
+}
+
+const lost: ActivationOutcome = {
+  kind: 'failed',
+  cause: 'activation-failed',
+  output: {
+    exitCode: null,
+    durationMs: 0,
+    outputSha256: Sha256Hex.parse('0'.repeat(64)),
+    excerpt: 'the process of the switch ended without leaving an outcome',
+  },
+};

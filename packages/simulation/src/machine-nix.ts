@@ -1,0 +1,65 @@
+import type { Nix } from '@nixfleet/agent';
+import type { Closures } from './closures.ts';
+import type { Dice } from './dice.ts';
+import type { Life } from './life.ts';
+import type { Machine } from './machine.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** How long a fetch takes, and how long one that fails is tried, in milliseconds. */
+const fetchMs = { from: 500, to: 30_000 };
+const unreachableMs = 15_000;
+
+export interface MachineNixDeps {
+  readonly life: Life;
+  readonly scheduler: Scheduler;
+  readonly dice: Dice;
+  readonly closures: Closures;
+  readonly isCacheReachable: () => boolean;
+}
+
+/** The Nix port of one incarnation of the agent: a store on the machine's disk, and a cache somewhere. */
+export function machineNix(machine: Machine, deps: MachineNixDeps): Nix {
+  const { life, scheduler, dice, closures, isCacheReachable } = deps;
+  const after = (ms: number, signal: AbortSignal): Promise<void> =>
+    life.wait<void>((settle) => {
+      const appointment = scheduler.after(ms, () => settle());
+      return () => scheduler.cancel(appointment);
+    }, signal);
+  return {
+    checkConfiguration: () => life.cross(() => ({ ok: true })),
+    async realise(closure, _sources, _rootLink, signal) {
+      if (machine.store.has(closure)) return life.cross(() => ({ ok: true }));
+      if (!isCacheReachable()) {
+        await after(unreachableMs, signal);
+        return { ok: false, reason: 'closure-unavailable', detail: 'no cache answers' };
+      }
+      await after(dice.between(fetchMs.from, fetchMs.to), signal);
+      return life.cross(() => {
+        if (machine.disk.isFull) return { ok: false, reason: 'disk-full', detail: 'no space left on device' } as const;
+        machine.store.set(closure, { isModified: false });
+        return { ok: true } as const;
+      });
+    },
+    closure: (path) =>
+      life.cross(() => {
+        const entry = machine.store.get(path);
+        return entry ? closures.fetched(path) : [];
+      }),
+    modified: (paths) => life.cross(() => paths.filter((path) => machine.store.get(path)?.isModified === true)),
+    claimed: (_substituter, entries) => life.cross(() => entries.map(({ narHash }) => narHash)),
+    repair: ({ wanted }) =>
+      life.cross(() => {
+        if (!isCacheReachable()) {
+          return { ok: false, reason: 'closure-unavailable', detail: 'no cache answers' } as const;
+        }
+        for (const { path } of wanted) machine.store.set(path, { isModified: false });
+        return { ok: true } as const;
+      }),
+    discard: (paths) =>
+      life.cross(() => {
+        const gone = paths.filter((path) => path !== machine.running && path !== machine.bootDefault);
+        for (const path of gone) machine.store.delete(path);
+        return gone.length;
+      }),
+  };
+}

@@ -1,0 +1,83 @@
+import { throwBehaviour } from './behaviour.ts';
+import type { Dice } from './dice.ts';
+import type { SimulatedFleet } from './simulated-fleet.ts';
+
+const minuteMs = 60_000;
+/** Between two decisions of the people of this fleet. */
+const pause = { from: 8 * minuteMs, to: 50 * minuteMs };
+/** A head is signed anew this often. */
+const headMs = 60 * minuteMs;
+
+/** What people and pipelines do in a run: releases good and bad, holds, second attempts, new trust, fresh heads. */
+export class ReleasePlan {
+  readonly #fleet: SimulatedFleet;
+  readonly #dice: Dice;
+  readonly #badShare: number;
+  #isOver = false;
+
+  constructor(fleet: SimulatedFleet, { dice, badShare }: { readonly dice: Dice; readonly badShare: number }) {
+    this.#fleet = fleet;
+    this.#dice = dice;
+    this.#badShare = badShare;
+  }
+
+  begin(): void {
+    this.#next();
+    this.#signHeads();
+  }
+
+  /** The last word: a release that is good for everybody. */
+  async end(): Promise<void> {
+    this.#isOver = true;
+    await this.#fleet.ci.release(this.#names, () => 'good');
+    this.#hint();
+  }
+
+  get #names(): readonly string[] {
+    return [...this.#fleet.hosts.keys()];
+  }
+
+  #next(): void {
+    this.#fleet.scheduler.after(this.#dice.between(pause.from, pause.to), () => {
+      if (this.#isOver) return;
+      this.#act();
+      this.#next();
+    });
+  }
+
+  #signHeads(): void {
+    this.#fleet.scheduler.after(headMs, () => {
+      void this.#fleet.ci.signHead();
+      this.#signHeads();
+    });
+  }
+
+  #act(): void {
+    const dice = this.#dice;
+    const { ci } = this.#fleet;
+    const kind = dice.whole(1, 10);
+    if (kind === 1) void ci.retry();
+    else if (kind === 2) void ci.rotateTrust();
+    else if (kind <= 4) void ci.hold(dice.pick(Object.keys(ci.intent.channels)), dice.whole(5, 40) * 60);
+    else this.#release();
+    this.#hint();
+  }
+
+  /** For the whole fleet, or for a part of it; bad for everybody it reaches, or for some. */
+  #release(): void {
+    const dice = this.#dice;
+    const share = dice.pick([1, 1, 0.5, 0.2]);
+    const hosts = this.#names.filter(() => dice.chance(share));
+    const bad = throwBehaviour(dice, this.#badShare);
+    const badFor = dice.pick([1, 0.5, 0.15]);
+    void this.#fleet.ci.release(hosts, () => (dice.chance(badFor) ? bad : 'good'));
+  }
+
+  /** A pipeline tells the control plane that there is something new; not every one does. */
+  #hint(): void {
+    if (!this.#dice.chance(0.7)) return;
+    const peer = { spkiSha256: null, address: '198.51.100.1' };
+    const request = { method: 'POST', path: '/v1/refresh', headers: {}, body: new Uint8Array() };
+    void this.#fleet.server.handle(peer, { ...request, signal: new AbortController().signal });
+  }
+}

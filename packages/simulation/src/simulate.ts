@@ -1,0 +1,81 @@
+import type { Crypto } from '@nixfleet/contracts';
+import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { cheapCrypto } from './cheap-crypto.ts';
+import { Dice } from './dice.ts';
+import { judgeEnd } from './end.ts';
+import { Facts } from './facts.ts';
+import { Faults, weathers } from './faults.ts';
+import { ReleasePlan } from './release-plan.ts';
+import type { Invariant } from './rules.ts';
+import { SimulatedFleet } from './simulated-fleet.ts';
+import { Witness } from './witness.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly hosts: number;
+  readonly hours: number;
+  /** Real signatures, a hundred times slower. Default: cheap ones. */
+  readonly isCryptoReal?: boolean;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** Null: every invariant held. */
+  readonly broken: { readonly invariant: Invariant | 'fault'; readonly text: string; readonly timeline: string } | null;
+  /** Equal for equal runs. */
+  readonly fingerprint: string;
+  readonly counts: { readonly steps: number; readonly events: number; readonly releases: number };
+}
+
+const hourMs = 3600_000;
+/** Between two looks at what has come of it so far, in virtual milliseconds. */
+const sliceMs = 60_000;
+/** Of every run, the time at its end in which nothing goes wrong, in hours. */
+const calmHours = 2;
+
+/** One run: a random fleet, random releases and random trouble, all from the seed; then calm, in which it must come right. */
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const { seed, hosts, hours } = options;
+  const dice = new Dice(seed);
+  const crypto: Crypto = options.isCryptoReal ? nodeCrypto : cheapCrypto;
+  const witness = new Witness(new Facts());
+  const fleet = await SimulatedFleet.create(dice, { hosts, crypto, watchers: witness.watchers });
+  witness.begin(fleet);
+  const weather = dice.of('weather').pick(weathers);
+  const faults = new Faults(fleet, { dice: dice.of('faults'), weather, onWiped: () => witness.wiped() });
+  const releases = new ReleasePlan(fleet, { dice: dice.of('releases'), badShare: weather.badReleaseShare });
+
+  await fleet.ci.release([...fleet.hosts.keys()], () => 'good');
+  fleet.start();
+  faults.begin();
+  releases.begin();
+  await runUntil(fleet, witness, Math.max(0.5, hours - calmHours) * hourMs);
+  faults.end();
+  await releases.end();
+  await runUntil(fleet, witness, hours * hourMs);
+  if (!isOver(fleet, witness)) judgeEnd(fleet, witness);
+  return resultOf(fleet, witness, seed);
+}
+
+async function runUntil(fleet: SimulatedFleet, witness: Witness, ms: number): Promise<void> {
+  while (fleet.scheduler.nowMs < ms && !isOver(fleet, witness)) {
+    await fleet.scheduler.runUntil(Math.min(ms, fleet.scheduler.nowMs + sliceMs));
+  }
+}
+
+function isOver(fleet: SimulatedFleet, witness: Witness): boolean {
+  return fleet.fault !== null || witness.broken !== null;
+}
+
+function resultOf(fleet: SimulatedFleet, { broken, concerned, facts }: Witness, seed: number): SimulationResult {
+  const { fault, timeline, scheduler } = fleet;
+  const events = [...facts.ledgers.values()].reduce((sum, ledger) => sum + ledger.events, 0);
+  const counts = { steps: scheduler.done, events, releases: facts.releaseVersion };
+  const fingerprint = `${scheduler.fingerprint.toString(16)}-${scheduler.done}-${events}-${timeline.moments.length}`;
+  if (broken) return { seed, broken: { ...broken, timeline: timeline.of(concerned) }, fingerprint, counts };
+  if (fault) {
+    const text = `${fault.who} ended by itself: ${fault.error instanceof Error ? fault.error.stack : String(fault.error)}`;
+    return { seed, broken: { invariant: 'fault', text, timeline: timeline.of([fault.who]) }, fingerprint, counts };
+  }
+  return { seed, broken: null, fingerprint, counts };
+}

@@ -1,0 +1,110 @@
+import { parseAgentConfig, type RunningAgent, startAgent, type Transport } from '@nixfleet/agent';
+import type { Crypto } from '@nixfleet/contracts';
+import type { Closures } from './closures.ts';
+import type { Dice } from './dice.ts';
+import { diskFiles } from './disk.ts';
+import { Life } from './life.ts';
+import type { Machine } from './machine.ts';
+import { type MachineTime, machineClock } from './machine-clock.ts';
+import { machineHost } from './machine-host.ts';
+import { machineNix } from './machine-nix.ts';
+import { machineProbes } from './machine-probes.ts';
+import type { Scheduler } from './scheduler.ts';
+
+export const keyPath = '/etc/ssh/ssh_host_ed25519_key';
+export const trustPath = '/etc/nixfleet/trust.json';
+export const stateDirectory = '/var/lib/nixfleet';
+
+export interface SimulatedAgentOptions {
+  readonly fleet: string;
+  readonly scheduler: Scheduler;
+  readonly dice: Dice;
+  readonly time: MachineTime;
+  readonly crypto: Crypto;
+  readonly closures: Closures;
+  readonly machine: Machine;
+  readonly probeSeconds: number;
+  readonly checkinWaitSeconds: number;
+  readonly isCacheReachable: () => boolean;
+  readonly isClockSynchronised: () => boolean;
+  readonly transport: (life: Life) => Transport;
+  /** The agent ended by itself, which it never should. */
+  readonly onFault: (error: unknown) => void;
+  /** Something went wrong inside that the agent bears; for timelines. */
+  readonly onLog: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/** The real agent on a simulated machine: one incarnation after the other. */
+export class SimulatedAgent {
+  readonly #options: SimulatedAgentOptions;
+  #life: Life;
+  #running: RunningAgent | null = null;
+
+  constructor(options: SimulatedAgentOptions) {
+    this.#options = options;
+    this.#life = new Life(options.scheduler);
+  }
+
+  get life(): Life {
+    return this.#life;
+  }
+
+  /** Null while it is starting, and while it is dead. */
+  get running(): RunningAgent | null {
+    return this.#running;
+  }
+
+  start(): void {
+    const { scheduler, dice, time, crypto, closures, machine, probeSeconds, onLog } = this.#options;
+    this.kill();
+    const life = new Life(scheduler);
+    this.#life = life;
+    const own = dice.of(`incarnation ${scheduler.nowMs}`);
+    const config = parseAgentConfig({
+      fleet: this.#options.fleet,
+      host: machine.name,
+      stateDirectory,
+      key: keyPath,
+      trust: trustPath,
+      controlPlanes: ['https://control.example.org'],
+      substituters: ['https://cache.example.org'],
+      checkinWaitSeconds: this.#options.checkinWaitSeconds,
+      backend: { kind: 'profile', storeDirectory: '/', systemRoot: '/' },
+    });
+    startAgent(config, {
+      agentVersion: '0.1.0',
+      clock: machineClock(time, life, scheduler),
+      random: own,
+      crypto,
+      files: diskFiles(machine.disk, life, own),
+      host: machineHost(machine, { life, scheduler, isClockSynchronised: this.#options.isClockSynchronised }),
+      nix: machineNix(machine, {
+        life,
+        scheduler,
+        dice: own,
+        closures,
+        isCacheReachable: this.#options.isCacheReachable,
+      }),
+      probes: machineProbes(machine, { life, scheduler, closures, intervalSeconds: probeSeconds }),
+      log: (level, message, fields = {}) => {
+        if (!life.isOver && (level === 'warn' || level === 'error')) onLog(message, fields);
+      },
+      transport: () => this.#options.transport(life),
+    }).then(
+      (running) => {
+        if (life.isOver) return;
+        this.#running = running;
+        running.stopped.catch(this.#options.onFault);
+      },
+      (error: unknown) => {
+        if (!life.isOver) this.#options.onFault(error);
+      },
+    );
+  }
+
+  /** No promise of this incarnation settles any more. */
+  kill(): void {
+    this.#life.end();
+    this.#running = null;
+  }
+}

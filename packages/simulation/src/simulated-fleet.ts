@@ -1,0 +1,168 @@
+import {
+  addSeconds,
+  type CheckinReply,
+  type Crypto,
+  type Go,
+  type Instant,
+  instantToMs,
+  type StorePath,
+} from '@nixfleet/contracts';
+import type { ApiRequest, ApiResponse, Peer } from '@nixfleet/control-plane';
+import type { TestRelease } from '@nixfleet/testkit';
+import { Ci, fleetName } from './ci.ts';
+import { Closures } from './closures.ts';
+import type { Dice } from './dice.ts';
+import { throwFleet } from './fleet-shape.ts';
+import { MachineTime } from './machine-clock.ts';
+import { Scheduler } from './scheduler.ts';
+import { type HostWatch, SimulatedHost } from './simulated-host.ts';
+import { SimulatedServer, type StoreWatch } from './simulated-server.ts';
+import { Timeline } from './timeline.ts';
+
+export const startAt = '2026-06-01T08:00:00Z' as Instant;
+const startMs = instantToMs(startAt);
+
+export interface Watchers {
+  readonly host: Omit<HostWatch, 'note' | 'fault'>;
+  readonly store: StoreWatch;
+  readonly release: (release: TestRelease) => void;
+  readonly hold: (sha256: string, channel: string, expiresAt: Instant) => void;
+  /** The control plane allows a start. */
+  readonly dispatched: (host: string, go: Go) => void;
+}
+
+/** A whole fleet in one process: real agents and a real control plane in a world of variables. */
+export class SimulatedFleet {
+  readonly scheduler = new Scheduler();
+  readonly timeline = new Timeline(startMs, () => this.scheduler.nowMs);
+  readonly closures: Closures;
+  readonly dice: Dice;
+  readonly hosts = new Map<string, SimulatedHost>();
+  readonly time: MachineTime;
+  isSourceUp = true;
+  #ci: Ci | null = null;
+  #server: SimulatedServer | null = null;
+  /** Why a program ended that should not: the run is over. */
+  fault: { readonly who: string; readonly error: unknown } | null = null;
+
+  readonly #watchers: Watchers;
+
+  private constructor(dice: Dice, crypto: Crypto, watchers: Watchers) {
+    this.dice = dice;
+    this.#watchers = watchers;
+    this.closures = new Closures(crypto);
+    this.time = new MachineTime(this.scheduler, startMs);
+  }
+
+  static async create(
+    dice: Dice,
+    { hosts, crypto, watchers }: { readonly hosts: number; readonly crypto: Crypto; readonly watchers: Watchers },
+  ): Promise<SimulatedFleet> {
+    const fleet = new SimulatedFleet(dice, crypto, watchers);
+    const { closures, scheduler, timeline } = fleet;
+    const intent = throwFleet(dice.of('shape'), hosts);
+    const ci = await Ci.create({
+      crypto,
+      closures,
+      intent,
+      now: () => fleet.time.now(),
+      headSeconds: dice.of('head').pick([3 * 3600, 24 * 3600]),
+      onRelease: (release) => {
+        timeline.note(null, `release ${release.version} is published`);
+        watchers.release(release);
+      },
+      onHold: (sha256, channel, expiresAt) => {
+        timeline.note(null, `a hold of ${channel} is published, until ${expiresAt}`);
+        watchers.hold(sha256, channel, expiresAt);
+      },
+    });
+    fleet.#ci = ci;
+    const trust = ci.fleet.trustChain[0]?.bytes ?? new Uint8Array();
+    fleet.#server = new SimulatedServer({
+      scheduler,
+      dice: dice.of('server'),
+      time: fleet.time,
+      crypto,
+      trust,
+      published: () => (fleet.isSourceUp ? ci.published : null),
+      watch: watchers.store,
+      onFault: (error) => fleet.#failed('control plane', error),
+    });
+    const probeSeconds = dice.of('probes').pick([60, 120]);
+    for (const name of Object.keys(intent.hosts)) {
+      const { closure } = await closures.build(name, 1, 'good');
+      const host = new SimulatedHost({
+        name,
+        first: closure,
+        key: await ci.fleet.hostKey(name),
+        trust,
+        fleet: fleetName,
+        scheduler,
+        dice: dice.of(name),
+        crypto,
+        closures,
+        startMs,
+        probeSeconds,
+        checkinWaitSeconds: 120,
+        serve: (peer, request) => fleet.#serve(name, peer, request),
+        watch: {
+          ...watchers.host,
+          note: (who, text) => timeline.note(who, text),
+          fault: (who, error) => fleet.#failed(who, error),
+        },
+      });
+      fleet.hosts.set(name, host);
+    }
+    return fleet;
+  }
+
+  get ci(): Ci {
+    if (!this.#ci) throw new Error('not created');
+    return this.#ci;
+  }
+
+  get server(): SimulatedServer {
+    if (!this.#server) throw new Error('not created');
+    return this.#server;
+  }
+
+  get now(): Instant {
+    return addSeconds(startAt, Math.floor(this.scheduler.nowMs / 1000));
+  }
+
+  /** Everything is switched on, some things a little later than others. */
+  start(): void {
+    this.server.start();
+    for (const host of this.hosts.values()) {
+      this.scheduler.after(this.dice.between(0, 5000), () => host.start());
+    }
+  }
+
+  host(name: string): SimulatedHost {
+    const host = this.hosts.get(name);
+    if (!host) throw new Error(`no host ${name}`);
+    return host;
+  }
+
+  running(name: string): StorePath {
+    return this.host(name).machine.running;
+  }
+
+  /** Answers of the control plane are looked at before they are lost on the way. */
+  #serve(host: string, peer: Peer, request: ApiRequest): Promise<ApiResponse | null> | null {
+    const answer = this.server.handle(peer, request);
+    if (answer === null || request.path !== '/v1/agent/checkin') return answer;
+    return answer.then((response) => {
+      if (response?.status === 200 && typeof response.body === 'string' && response.body.includes('"go":{')) {
+        const { go } = JSON.parse(response.body) as CheckinReply;
+        if (go) this.#watchers.dispatched(host, go);
+      }
+      return response;
+    });
+  }
+
+  #failed(who: string, error: unknown): void {
+    this.timeline.note(who === 'control plane' ? null : who, `it ended: ${String(error)}`);
+    this.fault ??= { who, error };
+  }
+}

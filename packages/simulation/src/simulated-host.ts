@@ -1,0 +1,190 @@
+import type { Crypto, StorePath } from '@nixfleet/contracts';
+import { privateKeyToPem } from '@nixfleet/contracts/node-crypto';
+import type { TestKey } from '@nixfleet/testkit';
+import type { Closures } from './closures.ts';
+import type { Dice } from './dice.ts';
+import { Machine } from './machine.ts';
+import { MachineTime } from './machine-clock.ts';
+import { goodLine, type Line, LineTransport, type Serve } from './network.ts';
+import type { Scheduler } from './scheduler.ts';
+import { keyPath, SimulatedAgent, trustPath } from './simulated-agent.ts';
+
+export interface SimulatedHostOptions {
+  readonly name: string;
+  readonly first: StorePath;
+  readonly key: TestKey;
+  readonly trust: Uint8Array;
+  readonly fleet: string;
+  readonly scheduler: Scheduler;
+  readonly dice: Dice;
+  readonly crypto: Crypto;
+  readonly closures: Closures;
+  readonly startMs: number;
+  readonly probeSeconds: number;
+  readonly checkinWaitSeconds: number;
+  readonly serve: Serve;
+  readonly watch: HostWatch;
+}
+
+/** What the simulation sees of a host. */
+export interface HostWatch {
+  readonly running: (host: string, closure: StorePath) => void;
+  readonly switching: (host: string, closure: StorePath, guardedTo: StorePath | null) => void;
+  readonly defaulting: (host: string, closure: StorePath) => void;
+  readonly restored: (host: string) => void;
+  readonly written: (host: string, path: string, bytes: Uint8Array, how: 'whole' | 'appended') => void;
+  readonly note: (host: string, text: string) => void;
+  readonly fault: (host: string, error: unknown) => void;
+}
+
+/** How long it takes until an agent is started again, and until a machine is up again, in milliseconds. */
+const restartMs = { from: 1000, to: 10_000 };
+const bootMs = { from: 15_000, to: 120_000 };
+/** How fast quartz may run, beside true time. */
+const drift = 0.0005;
+
+/** One machine of the fleet with its agent, its line, and everything that can befall it. */
+export class SimulatedHost {
+  readonly machine: Machine;
+  readonly agent: SimulatedAgent;
+  readonly line: Line = goodLine();
+  readonly time: MachineTime;
+  readonly #options: SimulatedHostOptions;
+  isCacheReachable = true;
+  isClockSynchronised = true;
+  /** Off until it boots. */
+  isOn = true;
+  #snapshot: ReturnType<Machine['snapshot']> | null = null;
+
+  constructor(options: SimulatedHostOptions) {
+    const { name, scheduler, dice, crypto, closures, watch, startMs, first } = options;
+    this.#options = options;
+    this.time = new MachineTime(scheduler, startMs, 1 + dice.between(-drift, drift));
+    this.machine = new Machine({
+      name,
+      scheduler,
+      dice,
+      time: this.time,
+      first,
+      behaviourOf: (closure) => closures.behaviourOf(closure),
+      onRunning: (closure) => watch.running(name, closure),
+      onSwitch: (closure, guardedTo) => watch.switching(name, closure, guardedTo),
+      onDefault: (closure) => watch.defaulting(name, closure),
+      onPowerLost: () => this.powerCut(),
+      onAgentKilled: () => this.crash(),
+    });
+    const { disk } = this.machine;
+    disk.write(keyPath, new TextEncoder().encode(privateKeyToPem(options.key.privateKey)));
+    disk.write(trustPath, options.trust);
+    disk.onWritten = (path, bytes, how) => watch.written(name, path, bytes, how);
+    const peer = { spkiSha256: options.key.keyId, address: '192.0.2.1' };
+    this.agent = new SimulatedAgent({
+      fleet: options.fleet,
+      scheduler,
+      dice,
+      time: this.time,
+      crypto,
+      closures,
+      machine: this.machine,
+      probeSeconds: options.probeSeconds,
+      checkinWaitSeconds: options.checkinWaitSeconds,
+      isCacheReachable: () => this.isCacheReachable && this.isConnected,
+      isClockSynchronised: () => this.isClockSynchronised,
+      transport: (life) =>
+        new LineTransport({
+          life,
+          scheduler,
+          dice,
+          line: this.line,
+          isConnected: () => this.isConnected,
+          peer,
+          serve: options.serve,
+        }),
+      onFault: (error) => this.#ended(error),
+      onLog: (message, fields) => watch.note(name, `agent: ${message} ${JSON.stringify(fields).slice(0, 200)}`),
+    });
+  }
+
+  /** Everything that was wrong with its surroundings is right again. */
+  heal(): void {
+    Object.assign(this.line, goodLine());
+    this.isCacheReachable = true;
+    this.isClockSynchronised = true;
+    this.time.wallOffsetMs = 0;
+    this.machine.disk.isFull = false;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** A closure that cuts the network off does so as long as it runs. */
+  get isConnected(): boolean {
+    return this.line.isUp && this.isOn && this.#options.closures.behaviourOf(this.machine.running) !== 'mute';
+  }
+
+  start(): void {
+    this.agent.start();
+  }
+
+  /** The agent dies and its service manager starts it again. */
+  crash(): void {
+    if (!this.isOn) return;
+    this.agent.kill();
+    this.#options.watch.note(this.name, 'the agent is killed');
+    const { life } = this.agent;
+    this.#later(restartMs, () => {
+      if (this.isOn && this.agent.life === life) this.agent.start();
+    });
+  }
+
+  /** Dies at its `count`th access to the world from now. */
+  crashAfter(count: number, isBefore: boolean, how: 'crash' | 'power'): void {
+    this.agent.life.endAfter(count, isBefore, () => (how === 'crash' ? this.crash() : this.powerCut()));
+  }
+
+  powerCut(): void {
+    if (!this.isOn) return;
+    this.agent.kill();
+    this.isOn = false;
+    this.#options.watch.note(this.name, 'the power fails');
+    this.#boot(() => this.machine.powerCut());
+  }
+
+  takeSnapshot(): void {
+    this.#snapshot = this.machine.snapshot();
+    this.#options.watch.note(this.name, 'a snapshot is taken');
+  }
+
+  /** The virtual machine is put back to its snapshot. */
+  restore(): void {
+    const snapshot = this.#snapshot;
+    if (!this.isOn || snapshot === null) return;
+    this.agent.kill();
+    this.isOn = false;
+    this.#options.watch.note(this.name, 'it is restored from its snapshot');
+    this.#options.watch.restored(this.name);
+    this.#boot(() => this.machine.restore(snapshot));
+  }
+
+  /** Without room for its files it cannot start; its service manager tries again and again. Nothing else may end it. */
+  #ended(error: unknown): void {
+    const { watch } = this.#options;
+    if (!this.machine.disk.isFull) return watch.fault(this.name, error);
+    this.crash();
+  }
+
+  #boot(bring: () => void): void {
+    // Nothing of it goes on while it is off.
+    bring();
+    this.#later(bootMs, () => {
+      this.isOn = true;
+      this.#options.watch.note(this.name, `it has booted ${this.machine.running.slice(44)}`);
+      this.agent.start();
+    });
+  }
+
+  #later({ from, to }: { readonly from: number; readonly to: number }, run: () => void): void {
+    this.#options.scheduler.after(this.#options.dice.between(from, to), run);
+  }
+}
