@@ -21,21 +21,15 @@ export function isIssued(
     rolloutId,
     manifest,
     entry,
-    now,
-  }: {
-    readonly rolloutId: RolloutId;
-    readonly manifest: RolloutManifest;
-    readonly entry: ManifestHost;
-    readonly now: Instant;
-  },
+  }: { readonly rolloutId: RolloutId; readonly manifest: RolloutManifest; readonly entry: ManifestHost },
 ): boolean {
   const { issued, fold } = view;
   if (issued?.rolloutId !== rolloutId) return false;
   // It refused the last one; the next is no progress until it fetches again.
   if (phaseIn(view, rolloutId)?.name === 'refused') return false;
-  if (!isUnheardSince(issued, view, now)) return false;
+  if (!isUnheardSince(issued, view)) return false;
   if (fold === null) return true;
-  return !isHeldWhenHeard(view, issued, now) && !isAtEntry(fold.state, { entry, manifest });
+  return !isHeldWhenHeard(view, issued) && !isAtEntry(fold.state, { entry, manifest });
 }
 
 /** The host runs what the manifest gives it, confirmed, and was booted as often as it is to be. */
@@ -48,20 +42,21 @@ export function isAtEntry(
 
 type Issued = NonNullable<HostView['issued']>;
 
-function heardUntil({ isOnline, lastSeenAt }: HostView, issued: Issued, now: Instant): Instant {
-  return isOnline ? now : (lastSeenAt ?? issued.at);
+/** Not `now` for one that is online: that it does not count as offline yet does not mean that it was heard. */
+function heardUntil({ lastSeenAt }: HostView, issued: Issued): Instant {
+  return lastSeenAt ?? issued.at;
 }
 
 /** It was not heard for long enough since it was told to have said what became of it. */
-export function isUnheardSince(issued: Issued, view: HostView, now: Instant): boolean {
-  return heardUntil(view, issued, now) < addSeconds(issued.at, promiseSecondsMax);
+export function isUnheardSince(issued: Issued, view: HostView): boolean {
+  return heardUntil(view, issued) < addSeconds(issued.at, promiseSecondsMax);
 }
 
 /** What it was held by when it was last heard; that this ends while it is away starts nothing. */
-function isHeldWhenHeard(view: HostView, issued: Issued, now: Instant): boolean {
+function isHeldWhenHeard(view: HostView, issued: Issued): boolean {
   if (view.fold === null) return false;
   const { rolloutId, reboot: mayReboot = false } = issued;
-  return selfHeld(view.fold.state, { rolloutId, mayReboot, now: heardUntil(view, issued, now) }) !== null;
+  return selfHeld(view.fold.state, { rolloutId, mayReboot, now: heardUntil(view, issued) }) !== null;
 }
 
 /** How long a go that nothing became of still counts while its host is heard, in seconds. */
@@ -75,12 +70,12 @@ export const silentPromiseSecondsMax = 3600;
  * with its event still on the way, even if a newer release has taken over meanwhile.
  */
 export function promisedUntil(view: HostView, now: Instant): Instant | null {
-  const { issued, isOnline } = view;
+  const { issued } = view;
   if (issued === null) return null;
-  const isSilent = !isOnline && isUnheardSince(issued, view, now);
+  const isSilent = isUnheardSince(issued, view);
   const until = addSeconds(issued.at, isSilent ? silentPromiseSecondsMax : promiseSecondsMax);
   if (until <= now) return null;
-  return isHeldWhenHeard(view, issued, now) ? null : until;
+  return isHeldWhenHeard(view, issued) ? null : until;
 }
 
 /** In the midst of a switch, or told to begin one a moment ago: out of service, or about to be. */

@@ -1,6 +1,6 @@
 import { addSeconds, type HostName, type Instant, nextInterval } from '@nixfleet/contracts';
 import { phaseIn } from './host-progress.ts';
-import { promisedUntil } from './issued-go.ts';
+import { promisedUntil, promiseSecondsMax } from './issued-go.ts';
 import { lostAt } from './lost-host.ts';
 import type { PlannedChannel } from './planned-channel.ts';
 import type { HostDecision, PlannerRelease, PlannerViews } from './planner-types.ts';
@@ -40,6 +40,8 @@ export function nextDeadline({
       for (const { view, standing } of survey.hosts) {
         if (!view) continue;
         consider(promisedUntil(view, now) ?? undefined);
+        // Of a host whose check-in is held: it is being heard all the while.
+        if (view.issued && view.isOnline) consider(addSeconds(view.issued.at, promiseSecondsMax));
         if (view.isOnline) continue;
         if (standing === 'in-flight') consider(lostAt(view, phaseIn(view, rolloutId), manifest));
         const isWaitedFor = standing === 'pending' || standing === 'retrying' || standing === 'unheard';

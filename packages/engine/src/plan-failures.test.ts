@@ -185,13 +185,21 @@ describe('budgets', () => {
     fleet.channels = { stable: { current: after } };
     assert.deepEqual(fleet.goes(), ['b'], 'it keeps its slot for the newer one');
     assert.equal(fleet.plan().nextDeadline, '2026-06-01T12:01:00Z');
+    fleet.see(['b'], { lastSeenAt: '2026-06-01T12:01:00Z' as Instant });
     assert.deepEqual(fleet.goes('2026-06-01T12:01:00Z'), ['a']);
   });
 
   it('P11: a host that is heard and does nothing with its go keeps no slot', () => {
     const fleet = fleetOf(current).issue(current, 'b');
     assert.deepEqual(fleet.goes('2026-06-01T12:00:59Z'), ['b']);
+    fleet.see(['b'], { lastSeenAt: '2026-06-01T12:01:00Z' as Instant });
     assert.deepEqual(fleet.goes('2026-06-01T12:01:00Z'), ['a']);
+  });
+
+  it('P11: a host that was told and not heard since keeps its slot, though it does not count as offline yet', () => {
+    const fleet = fleetOf(current).issue(current, 'b');
+    fleet.see(['b'], { lastSeenAt: '2026-06-01T12:00:30Z' as Instant });
+    assert.deepEqual(fleet.goes('2026-06-01T12:02:00Z'), ['b']);
   });
 
   it('P12: never more fetch than the limit, those just told included', () => {

@@ -32,7 +32,7 @@ export interface HostView {
   /** Its journal is complete here since this start: nothing is missing between what it says it wrote and what is stored. */
   readonly isReplayed: boolean;
   readonly isOnline: boolean;
-  /** Last contact; at the least the instant this control plane started. */
+  /** Last contact, which is now while a check-in is held; at the least the instant this control plane started. */
   readonly lastSeenAt: Instant | null;
   /**
    * The newest `go` that was handed out to it, kept until a later event of its journal names that rollout as its target:

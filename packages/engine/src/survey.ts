@@ -206,11 +206,11 @@ function standingOf({
     // It may have gone down for a boot, and then its silence is that boot's doing.
     const isBooting = isSwitching(view)
       ? phase !== null
-      : view.issued?.reboot === true && isUnheardSince(view.issued, view, now);
+      : view.issued?.reboot === true && isUnheardSince(view.issued, view);
     return isBooting && isLost(view, { phase, manifest, now }) ? 'lost' : 'converged';
   }
   const isInFlight =
-    (phase !== null && switchingPhases.has(phase.name)) || isIssued(view, { rolloutId, manifest, entry, now });
+    (phase !== null && switchingPhases.has(phase.name)) || isIssued(view, { rolloutId, manifest, entry });
   if (isInFlight) return isLost(view, { phase, manifest, now }) ? 'lost' : 'in-flight';
   if (view.fold?.state.retry?.rolloutId === rolloutId || phase?.name === 'unconfirmed') return 'retrying';
   if (isExcused(view, excusedSince)) return 'excused';
