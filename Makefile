@@ -1,7 +1,7 @@
 # What a newcomer and CI need. Each target sets up what it needs itself; `make help` lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-machines check format build bench schemas clean setup setup-demo setup-tests setup-machines
+.PHONY: help demo test test-machines simulate check format build bench schemas clean setup setup-demo setup-tests setup-machines
 
 NODE := scripts/node
 TEST_FILES := 'packages/*/src/**/*.test.ts' 'tests/**/*.test.ts'
@@ -22,6 +22,10 @@ test: setup-tests ## run every test (FILES='…' runs only those)
 test-machines: setup-machines build ## agents on machines that systemd boots (root; FILES='…' runs only those)
 	@tests/machines/run.sh $(NODE) --test --test-reporter=spec --test-concurrency=1 --test-timeout=$(TEST_TIMEOUT_MS) \
 	  --import ./scripts/test-watchdog.ts $(or $(FILES),'tests/machines/*.scenario.ts')
+
+simulate: setup ## whole fleets in virtual time, from a seed (SEED= SEEDS= HOSTS= HOURS= REAL_CRYPTO=1)
+	@$(NODE) packages/simulation/src/main.ts $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOSTS),--hosts $(HOSTS)) \
+	  $(if $(HOURS),--hours $(HOURS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REAL_CRYPTO),--real-crypto)
 
 check: setup ## format, lint and types
 	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings --colors=$(if $(MAKE_TERMOUT),force,off) .

@@ -5,6 +5,7 @@ import { Dice } from './dice.ts';
 import { judgeEnd } from './end.ts';
 import { Facts } from './facts.ts';
 import { Faults, weathers } from './faults.ts';
+import { closeTheWorld } from './guard.ts';
 import { ReleasePlan } from './release-plan.ts';
 import type { Invariant } from './rules.ts';
 import { SimulatedFleet } from './simulated-fleet.ts';
@@ -36,6 +37,7 @@ const calmHours = 2;
 /** One run: a random fleet, random releases and random trouble, all from the seed; then calm, in which it must come right. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const { seed, hosts, hours } = options;
+  using _world = closeTheWorld();
   const dice = new Dice(seed);
   const crypto: Crypto = options.isCryptoReal ? nodeCrypto : cheapCrypto;
   const witness = new Witness(new Facts());

@@ -1,0 +1,23 @@
+import { type SimulationOptions, type SimulationResult, simulate } from './simulate.ts';
+
+// One process that runs simulations for `pool.ts`, one after the other: options come as messages, results go back.
+
+export type WorkerAnswer = { readonly result: SimulationResult } | { readonly fault: string };
+
+// Errors are values here that nobody reads the stack of, and making it is most of their price.
+Error.stackTraceLimit = 0;
+
+process.on('unhandledRejection', (reason) => {
+  throw reason;
+});
+
+process.on('message', (options: SimulationOptions) => {
+  simulate(options).then(
+    (result) => answer({ result }),
+    (error: unknown) => answer({ fault: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  );
+});
+
+function answer(message: WorkerAnswer): void {
+  process.send?.(message);
+}
