@@ -30,6 +30,7 @@ import { noProgress, type Progress } from './progress.ts';
 import { readContent, readTrust, type TrustChain, type VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type ReleaseTree, readSigned, type TreeChange } from './release-tree.ts';
+import { shortWindowWarnings } from './short-windows.ts';
 import { addSignatures, requireRole, signedFiles } from './sign-document.ts';
 
 /**
@@ -132,6 +133,9 @@ export async function signHead(ctx: VerifyContext, input: SignHeadInput): Promis
     now,
   });
   if (!content.ok) return content;
+  for (const detail of shortWindowWarnings(content.value.manifests, now)) {
+    input.progress?.report({ step: 'sign', state: 'warning', detail });
+  }
   const named = before?.value.document.release;
   if (named && release.version < named.version) {
     return refuse('rolled-back', `release ${release.version}: the published head names version ${named.version}`);

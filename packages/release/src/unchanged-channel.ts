@@ -1,5 +1,4 @@
 import {
-  addSeconds,
   canonicalize,
   entriesOf,
   type Instant,
@@ -8,9 +7,7 @@ import {
   type Json,
   type RolloutManifest,
 } from '@nixfleet/contracts';
-
-/** A manifest whose windows were resolved for less than this from now is renewed, in seconds: 60 days of the 400. */
-export const resolvedSecondsMin = 60 * 24 * 3600;
+import { areWindowsShort } from './short-windows.ts';
 
 /**
  * Whether the channel's manifest still says everything that `next` would: hosts, closures, digests, attempts, waves,
@@ -34,7 +31,7 @@ function comparable(manifest: RolloutManifest): Json {
 function sameWindows(previous: RolloutManifest, next: RolloutManifest, now: Instant): boolean {
   if (previous.windows === null || next.windows === null) return previous.windows === next.windows;
   if (previous.resolvedUntil === null || next.resolvedUntil === null) return false;
-  if (isBefore(previous.resolvedUntil, addSeconds(now, resolvedSecondsMin))) return false;
+  if (areWindowsShort(previous, now)) return false;
   const until = isBefore(previous.resolvedUntil, next.resolvedUntil) ? previous.resolvedUntil : next.resolvedUntil;
   const known = (windows: readonly Interval[]) =>
     windows
