@@ -35,6 +35,7 @@ export {
   SignedEvent,
 } from './event.ts';
 export { ChannelEdge, FleetChannel, FleetDocument, FleetHost, FleetWave, OpensshPublicLine } from './fleet.ts';
+export { Forecast, ForecastBlock, ForecastRollout, ForecastWave } from './forecast.ts';
 export { HeadDocument, holdsMax } from './head.ts';
 export {
   type CheckKind,
@@ -110,6 +111,7 @@ export {
 } from './openssh.ts';
 export { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './parse-document.ts';
 export { isPinExpired, Pin } from './pin.ts';
+export { PackageChanges, PlanHost, PlanView, SystemChanges } from './plan-view.ts';
 export type { Clock, Random } from './ports.ts';
 export { declaredKeyOf, hasRawLength, keyIdOf, parseSpki, publicKeyOf, spkiOf } from './public-key.ts';
 export { entriesOf, lookup } from './record.ts';

@@ -1,5 +1,5 @@
-import type { JournalEvent, RolloutId } from '@nixfleet/contracts';
-import { applyEvent } from './apply-event.ts';
+import type { EventContent, HostState, RolloutId } from '@nixfleet/contracts';
+import { applyEvent, type EventPlace } from './apply-event.ts';
 import { initialHostState } from './host-state.ts';
 import type { HostFold, RolloutOutcome } from './planner-types.ts';
 
@@ -10,13 +10,18 @@ export const outcomesMax = 64;
 const noOutcomes: HostFold['outcomes'] = new Map();
 const nothingYet: RolloutOutcome = { started: false, converged: false, failed: false };
 
+/** What a state alone tells of a host whose events are not here: as a replay that begins at its checkpoint. */
+export function foldOfState(state: HostState): HostFold {
+  return { state, outcomes: outcomesIn(state, noOutcomes) };
+}
+
 /** Adds one verified event to what is known of its host; null before the first. */
-export function foldEvent(fold: HostFold | null, event: JournalEvent): HostFold {
+export function foldEvent(fold: HostFold | null, event: EventContent & EventPlace): HostFold {
   const before = fold ?? { state: initialHostState, outcomes: noOutcomes };
   return { state: applyEvent(before.state, event), outcomes: outcomesAfter(before.outcomes, event) };
 }
 
-function outcomesAfter(outcomes: HostFold['outcomes'], event: JournalEvent): HostFold['outcomes'] {
+function outcomesAfter(outcomes: HostFold['outcomes'], event: EventContent): HostFold['outcomes'] {
   switch (event.kind) {
     case 'fetching':
     case 'activating':
@@ -27,18 +32,20 @@ function outcomesAfter(outcomes: HostFold['outcomes'], event: JournalEvent): Hos
       return withOutcome(outcomes, event.body.target.rolloutId, { started: true, failed: true, converged: false });
     case 'journal-started':
       return afterReinstall(outcomes);
-    case 'checkpoint': {
-      // A replay may begin here: what the state still tells of rollouts is taken over, so that a halt is not forgotten.
-      const { phase, quarantine } = event.body.state;
-      let known = outcomes;
-      for (const { rolloutId } of quarantine) known = withOutcome(known, rolloutId, { started: true, failed: true });
-      if (phase.name === 'converged') known = withOutcome(known, phase.target.rolloutId, { converged: true });
-      else if ('target' in phase) known = withOutcome(known, phase.target.rolloutId, { started: true });
-      return known;
-    }
+    case 'checkpoint':
+      // A replay may begin here.
+      return outcomesIn(event.body.state, outcomes);
     default:
       return outcomes;
   }
+}
+
+/** What the state still tells of rollouts is taken over, so that a halt is not forgotten. */
+function outcomesIn({ phase, quarantine }: HostState, outcomes: HostFold['outcomes']): HostFold['outcomes'] {
+  let known = outcomes;
+  for (const { rolloutId } of quarantine) known = withOutcome(known, rolloutId, { started: true, failed: true });
+  if (phase.name === 'converged') return withOutcome(known, phase.target.rolloutId, { converged: true });
+  return 'target' in phase ? withOutcome(known, phase.target.rolloutId, { started: true }) : known;
 }
 
 /** A new journal may mean another disk: what it ran counts no more, what failed is not forgotten. */

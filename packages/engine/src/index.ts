@@ -11,7 +11,16 @@ export {
 } from './brake.ts';
 export { Budgets, takesSlot } from './budget.ts';
 export { describeWithheld } from './describe-withheld.ts';
-export { foldEvent, outcomesMax } from './fold-event.ts';
+export { foldEvent, foldOfState, outcomesMax } from './fold-event.ts';
+export { type ForecastInput, forecast, horizonSecondsDefault } from './forecast/forecast.ts';
+export {
+  expectedSeconds,
+  type MeasuredSwitches,
+  measureSwitches,
+  nothingMeasured,
+  type SwitchSeconds,
+  switchSecondsDefault,
+} from './forecast/switch-seconds.ts';
 export { hostHealth } from './host-health.ts';
 export type {
   ActivationOutcome,
