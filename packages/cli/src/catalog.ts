@@ -16,6 +16,7 @@ import { hostShowCommand } from './commands/host-show.ts';
 import { initCommand } from './commands/init.ts';
 import { keysNewCommand } from './commands/keys-new.ts';
 import { keysShowCommand } from './commands/keys-show.ts';
+import { planCommand } from './commands/plan.ts';
 import { releaseCommand } from './commands/release.ts';
 import { releaseApproveCommand } from './commands/release-approve.ts';
 import { releaseAssembleCommand } from './commands/release-assemble.ts';
@@ -61,6 +62,7 @@ export const commandGroups: readonly CommandGroup[] = [
 export const commands: readonly CommandDefinition[] = [
   statusCommand,
   whyCommand,
+  planCommand,
   holdCommand,
   resumeCommand,
   holdsListCommand,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CheckinReply, HostView, RolloutView, sha256Hex, WhyView } from '@nixfleet/contracts';
+import { CheckinReply, EventsView, HostView, RolloutView, sha256Hex, WhyView } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { testKey } from '@nixfleet/testkit';
 import { bodyOf, errorOf, Fixture, fetching, newCanary, the, withoutWeb2 } from './fixture.test.ts';
@@ -362,9 +362,36 @@ describe('malformed requests', () => {
 
   test('queries', async () => {
     await using fixture = await Fixture.start();
-    for (const query of ['after=-1', 'after=x', 'limit=0', 'host=..', 'after=99999999999999999999']) {
+    for (const query of [
+      'after=-1',
+      'after=x',
+      'last=x',
+      'last=-1',
+      'limit=0',
+      'host=..',
+      'after=99999999999999999999',
+    ]) {
       errorOf(await fixture.call('olivia', { path: `/v1/events?${query}` }), 400);
     }
     errorOf(await fixture.call('olivia', { path: `/v1/events?${'x'.repeat(2000)}` }), 404);
+  });
+
+  test('the last entries of the log, by their number', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join('canary', 'web-1', 'web-2', 'db');
+    const positions = async (query: string): Promise<number[]> => {
+      const view = bodyOf(await fixture.call('olivia', { path: `/v1/events?limit=500&${query}` }), 200);
+      return EventsView.parse(view).events.map(({ position }) => position);
+    };
+    const all = await positions('after=0');
+    const end = await fixture.store.position();
+    assert.ok(all.length > 2);
+    for (const last of [0, 1, 2, end, end + 10]) {
+      assert.deepEqual(
+        await positions(`last=${last}`),
+        all.filter((position) => position > end - last),
+        String(last),
+      );
+    }
   });
 });

@@ -1,25 +1,22 @@
-import { entriesOf, type HostName, isPinExpired, lookup, type Pin, type StorePath } from '@nixfleet/contracts';
+import {
+  type ChannelName,
+  entriesOf,
+  type HostName,
+  isPinExpired,
+  lookup,
+  type PackageChanges,
+  type Pin,
+  type StorePath,
+} from '@nixfleet/contracts';
 import { type Assembly, previousClosure } from './assemble.ts';
 import { type Package, packagesOf } from './drv-name.ts';
 import type { VerifiedTree } from './read-release.ts';
-
-/** How a closure differs from the one before, by the names of its paths. */
-export interface PackageChanges {
-  readonly added: readonly Package[];
-  readonly removed: readonly Package[];
-  /** One name, other versions. A rebuild that keeps name and version is not listed. */
-  readonly changed: readonly {
-    readonly name: string;
-    readonly from: readonly string[];
-    readonly to: readonly string[];
-  }[];
-}
 
 /** One row of the summary. */
 export interface HostChange {
   readonly host: HostName;
   /** Null for a host that is no longer in the fleet. */
-  readonly channel: string | null;
+  readonly channel: ChannelName | null;
   readonly closure: StorePath | null;
   readonly previous: StorePath | null;
   readonly change: 'new' | 'changed' | 'unchanged' | 'carried-over' | 'removed';

@@ -28,7 +28,7 @@ export {
   signHold,
 } from './hold.ts';
 export { hookSigner, signHookTimeoutMs } from './hook-signer.ts';
-export { comparePackages, type HostChange, hostChanges, type PackageChanges } from './host-changes.ts';
+export { comparePackages, type HostChange, hostChanges } from './host-changes.ts';
 export { describeKey, type KeyDescription, newKey, parsePublicKey, showKey } from './keys.ts';
 export { fingerprintOf, type NarInfo, parseNarInfo, verifyNarInfo } from './nar-info.ts';
 export type { Nix, NixCall, NixOutcome, Topology } from './nix.ts';
@@ -83,6 +83,7 @@ export {
 } from './sign-head.ts';
 export { fromPending, pendingDirectory, type SignedRelease, signRelease, toPending } from './sign-release.ts';
 export { checkDescent, readSource } from './source-commit.ts';
+export { systemChanges } from './system-changes.ts';
 export { systemCommands } from './system-commands.ts';
 export { type NixConfig, systemNix } from './system-nix.ts';
 export {

@@ -89,6 +89,11 @@ export const assembleOptions: readonly OptionDefinition[] = [
   { flags: '--force', description: 'make a release even if it says the same as the last' },
 ];
 
+/** Of `assembleOptions`, what a plan can show. */
+export const planAssembleOptions: readonly OptionDefinition[] = assembleOptions.filter(({ flags }) =>
+  flags.startsWith('--carry-over'),
+);
+
 /** A release that does not wait for windows and freezes. */
 export const emergencyOptions: readonly OptionDefinition[] = [
   {

@@ -5,7 +5,7 @@ import type { Colour } from './paint.ts';
 import type { PageStyle } from './status-page.ts';
 import { renderTable } from './table.ts';
 
-const colours: Readonly<Record<HostChange['change'], Colour>> = {
+export const changeColours: Readonly<Record<HostChange['change'], Colour>> = {
   new: 'green',
   changed: 'cyan',
   unchanged: 'dim',
@@ -27,7 +27,7 @@ export function releaseSummary(
   const rows = changes.map((row) => [
     row.host,
     row.channel ?? '-',
-    { text: row.change, colour: colours[row.change] },
+    { text: row.change, colour: changeColours[row.change] },
     closureLabel(row.closure, row.host),
     packagesLabel(row),
   ]);
@@ -41,7 +41,7 @@ export function releaseSummary(
 }
 
 /** One line for a pinned host: it runs something else than the released commit says, and somebody decided so. */
-function pinLines({ host, pin }: HostChange, style: PageStyle): string[] {
+export function pinLines({ host, pin }: Pick<HostChange, 'host' | 'pin'>, style: PageStyle): string[] {
   if (!pin) return [];
   const to = 'commit' in pin ? `commit ${pin.commit.slice(0, 8)}` : closureLabel(pin.closure, host);
   const why = printable(pin.reason);
@@ -54,7 +54,7 @@ function pinLines({ host, pin }: HostChange, style: PageStyle): string[] {
 }
 
 /** `+2 -1 ~3: openssl 3.0.1 → 3.0.2, …`. */
-function packagesLabel({ packages, change }: HostChange): string {
+export function packagesLabel({ packages, change }: Pick<HostChange, 'packages' | 'change'>): string {
   if (change === 'unchanged' || change === 'removed') return '';
   if (!packages) return change === 'new' ? '' : 'not comparable';
   const { added, removed, changed } = packages;

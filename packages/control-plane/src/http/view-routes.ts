@@ -44,17 +44,22 @@ function found(view: unknown, what: string): ApiResponse {
   return view === null ? errorResponse('not-found', `there is no ${what}`) : jsonResponse(JSON.stringify(view));
 }
 
-/** `?after=<position>&limit=<n>&host=<name>`; a stream with `Accept: text/event-stream`, resumed by `Last-Event-ID`. */
+/**
+ * `?after=<position>&limit=<n>&host=<name>`, or `last=<n>` instead of `after`: from so many entries before the end of the
+ * log on; a stream with `Accept: text/event-stream`, resumed by `Last-Event-ID`.
+ */
 export async function getEvents(deps: ViewDeps, queryText: string, request: ApiRequest): Promise<ApiResponse> {
   const query = new URLSearchParams(queryText);
   const isStream = request.headers.accept?.includes('text/event-stream') ?? false;
   const resumed = isStream ? request.headers['last-event-id'] : undefined;
-  const after = wholeNumber(resumed ?? query.get('after') ?? '0');
+  const last = wholeNumber(query.get('last') ?? '0');
+  const from = query.has('last') && last !== null ? String(Math.max(0, (await deps.store.position()) - last)) : '0';
+  const after = last === null ? null : wholeNumber(resumed ?? query.get('after') ?? from);
   const limit = wholeNumber(query.get('limit') ?? '100');
   const name = query.get('host');
   const host = name === null ? undefined : HostName.safeParse(name).data;
   if (after === null || limit === null || limit === 0 || (name !== null && host === undefined)) {
-    return errorResponse('malformed', 'expected after and limit to be whole numbers, and host to be a name');
+    return errorResponse('malformed', 'expected after, last and limit to be whole numbers, and host to be a name');
   }
   if (isStream) return stream(deps, { after, host, signal: request.signal });
   const filter = { after, limit: Math.min(limit, pageEventsMax), events: true, ...(host && { host }) };

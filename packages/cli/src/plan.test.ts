@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { addSeconds, msToInstant, PlanView } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
+import {
+  at,
+  built,
+  closeCi,
+  commit,
+  declared,
+  fails,
+  forge,
+  openCi,
+  placed,
+  release,
+  succeeds,
+  tip,
+} from './testing/release-ci.ts';
+import { startViewsServer } from './testing/views-server.ts';
+
+before(async () => {
+  await openCi();
+  const init = ['trust', 'init', '--fleet', 'acme', '--releases', forge(), ...declared()];
+  await succeeds(...init, '--root-key', at('root.pem'), '--output', at('trust-1.json'));
+  await succeeds(...release('--first-use'));
+});
+after(closeCi);
+
+test('plan: what a release would do and how it would go, before anything is signed', async () => {
+  const before = await tip();
+  await commit({ 'web-1': '2.0', 'web-2': '1.0' });
+  const plan = (...more: readonly string[]) => ['plan', ...placed(), ...built(), ...more];
+  await fails(2, /--what-if 'lost=web-1'.*expected offline=<host>/, ...plan('--what-if', 'lost=web-1'));
+  await fails(2, /there is no host web-9/, ...plan('--what-if', 'offline=web-9'));
+  await fails(2, /--format 'html'.*text or markdown/, ...plan('--format', 'html'));
+
+  const { stdout } = await succeeds(...plan());
+  assert.match(stdout, /^release 2 \(after 1\) of commit [0-9a-f]{8} would make new rollouts in stable$/m);
+  assert.match(stdout, /^web-1 +stable +0 +changed +2\.0 \([0-9a-z]{7}\) +\d+ MiB.* not known .*app 1\.0 → 2\.0/m);
+  assert.match(stdout, /^web-2 +stable +0 +unchanged/m);
+  assert.match(stdout, /^stable@[0-9a-f]{8}: wave 0 (\w{3} )?\d\d:\d\d, done (\w{3} )?\d\d:\d\d$/m);
+  assert.match(stdout, /taken to have converged on the last release; switches are taken to take 60 s to fetch/);
+
+  const json = PlanView.parse(JSON.parse((await succeeds(...plan('--json', '--what-if', 'offline=web-1'))).stdout));
+  assert.deepEqual([json.isRelease, json.version, json.basis.hosts], [true, 2, 'last-release']);
+  const [rollout] = json.forecast.rollouts;
+  assert.deepEqual([rollout?.doneAt, rollout?.waiting.map(({ host }) => host)], [null, ['web-1']]);
+
+  const failing = await succeeds(...plan('--format', 'markdown', '--what-if', 'fail=web-1'));
+  assert.match(failing.stdout, /^\| web-1 \| stable \| 0 \| changed \| 2\.0 /m);
+  assert.match(failing.stdout, /^1 of 2 hosts keep what they run\.$/m);
+  assert.match(failing.stdout, /^- stable\\@[0-9a-f]{8}: .*not done \(reverted\).*failed: web-1$/m);
+  assert.match(failing.stdout, /What if: web-1 failing\./);
+  assert.equal(await tip(), before);
+
+  await writeFile(at('nothing.jsonl'), 'x');
+  await fails(1, /nothing\.jsonl: line 1: not JSON/, ...plan('--journal', at('nothing.jsonl')));
+  await commit({ 'web-1': '1.0', 'web-2': '1.0' });
+  const same = await succeeds(...plan());
+  assert.match(same.stdout, /^nothing to release: release 1 says the same$/m);
+  assert.match(same.stdout, /^stable@[0-9a-f]{8}: nothing to switch$/m);
+});
+
+test('plan: from what a control plane sees, where one answers', async () => {
+  await commit({ 'web-1': '2.0', 'web-2': '1.0' });
+  const now = msToInstant(systemClock.now());
+  const events: unknown[] = [];
+  const rolloutId = '1'.repeat(64);
+  const fleetOf = (online: boolean) => ({
+    ...{ fleet: 'acme', now, release: null, head: null, trustVersion: 1, rebuilding: null, problems: [] },
+    ...{ rollouts: [], unknownKeys: [] },
+    hosts: ['web-1', 'web-2'].map((name) => ({
+      ...{ name, channel: 'stable', tags: [], health: 'waiting', phase: null, running: null, target: null, wave: null },
+      ...{ online: name === 'web-2' || online, lastSeenAt: now, rebootPending: false, withheld: [] },
+    })),
+  });
+  let isOnline = true;
+  await using server = await startViewsServer((path) => {
+    if (path.startsWith('/v1/events?last=')) return { body: { events, next: null } };
+    if (path === '/v1/fleet') return { body: fleetOf(isOnline) };
+    return { status: 404, body: { error: 'not-found', message: path } };
+  }, now);
+  const target = { rolloutId, channel: 'stable', introducedIn: 1, wave: 0, closure: `/nix/store/${'0'.repeat(32)}-x` };
+  const body = { target: { ...target, closureDigest: rolloutId, attempt: 1, soakSeconds: 0 }, deadline: now };
+  const common = {
+    type: 'event',
+    fleet: 'acme',
+    schemaVersion: 1,
+    host: 'web-1',
+    journal: '1'.repeat(32),
+    bootId: 'b',
+  };
+  for (const [seq, kind] of ['activating', 'confirming'].entries()) {
+    const at = addSeconds(now, seq * 100 - 7200);
+    const event = { ...common, seq: seq + 1, prevSha256: rolloutId, at, kind, body: { ...body, revertTo: null } };
+    events.push({ position: seq + 1, receivedAt: at, host: 'web-1', event: JSON.stringify(event), signature: 'x' });
+  }
+  const connected = ['--control-plane', server.url, '--pin', server.pin, '--identity', at('approver.pem')];
+  const plan = async () => {
+    const { stdout } = await succeeds('plan', ...placed(), ...built(), ...connected, '--json');
+    return PlanView.parse(JSON.parse(stdout));
+  };
+  const seen = await plan();
+  assert.deepEqual(seen.basis, { hosts: 'control-plane', durations: 'control-plane', measuredHosts: 1 });
+  const [rollout] = seen.forecast.rollouts;
+  assert.ok(rollout?.startsAt && rollout.doneAt && rollout.doneAt >= addSeconds(rollout.startsAt, 160), 'too fast');
+  isOnline = false;
+  const waiting = (await plan()).forecast.rollouts[0]?.waiting;
+  assert.deepEqual(
+    waiting?.map(({ host }) => host),
+    ['web-1'],
+  );
+
+  const gone = ['--control-plane', 'https://127.0.0.1:1', '--pin', server.pin, '--identity', at('approver.pem')];
+  const finished = await succeeds('plan', ...placed(), ...built(), ...gone, '--json');
+  assert.match(finished.stderr, /^warning: control plane .*; the forecast starts from the last release instead$/m);
+});
