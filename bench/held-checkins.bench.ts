@@ -15,11 +15,10 @@ const settleMs = 2000;
 await using bench = await BenchFleet.create({ hosts });
 await bench.converge();
 await bench.fillState();
-await using bare = await Program.start('bare-server');
-await using controlPlane = await Program.start('control-plane-program', [
-  ...nodeFlags.controlPlane,
-  ...process.argv.slice(2),
-]);
+// The same Node for both: what its flags save or cost is no merit or fault of the program.
+const nodeArguments = [...nodeFlags.controlPlane, ...process.argv.slice(2)];
+await using bare = await Program.start('bare-server', nodeArguments);
+await using controlPlane = await Program.start('control-plane-program', nodeArguments);
 await using clients = await Program.start('hosts-program');
 
 const barePort = await bare.call<number>('listen', await tlsIdentity('control-plane', 'bench'));

@@ -1,6 +1,6 @@
 import type { BuildOptions, Plugin } from 'esbuild';
 
-// CommonJS dependencies (fastify, pino, pg) call `require` for Node's own modules, and pino reads `__dirname`.
+// CommonJS dependencies (pino, pg) call `require` for Node's own modules, and pino reads `__dirname`.
 const banner = [
   "import { createRequire as nixfleetCreateRequire } from 'node:module';",
   'const require = nixfleetCreateRequire(import.meta.url);',

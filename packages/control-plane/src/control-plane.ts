@@ -12,9 +12,10 @@ import {
 import { Deadlines } from './deadlines.ts';
 import { ControlPlaneError, messageOf } from './errors.ts';
 import { addressGroup, isLoopback } from './http/address.ts';
-import { checkin, hasNews } from './http/checkin-route.ts';
+import { CheckinBodies } from './http/checkin-bodies.ts';
+import { type CheckinDeps, checkin, hasNews } from './http/checkin-route.ts';
 import { EventFeed } from './http/event-feed.ts';
-import { postEvents } from './http/events-route.ts';
+import { type EventsDeps, postEvents } from './http/events-route.ts';
 import { HeldCheckins } from './http/held-checkins.ts';
 import { type ApiRequest, type ApiResponse, errorResponse, jsonResponse, type Peer } from './http/message.ts';
 import { type Audience, matchRoute, type RouteMatch } from './http/routes.ts';
@@ -69,16 +70,20 @@ export class ControlPlane implements AsyncDisposable {
   readonly #planner: PlannerLoop;
   readonly #poller: ReleasePoller;
   readonly #held: HeldCheckins;
+  readonly #bodies = new CheckinBodies();
   readonly #deadlines: Deadlines;
   readonly #feed: EventFeed;
   readonly #events: EventIntake;
   readonly #unknown: UnknownKeys;
-  readonly #identityRate: TokenBuckets;
+  readonly #hostRate: TokenBuckets;
+  readonly #operatorRate: TokenBuckets;
   readonly #addressRate: TokenBuckets;
   readonly #eventRate: TokenBuckets;
   readonly #eventBytesRate: TokenBuckets;
   readonly #stopping = new AbortController();
   readonly #views: ViewDeps;
+  readonly #checkinDeps: CheckinDeps;
+  readonly #eventsDeps: EventsDeps;
   #storeProblem: string | null = null;
   #sourceAnsweredAtMs: number | null = null;
   /** Called when keys may have been added or removed: the server closes connections that are nobody's now. */
@@ -99,7 +104,8 @@ export class ControlPlane implements AsyncDisposable {
     this.#feed = new EventFeed({ store, clock });
     this.#events = new EventIntake({ store, records, ctx: intake.ctx });
     this.#unknown = new UnknownKeys(clock);
-    this.#identityRate = new TokenBuckets(clock, this.#limits.identityRequests);
+    this.#hostRate = new TokenBuckets(clock, this.#limits.identityRequests);
+    this.#operatorRate = new TokenBuckets(clock, this.#limits.identityRequests);
     this.#addressRate = new TokenBuckets(clock, this.#limits.addressRequests);
     this.#eventRate = new TokenBuckets(clock, this.#limits.hostEvents);
     this.#eventBytesRate = new TokenBuckets(clock, this.#limits.hostEventBytes);
@@ -128,6 +134,25 @@ export class ControlPlane implements AsyncDisposable {
       },
     });
     this.#views = { sources: () => this.#sources(), store, feed: this.#feed, stopping: this.#stopping.signal };
+    const { metrics } = this;
+    this.#checkinDeps = {
+      intake,
+      planner: this.#planner,
+      records,
+      presence: this.#presence,
+      held: this.#held,
+      bodies: this.#bodies,
+      store,
+    };
+    this.#eventsDeps = {
+      ...this.#checkinDeps,
+      events: this.#events,
+      feed: this.#feed,
+      eventRate: this.#eventRate,
+      eventBytesRate: this.#eventBytesRate,
+      metrics,
+      log,
+    };
     this.#observe();
     intake.onChange = () => this.#releaseChanged();
   }
@@ -145,26 +170,26 @@ export class ControlPlane implements AsyncDisposable {
   /** The one entrance. Never throws; every outcome is a response. */
   async handle(peer: Peer, request: ApiRequest): Promise<ApiResponse> {
     const match = matchRoute(request.method, request.path);
-    const response = await this.#answer(peer, request, match);
+    let response: ApiResponse;
+    try {
+      response = await this.#answer(peer, request, match);
+      if (match?.route.name === 'events-post' && response.status === 200) this.#storeProblem = null;
+    } catch (error) {
+      response = this.#failed(error);
+    }
     this.metrics.countRequest(match?.route.name ?? 'none', response.status);
     return response;
   }
 
-  async #answer(peer: Peer, request: ApiRequest, match: RouteMatch | null): Promise<ApiResponse> {
-    try {
-      const identity = this.identityOf(peer);
-      const refusal = this.#refuse(peer, identity, request, match);
-      // Who is nobody's, and not on this machine, keeps no connection: idle ones would use up everybody's.
-      const closes = identity === null && !isLoopback(peer.address);
-      if (refusal) return closes ? { ...refusal, closes } : refusal;
-      if (!match) return errorResponse('not-found', 'there is no such route');
-      const answer = await this.#dispatch(identity, request, match);
-      const response = closes ? { ...answer, closes } : answer;
-      if (match.route.name === 'events-post' && response.status === 200) this.#storeProblem = null;
-      return response;
-    } catch (error) {
-      return this.#failed(error);
-    }
+  #answer(peer: Peer, request: ApiRequest, match: RouteMatch | null): ApiResponse | Promise<ApiResponse> {
+    const identity = this.identityOf(peer);
+    const refusal = this.#refuse(peer, identity, request, match);
+    // Who is nobody's, and not on this machine, keeps no connection: idle ones would use up everybody's.
+    const closes = identity === null && !isLoopback(peer.address);
+    if (refusal) return closes ? { ...refusal, closes } : refusal;
+    if (!match) return errorResponse('not-found', 'there is no such route');
+    const answer = this.#dispatch(identity, request, match);
+    return closes ? closing(answer) : answer;
   }
 
   /** Null for a key that the newest verified release does not declare, and for no key. */
@@ -201,9 +226,7 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Everything that is decided before a route runs: rates, who may, which protocol. Null: go on. */
   #refuse(peer: Peer, identity: Identity | null, request: ApiRequest, match: RouteMatch | null): ApiResponse | null {
-    const isTooMany = identity
-      ? !this.#identityRate.take(`${identity.kind} ${identity.name}`)
-      : !this.#addressRate.take(addressGroup(peer.address));
+    const isTooMany = !this.#takeTurn(identity, peer);
     const audience = match?.route.audience;
     const isAllowed = audience !== undefined && mayUse(audience, identity, peer);
     if (!identity && peer.spkiSha256 !== null && this.#intake.current !== null) {
@@ -222,6 +245,11 @@ export class ControlPlane implements AsyncDisposable {
     return null;
   }
 
+  #takeTurn(identity: Identity | null, { address }: Peer): boolean {
+    if (identity === null) return this.#addressRate.take(addressGroup(address));
+    return (identity.kind === 'host' ? this.#hostRate : this.#operatorRate).take(identity.name);
+  }
+
   #unidentified({ spkiSha256 }: Peer): ApiResponse {
     if (spkiSha256 === null) return errorResponse('unauthenticated', 'present a client certificate of a declared key');
     if (!this.#intake.current) {
@@ -230,7 +258,7 @@ export class ControlPlane implements AsyncDisposable {
     return errorResponse('unknown-key', `the key ${spkiSha256} is not declared in the newest verified release`);
   }
 
-  async #dispatch(identity: Identity | null, request: ApiRequest, match: RouteMatch): Promise<ApiResponse> {
+  #dispatch(identity: Identity | null, request: ApiRequest, match: RouteMatch): ApiResponse | Promise<ApiResponse> {
     const { route, parameter, query } = match;
     const host = identity?.kind === 'host' ? identity.name : null;
     if (host !== null && this.#presence.note(host)) this.#planner.changed();
@@ -263,11 +291,8 @@ export class ControlPlane implements AsyncDisposable {
         const readiness = this.readiness();
         return jsonResponse(JSON.stringify(readiness), readiness.ready ? 200 : 503);
       }
-      case 'metrics': {
-        const { registry } = this.metrics;
-        const headers = { 'content-type': registry.contentType, 'cache-control': 'no-store' };
-        return { status: 200, headers, body: await registry.metrics() };
-      }
+      case 'metrics':
+        return scrape(this.metrics);
     }
   }
 
@@ -300,34 +325,11 @@ export class ControlPlane implements AsyncDisposable {
     const identities = this.#intake.current?.fleet.identities;
     for (const key of [...this.#unknown.keys()]) if (identities?.has(key)) this.#unknown.forget(key);
     const hosts = this.#intake.current?.fleet.document.hosts ?? {};
-    this.#presence.keepOnly((host) => Object.hasOwn(hosts, host));
+    const isDeclared = (host: HostName): boolean => Object.hasOwn(hosts, host);
+    this.#presence.keepOnly(isDeclared);
+    this.#bodies.keepOnly(isDeclared);
     this.onIdentitiesChanged();
     this.#planner.wakeWithin(0);
-  }
-
-  get #checkinDeps() {
-    return {
-      intake: this.#intake,
-      planner: this.#planner,
-      records: this.#records,
-      presence: this.#presence,
-      held: this.#held,
-      store: this.#options.store,
-    };
-  }
-
-  get #eventsDeps() {
-    const { log } = this.#options;
-    const { metrics } = this;
-    return {
-      ...this.#checkinDeps,
-      events: this.#events,
-      feed: this.#feed,
-      eventRate: this.#eventRate,
-      eventBytesRate: this.#eventBytesRate,
-      metrics,
-      log,
-    };
   }
 
   #sources(): ViewSources {
@@ -365,6 +367,15 @@ export class ControlPlane implements AsyncDisposable {
         this.#sourceAnsweredAtMs === null ? -1 : (clock.monotonicMs() - this.#sourceAnsweredAtMs) / 1000,
     });
   }
+}
+
+async function scrape({ registry }: Metrics): Promise<ApiResponse> {
+  const headers = { 'content-type': registry.contentType, 'cache-control': 'no-store' };
+  return { status: 200, headers, body: await registry.metrics() };
+}
+
+async function closing(answer: ApiResponse | Promise<ApiResponse>): Promise<ApiResponse> {
+  return { ...(await answer), closes: true };
 }
 
 function mayUse(audience: Audience, identity: Identity | null, peer: Peer): boolean {

@@ -31,7 +31,8 @@ export class Metrics {
     'Batches of events that were not taken, by reason.',
     ['reason'],
   );
-  readonly #requests = new Map<string, { readonly route: string; readonly status: string; count: number }>();
+  /** By route, then by status. */
+  readonly #requests = new Map<string, Map<number, number>>();
   readonly polls = this.#counter('nixfleet_source_polls_total', 'Looks at the release source, by outcome.', [
     'outcome',
   ]);
@@ -54,10 +55,12 @@ export class Metrics {
 
   /** Counted here and handed to the registry only at a scrape: a label set costs more than the rest of a check-in. */
   countRequest(route: string, status: number): void {
-    const key = `${route} ${status}`;
-    const counted = this.#requests.get(key);
-    if (counted) counted.count++;
-    else this.#requests.set(key, { route, status: String(status), count: 1 });
+    let byStatus = this.#requests.get(route);
+    if (!byStatus) {
+      byStatus = new Map();
+      this.#requests.set(route, byStatus);
+    }
+    byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {
@@ -96,7 +99,9 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.reset();
-        for (const { route, status, count } of requests.values()) this.inc({ route, status }, count);
+        for (const [route, byStatus] of requests) {
+          for (const [status, count] of byStatus) this.inc({ route, status: String(status) }, count);
+        }
       },
     });
     gauge('nixfleet_release_version', 'Version of the release in force; 0 without one.', sources.releaseVersion);

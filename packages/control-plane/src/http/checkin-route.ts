@@ -1,18 +1,12 @@
-import {
-  CheckinRequest,
-  type HostName,
-  type JournalPosition,
-  type Withheld,
-  waitSecondsMax,
-} from '@nixfleet/contracts';
+import { type HostName, type JournalPosition, type Withheld, waitSecondsMax } from '@nixfleet/contracts';
 import type { PlannerLoop } from '../planner/planner-loop.ts';
 import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { Store } from '../store/store.ts';
 import type { FleetRecords } from '../views/fleet-records.ts';
 import type { Presence } from '../views/presence.ts';
+import type { CheckinBodies } from './checkin-bodies.ts';
 import type { HeldCheckins, Seen } from './held-checkins.ts';
 import { type ApiRequest, type ApiResponse, errorResponse, jsonResponse } from './message.ts';
-import { parseBody } from './parse-body.ts';
 
 /** Reasons sent with a reply that has no go. */
 const withheldMax = 16;
@@ -23,6 +17,7 @@ export interface CheckinDeps {
   readonly records: FleetRecords;
   readonly presence: Presence;
   readonly held: HeldCheckins;
+  readonly bodies: CheckinBodies;
   readonly store: Store;
 }
 
@@ -30,11 +25,12 @@ type ReplayFrom = { readonly journal: JournalPosition['journal']; readonly seq: 
 
 /** Parse, compare, hold: whatever a reply says was decided by the planner before. */
 export async function checkin(deps: CheckinDeps, host: HostName, request: ApiRequest): Promise<ApiResponse> {
-  const parsed = parseBody(CheckinRequest, request.body);
+  const parsed = deps.bodies.parse(host, request.body);
   if (!parsed.ok) return errorResponse('malformed', parsed.detail);
   const { presence, planner, held, intake } = deps;
   presence.noteCheckin(host, parsed.value);
-  const replayFrom = await missingFrom(deps, host, parsed.value.journal);
+  const missing = missingFrom(deps, host, parsed.value.journal);
+  const replayFrom = missing instanceof Promise ? await missing : missing;
   const seen = parsed.value.seen;
   const waitMs = waitOf(request.headers.prefer) * 1000;
   if (waitMs === 0 || replayFrom !== null || hasNews(deps, host, { ...seen, trustVersion: trustVersionOf(intake) })) {
@@ -89,25 +85,30 @@ function trustVersionOf(intake: ReleaseIntake): number {
 
 /**
  * The first place of the host's journal that is not stored here; null if nothing is missing. A journal that ends before
- * what is stored is an old check-in that was overtaken, not a loss.
+ * what is stored is an old check-in that was overtaken, not a loss. A promise only for a journal that is not the newest.
  */
-async function missingFrom(
+function missingFrom(
   { records, store, planner }: CheckinDeps,
   host: HostName,
   claimed: JournalPosition,
-): Promise<ReplayFrom | null> {
+): ReplayFrom | null | Promise<ReplayFrom | null> {
   const { journal, seq } = claimed;
   const { journal: stored, forks } = records.of(host);
+  const replayed = (): null => {
+    if (records.markReplayed(host)) planner.changed();
+    return null;
+  };
   if (stored === null || stored.journal !== journal) {
-    const extent = seq === 0 ? null : await store.journalExtent(host, journal);
-    if (seq > (extent?.last.seq ?? 0)) return { journal, seq: (extent?.last.seq ?? 0) + 1 };
-  } else {
-    if (seq > stored.seq) return { journal, seq: stored.seq + 1 };
-    // The same place with another hash: asked for once, so that the fork is kept as evidence.
-    if (seq === stored.seq && claimed.sha256 !== stored.sha256) return forks === 0 ? { journal, seq } : null;
+    if (seq === 0) return replayed();
+    return store.journalExtent(host, journal).then((extent) => {
+      const last = extent?.last.seq ?? 0;
+      return seq > last ? { journal, seq: last + 1 } : replayed();
+    });
   }
-  if (records.markReplayed(host)) planner.changed();
-  return null;
+  if (seq > stored.seq) return { journal, seq: stored.seq + 1 };
+  // The same place with another hash: asked for once, so that the fork is kept as evidence.
+  if (seq === stored.seq && claimed.sha256 !== stored.sha256) return forks === 0 ? { journal, seq } : null;
+  return replayed();
 }
 
 /** `Prefer: wait=N` in seconds (RFC 7240 §4.3), bounded; 0 without it. */

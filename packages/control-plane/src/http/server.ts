@@ -8,8 +8,8 @@ import { ControlPlaneError, messageOf } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { ConnectionGuard } from './connection-guard.ts';
-import { createApp } from './fastify-app.ts';
 import type { Peer } from './message.ts';
+import { requestListener } from './request-listener.ts';
 import type { ServerIdentity } from './server-certificate.ts';
 
 /** Limits of one connection, in milliseconds. */
@@ -84,7 +84,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   https.timeout = timeouts.idleMs;
   https.on('secureConnection', (socket) => connections.secured(socket));
   https.on('tlsClientError', (_error, socket) => socket.destroy());
-  const app = await createApp({ ...options, https, peerOf: (socket) => connections.peerOf(socket) });
+  https.on('request', requestListener({ ...options, peerOf: (socket) => connections.peerOf(socket) }));
+  // A head that is no head: the connection says nothing that could be answered.
+  https.on('clientError', (_error, socket) => socket.destroy());
   guardConnections(https, (socket) => connections.admit(socket));
   options.controlPlane.onIdentitiesChanged = () => connections.closeUndeclared();
   const bound = await listen(https, options);
@@ -97,7 +99,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       options.controlPlane.drain();
       await drain(https, connections, options.clock);
       await closed;
-      await app.close();
     },
   };
 }
