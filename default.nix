@@ -26,6 +26,9 @@
     trust = ./nix/modules/trust.nix;
   };
 
+  # Modules and data that a fleet may take or leave.
+  scopes = import ./nix/scopes;
+
   # pkgs → the program `nixfleet`.
   package = pkgs: import ./nix/package.nix { inherit pkgs; };
 }

@@ -33,6 +33,8 @@
       nixosModules = builtins.mapAttrs (_: module: { imports = [ module ]; }) parts.nixosModules;
       darwinModules = builtins.mapAttrs (_: module: { imports = [ module ]; }) parts.darwinModules;
 
+      inherit (parts) scopes;
+
       lib = parts.lib // {
         mkHost = parts.lib.mkHostWith { inherit nixpkgs; };
       };

@@ -5,7 +5,7 @@
 #
 #   node      the npm packages of package-lock.json, and through them Node 24
 #   demo      node, and Nix, git and OpenSSH
-#   tests     demo, and OpenSSL, procps and Chromium
+#   tests     demo, and OpenSSL, procps, Chromium, and a TPM in software (swtpm, tpm2-tools)
 #   machines  demo, systemd-nspawn, debootstrap and iproute2, and in the user's cache a Debian for test machines
 #
 # Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
@@ -121,6 +121,8 @@ for what in "$@"; do
         need openssl openssl
         need ps procps
         need chromium chromium
+        need swtpm swtpm
+        need tpm2_createprimary tpm2-tools
       fi
       if [ "$what" = machines ]; then
         reason=$(tests/machines/run.sh --can) || die "$reason"

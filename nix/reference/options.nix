@@ -21,6 +21,7 @@ let
           lib = optionLib;
           config = unknown "config";
           pkgs = unknown "pkgs";
+          options = unknown "options";
         }
       else
         module

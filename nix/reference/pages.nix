@@ -52,4 +52,14 @@
       ../modules/core/host-spec.nix
     ];
   }
+  {
+    file = "scopes";
+    title = "nixfleet.keyslots.tpm, nixfleet.secrets, nixfleet.persistence.impermanence";
+    intro = "What a fleet may take or leave: `scopes` of the flake. See [fleet-nix.md](../fleet-nix.md#scopes).";
+    modules = [
+      ../scopes/keyslots/tpm.nix
+      ../scopes/secrets/secrets.nix
+      ../scopes/persistence/impermanence.nix
+    ];
+  }
 ]

@@ -1,4 +1,5 @@
 import type { CommandDefinition } from './command-definition.ts';
+import { adoptCommand } from './commands/adopt.ts';
 import { agentHoldCommand } from './commands/agent-hold.ts';
 import { agentResumeCommand } from './commands/agent-resume.ts';
 import { agentRunCommand } from './commands/agent-run.ts';
@@ -68,6 +69,7 @@ export const commands: readonly CommandDefinition[] = [
   holdsListCommand,
   demoCommand,
   initCommand,
+  adoptCommand,
   checkCommand,
   rolloutListCommand,
   rolloutShowCommand,

@@ -28,12 +28,8 @@ describe('services.nixfleet-agent', { skip: withoutNixpkgsLib }, () => {
       { kind = "https"; url = "https://r.example.org"; }
       { kind = "directory"; path = "/mnt/releases"; }
     ];`;
-    const { backend, ...written } = settingsOf(await bench.machine(agent(mirrors)), 'nixfleet/agent.json') as {
-      backend: unknown;
-    };
-    assert.deepEqual(backend, { kind: 'nixos' });
-    const profile = { kind: 'profile', storeDirectory: '/', systemRoot: '/' };
-    const config = parseAgentConfig({ ...written, backend: profile });
+    const config = parseAgentConfig(settingsOf(await bench.machine(agent(mirrors)), 'nixfleet/agent.json'));
+    assert.deepEqual(config.backend, { kind: 'nixos', store: 'daemon' });
     assert.equal(config.fleet, 'acme');
     assert.equal(config.host, 'web-1');
     assert.equal(config.trust, '/etc/nixfleet/trust.json');
@@ -42,7 +38,7 @@ describe('services.nixfleet-agent', { skip: withoutNixpkgsLib }, () => {
       { kind: 'https', url: 'https://r.example.org' },
       { kind: 'directory', path: '/mnt/releases' },
     ]);
-    assert.match(config.path, /-nix\/bin:.*-git\/bin:.*-util-linux\/bin$/);
+    assert.match(config.path, /-nix\/bin:.*-git\/bin:.*-util-linux\/bin:\/run\/current-system\/sw\/bin$/);
   });
 
   test('writes probes that the agent reads', async () => {

@@ -27,6 +27,9 @@ in
     environment.systemPackages = is (types.listOf types.package) [ ];
     environment.variables = is (types.attrsOf types.str) { };
     boot.initrd.availableKernelModules = is (types.listOf types.str) [ ];
+    boot.initrd.systemd.enable = is types.bool false;
+    boot.initrd.systemd.initrdBin = is (types.listOf types.package) [ ];
+    boot.initrd.systemd.services = anything;
     boot.loader = anything;
     fileSystems = anything;
     boot.kernelParams = is (types.listOf types.str) [ ];
@@ -45,6 +48,7 @@ in
     nixpkgs.hostPlatform = is types.str "";
     programs.git.package = package "git";
     programs.ssh.package = package "openssh";
+    security.tpm2.enable = is types.bool false;
     security.tpm2.tssGroup = is (types.nullOr types.str) "tss";
     services.nginx = anything;
     services.openssh = anything;

@@ -9,6 +9,7 @@ in
 {
   runtimeShell = "/bin/bash";
   writeScript = name: text: package name // { inherit text; };
+  writeScriptBin = name: text: package name // { inherit text; };
 }
 // builtins.listToAttrs (
   map
@@ -18,12 +19,16 @@ in
     })
     [
       "bash"
+      "btrfs-progs"
       "coreutils"
+      "findutils"
       "git"
       "gnugrep"
+      "gnused"
       "nix"
       "nixfleet"
       "openssh"
+      "openssl"
       "systemd"
       "tpm2-tools"
       "util-linux"

@@ -21,7 +21,7 @@ export async function hostFiles({
   pubkeys,
 }: NewHost): Promise<ReadonlyMap<string, string>> {
   const declaration = [
-    `# ${name}: what the fleet knows of it. What it runs is in configuration.nix.`,
+    `# ${name}: what the fleet knows of it.`,
     '{',
     `  system = "${system}";`,
     `  channel = "${channel}";`,

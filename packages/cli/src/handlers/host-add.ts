@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { ChannelName, type FleetDocument, type HostName, SystemName, TagName } from '@nixfleet/contracts';
@@ -37,7 +39,8 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   }
   const channel = channelOf(values.text('channel'), before.fleet);
   const { pubkey, extraFiles } = await identityOf(context, values, { commands, directory, from, name });
-  const files = await hostFiles({ name, system, channel, tags, pubkeys: [pubkey] });
+  const files = new Map(await hostFiles({ name, system, channel, tags, pubkeys: [pubkey] }));
+  if (!(await hasConfigurations(directory))) files.delete(`hosts/${name}/configuration.nix`);
   await writeNewFiles(directory, files);
 
   const after = await evaluateRepository(commands, fleetFile);
@@ -60,6 +63,12 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     terminal.result(`then: nixos-anywhere --flake .#${name} --extra-files ${tree} root@<address>`);
   }
   return 0;
+}
+
+/** Not in a repository whose hosts were there before the fleet: what they run is elsewhere. A first host has one. */
+async function hasConfigurations(directory: string): Promise<boolean> {
+  const hosts = await readdir(join(directory, 'hosts')).catch(() => []);
+  return hosts.length === 0 || hosts.some((host) => existsSync(join(directory, 'hosts', host, 'configuration.nix')));
 }
 
 function channelOf(typed: string | undefined, { channels }: FleetDocument): ChannelName {
