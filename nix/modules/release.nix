@@ -45,6 +45,8 @@ let
       config.programs.git.package
       config.programs.ssh.package
       pkgs.bash
+      # For hooks: commands of the system, such as tpm-sign-<name>.
+      "/run/current-system/sw"
     ];
     environment.GIT_SSH_COMMAND = lib.mkIf (cfg.gitIdentityFile != null) (
       "ssh -o IdentitiesOnly=yes -o IdentityFile=\"$CREDENTIALS_DIRECTORY/git-identity\""

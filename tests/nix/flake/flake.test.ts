@@ -68,6 +68,23 @@ describe('the flake', () => {
     );
   });
 
+  test('mkVmApps makes apps on Linux', async () => {
+    const apps = (system: string): string => `lib.mkVmApps { pkgs = {
+      stdenv.hostPlatform.isLinux = ${system.endsWith('linux')};
+      runtimeShell = "/bin/sh"; coreutils = "/c"; git = "/g"; gnugrep = "/r"; nix = "/n"; openssh = "/o";
+      writeScript = name: text: text;
+    }; flake = "/it's here"; }`;
+    const apply = `lib: { linux = builtins.mapAttrs (_: app: app.type + app.program) (${apps('x86_64-linux')}); mac = ${apps('aarch64-darwin')}; }`;
+    const found = (await flakeEvaluated({ ...flake, attribute: 'lib', apply })) as Record<
+      'linux' | 'mac',
+      Record<string, string>
+    >;
+    assert.deepEqual(Object.keys(found.linux), ['build-vm', 'clean-vm', 'start-vm', 'stop-vm', 'test-vm']);
+    assert.match(found.linux['start-vm'] ?? '', /^app#!\/bin\/sh\nexec #!\/bin\/sh\nPATH=\/c\/bin:\/g\/bin/);
+    assert.ok(found.linux['start-vm']?.includes(String.raw`flake='/it'\''s here'`));
+    assert.deepEqual(found.mac, {});
+  });
+
   test('without flakes there are the same modules', async () => {
     const names = 'builtins.attrNames';
     assert.deepEqual(

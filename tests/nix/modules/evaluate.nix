@@ -16,6 +16,7 @@ in
   inherit (config) warnings;
   etc = lib.mapAttrs (_: file: if file.text != null then file.text else toString file.source) config.environment.etc;
   inherit (config.systemd) services timers;
+  units = lib.mapAttrs (_: import ../../../nix/testing/unit-text.nix) config.systemd.services;
   inherit (config.boot) kernelParams;
   tmpfiles = config.systemd.tmpfiles.rules;
   firewall = config.networking.firewall.allowedTCPPorts;

@@ -17,6 +17,8 @@ export interface Machine {
   readonly warnings: readonly string[];
   readonly etc: Readonly<Record<string, string>>;
   readonly services: Readonly<Record<string, Service>>;
+  /** As NixOS would write them, for systemd itself. */
+  readonly units: Readonly<Record<string, string>>;
   readonly timers: Readonly<Record<string, { readonly timerConfig: Readonly<Record<string, unknown>> }>>;
   readonly kernelParams: readonly string[];
   readonly tmpfiles: readonly string[];

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -59,6 +60,26 @@ describe('modules for NixOS', { skip: withoutNixpkgsLib }, () => {
       'nixfleet-head-sign',
       'nixfleet-head-sign-first-use',
     ]);
+  });
+
+  test('systemd takes every unit as it is', async () => {
+    const { units } = await bench.machine(`{
+      imports = [ ${controlPlane('listen.port = 443;')} ${release('headKeyFile = "/h"; gitIdentityFile = "/g";')} (import ./.).scopes.keyslots.tpm ];
+      services.nixfleet-agent = { enable = true; controlPlanes = [ "https://control.example.org" ]; };
+      nixfleet.keyslots.tpm = { enable = true; keys.release.handle = "0x81010010"; };
+    }`);
+    assert.equal(Object.keys(units).length, 6);
+    const files: string[] = [];
+    for (const [name, text] of Object.entries(units)) {
+      files.push(join(bench.directory, `${name}.service`));
+      // The program is not there, and its environment is NixOS's to quote.
+      const stood = text.replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true').replace(/^Environment=.*$/gm, '');
+      await writeFile(files.at(-1) ?? '', stood);
+    }
+    const verified = spawnSync('systemd-analyze', ['verify', '--man=no', ...files], { encoding: 'utf8' });
+    // It reads the units of this machine too, and says what it thinks of those.
+    const ours = verified.stderr.split('\n').filter((line) => line.includes('nixfleet'));
+    assert.deepEqual(ours, []);
   });
 
   describe('the control plane', () => {

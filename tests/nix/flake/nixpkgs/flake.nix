@@ -9,11 +9,15 @@
         builder = "/bin/sh";
       };
       packages = system: {
-        stdenv.hostPlatform.system = system;
+        stdenv.hostPlatform = {
+          inherit system;
+          isLinux = builtins.match ".*-linux" system != null;
+        };
         runtimeShell = "/bin/sh";
         fetchurl = { name, ... }: package system name;
         mkShell = { packages, ... }: package system "shell" // { inherit packages; };
         runCommand = name: _: _: package system name;
+        writeScript = name: text: package system name // { inherit text; };
         writeShellScript = name: text: package system name // { inherit text; };
         stdenvNoCC.mkDerivation = { pname, meta, ... }: package system pname // { inherit meta; };
       }
@@ -26,7 +30,9 @@
           [
             "coreutils"
             "git"
+            "gnugrep"
             "gnumake"
+            "nix"
             "nixfmt-tree"
             "nodejs_24"
             "openssh"
