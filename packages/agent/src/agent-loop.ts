@@ -326,6 +326,7 @@ export class AgentLoop {
       permission,
       {
         localHold: this.#localHold ?? this.#memory.state.localHold,
+        trialEnded: this.#memory.state.trialEnded,
         isClockSynchronised: this.#isClockSynchronised,
         secondsSinceContact: sinceContactMs === null ? null : sinceContactMs / 1000,
       },

@@ -17,7 +17,7 @@ export class DeadManWatch {
 
   /** Its report if it has fired. One that is gone before its time is started again with the same deadline. */
   async look(phase: HostPhase): Promise<DeadManReport | null> {
-    if (phase.name !== 'activating' && phase.name !== 'confirming') return null;
+    if (phase.name !== 'activating' && phase.name !== 'confirming' && phase.name !== 'trying') return null;
     const report = await this.#host.deadMan();
     if (report.kind === 'fired') return report;
     // Between disarming and `confirmed` there is nothing to guard.

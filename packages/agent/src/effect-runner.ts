@@ -174,7 +174,8 @@ export class EffectRunner {
       return { type: 'fetch-refused', id, reason: 'floor-unreadable', detail: 'anti-rollback state cannot be read' };
     }
     // From here on this host never goes back to a rollout that was introduced earlier.
-    await floors.accept(target.channel, target.introducedIn);
+    // A trial is no step of its channel: from it the host goes back to what was introduced before.
+    if (target.trialUntil === undefined) await floors.accept(target.channel, target.introducedIn);
     const fetched = await fetchClosure(target, {
       nix,
       crypto,

@@ -20,16 +20,19 @@ import {
   rolloutPath,
   type Sha256Hex,
   sha256Hex,
+  trialOf,
   type VerifiedFleet,
   type VerifiedHead,
   type VerifiedManifest,
   type VerifiedRelease,
+  type VerifiedTrial,
   type VerifyContext,
   verifyFleet,
   verifyHead,
   verifyHold,
   verifyManifest,
   verifyRelease,
+  verifyTrial,
   type Withheld,
 } from '@nixfleet/contracts';
 import type { ActiveHold } from '@nixfleet/engine';
@@ -54,6 +57,8 @@ export interface VerifiedView {
   /** The channel's current rollout; null while this host has no entry in it. */
   readonly manifest: VerifiedManifest | null;
   readonly entry: ManifestHost | null;
+  /** This host's trial, as of when the release was read. */
+  readonly trial: VerifiedTrial | null;
   readonly holds: readonly ActiveHold[];
   /** Holds that the head names and that cannot be read: they hold every channel, or hiding one would lift it. */
   readonly unreadHolds: readonly Sha256Hex[];
@@ -140,6 +145,7 @@ export class IntentSource {
   ): Promise<{ readonly manifest: VerifiedManifest; readonly entry: ManifestHost } | null> {
     const view = this.#view;
     if (view === null) return null;
+    if (view.trial?.manifest.rolloutId === rolloutId) return view.trial;
     if (view.manifest?.rolloutId === rolloutId && view.entry) return { manifest: view.manifest, entry: view.entry };
     const verified = await this.#manifest(view, rolloutId, source, signal);
     if (verified === null) return null;
@@ -276,9 +282,11 @@ export class IntentSource {
     const manifest = verified?.manifest ?? null;
     if (manifest) files.set(rolloutPath(manifest.rolloutId), manifest.bytes);
     const entry = manifest ? manifestEntry(manifest.document, fleet.value, host) : null;
+    const trial = await this.#trial(base, source, signal);
+    if (trial) files.set(rolloutPath(trial.manifest.rolloutId), trial.manifest.bytes);
     const holds = await this.#holds(source, head, files, signal);
 
-    this.#view = { ...base, manifest, entry: entry?.ok ? entry.value : null, ...holds };
+    this.#view = { ...base, manifest, entry: entry?.ok ? entry.value : null, trial, ...holds };
     this.#incomplete = null;
     await cache.put(files);
     const keep = [
@@ -313,6 +321,25 @@ export class IntentSource {
       ...(accepted === undefined ? {} : { accepted }),
     });
     return verified.ok ? { manifest: verified.value } : { document: 'rollout', identity: rolloutId, refusal: verified };
+  }
+
+  /** One that cannot be had or is refused keeps nobody from following the channel. */
+  async #trial(
+    { release, fleet }: Pick<VerifiedView, 'release' | 'fleet'>,
+    source: DocumentSource,
+    signal: AbortSignal,
+  ): Promise<VerifiedTrial | null> {
+    const { ctx, host, time } = this.#options;
+    const named = trialOf(release.document, host, time.now());
+    if (named === null) return null;
+    const bytesMax = Math.min(named.bytes, documentBytesMax.rollout);
+    const read = await this.#bound(rolloutPath(named.rolloutId), bytesMax, source, signal);
+    const verified = read.ok
+      ? await verifyTrial(ctx, { release, fleet: fleet.document, host, bytes: read.bytes, now: time.now() })
+      : refuse(read.reason === 'oversized' ? 'oversized' : 'missing', read.detail);
+    if (verified.ok) return verified.value;
+    await this.#refused({ document: 'rollout', identity: named.rolloutId, refusal: verified });
+    return null;
   }
 
   async #holds(

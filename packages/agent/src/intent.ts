@@ -25,6 +25,8 @@ const grants = { burst: 6, refillMs: 60_000 };
 /** What only this machine knows, when the intent is made. */
 export interface HostFacts {
   readonly localHold: HostState['localHold'];
+  /** The newest trial that is over here. */
+  readonly trialEnded?: HostState['trialEnded'];
   readonly isClockSynchronised: boolean;
   /** Null: the control plane has not answered since the agent started. */
   readonly secondsSinceContact: number | null;
@@ -141,19 +143,24 @@ export function intentOf(
 ): Intent | null {
   const { view } = documents;
   if (view === null) return null;
-  const granted = permission.granted;
-  const manifest = granted?.manifest ?? view.manifest;
-  const entry = granted?.entry ?? view.entry;
+  const trial = view.trial;
+  const isTrying = trial !== null && now < trial.expiresAt && facts.trialEnded !== trial.manifest.rolloutId;
+  // While a trial stands, only a go for it counts; and outside of it, none for it.
+  const isForTrial = permission.granted?.manifest.rolloutId === trial?.manifest.rolloutId;
+  const granted = isForTrial === isTrying ? permission.granted : null;
+  const { manifest, entry } = (isTrying ? trial : granted) ?? view;
   if (manifest === null || entry === null) return null;
   const { document, rolloutId } = manifest;
   const { policy } = document;
   const { wave, closure, closureDigest, attempt } = entry;
   const { reboots } = policy;
+  const more = isTrying ? { trialUntil: trial.expiresAt } : reboots === undefined ? {} : { reboots };
   const { soakSeconds = 0, notBefore } = document.waves[wave] ?? {};
   const isSilent = facts.secondsSinceContact === null || facts.secondsSinceContact > contactSecondsMax;
   // `timed` is a channel's opt-in: signed earliest starts stand in for a `go` while nobody answers.
   // Only with a confirmation that needs none either: the switch would be refused at the last moment, again and again.
   const isTimed =
+    !isTrying &&
     policy.withoutControlPlane === 'timed' &&
     policy.confirm.by === 'local' &&
     notBefore !== undefined &&
@@ -169,7 +176,7 @@ export function intentOf(
       closureDigest,
       attempt,
       soakSeconds,
-      ...(reboots === undefined ? {} : { reboots }),
+      ...more,
     },
     policy,
     brake: documents.obstacle ?? brakeOf(documents, view, { manifest, facts, isTimed }, now),

@@ -60,6 +60,8 @@ export const eventBodies = {
   confirmed: z.object({ target, soakUntil: Instant, by: z.enum(['control-plane', 'local']) }),
   /** `switched` is false where the host already ran its target. */
   converged: z.object({ target, switched: z.boolean() }),
+  /** A trial is alive; the dead man's switch is armed until it ends. Nothing is confirmed. */
+  trying: z.object({ target, revertTo: StorePath.nullable(), deadline: Instant }),
   unconfirmed: z.object({ target, cause: UnconfirmedCause, retryNotBefore: Instant, detail }),
   failed: z.object({
     target,

@@ -19,6 +19,8 @@ export const HostTarget = z.object({
   soakSeconds: z.int().min(0),
   /** The channel's `reboots`: the host converges only after having booted for it. */
   reboots: z.int().min(0).optional(),
+  /** A trial: the host goes back at this instant at the latest, and never makes it its boot default. */
+  trialUntil: Instant.optional(),
 });
 export type HostTarget = z.infer<typeof HostTarget>;
 
@@ -38,7 +40,7 @@ export const FailedCause = z.enum([
 ]);
 export type FailedCause = z.infer<typeof FailedCause>;
 
-export const RevertCause = z.enum(['unconfirmed', 'failed', 'withdrawn']);
+export const RevertCause = z.enum(['unconfirmed', 'failed', 'withdrawn', 'trial-ended']);
 export type RevertCause = z.infer<typeof RevertCause>;
 
 /** Where a host stands with its newest target (design §7). */
@@ -65,6 +67,14 @@ export const HostPhase = z.discriminatedUnion('name', [
     confirmedAt: Instant,
     soakUntil: Instant,
     revertTo: StorePath.nullable(),
+  }),
+  z.object({
+    name: z.literal('trying'),
+    target: HostTarget,
+    since: Instant,
+    revertTo: StorePath.nullable(),
+    /** The dead man's switch stands until then. */
+    deadline: Instant,
   }),
   z.object({ name: z.literal('converged'), target: HostTarget, at: Instant }),
   z.object({ name: z.literal('refused'), target: HostTarget, at: Instant, reason: AgentRefusalCode }),
@@ -164,6 +174,8 @@ export const HostState = z.object({
   rebootPending: z.object({ since: Instant, component: z.string().max(64) }).nullable(),
   /** Absent where the journal says nothing of it: then the host boots once for whatever number it meets. */
   reboots: RebootsSeen.optional(),
+  /** The newest trial that is over here, however it ended: it does not begin again. */
+  trialEnded: RolloutId.optional(),
   localHold: z.object({ until: Instant, reason: z.string().max(1000) }).nullable(),
   withheld: Withheld.nullable(),
   trust: Floor.nullable(),

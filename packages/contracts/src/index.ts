@@ -116,7 +116,7 @@ export type { Clock, Random } from './ports.ts';
 export { declaredKeyOf, hasRawLength, keyIdOf, parseSpki, publicKeyOf, spkiOf } from './public-key.ts';
 export { entriesOf, lookup } from './record.ts';
 export { AgentRefusalCode, accept, DocumentRefusalCode, type Refusal, refuse, type Verified } from './refusal.ts';
-export { Freeze, mayFinishMax, ReleaseChannel, ReleaseDocument } from './release.ts';
+export { Freeze, mayFinishMax, ReleaseChannel, ReleaseDocument, Trial, trialSecondsMax, trialsMax } from './release.ts';
 export {
   fleetPath,
   headPath,
@@ -180,6 +180,7 @@ export { manifestEntry, type VerifiedManifest, verifyManifest } from './verify-m
 export { receiptsNeeded, receiptsOf, verifyReceipts, waveHosts } from './verify-receipts.ts';
 export { releaseFloorOf, type VerifiedRelease, verifyRelease } from './verify-release.ts';
 export { type VerifiedResume, verifyResume } from './verify-resume.ts';
+export { trialOf, trialsAt, type VerifiedTrial, verifyTrial } from './verify-trial.ts';
 export {
   EventsView,
   EventView,

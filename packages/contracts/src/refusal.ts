@@ -61,6 +61,7 @@ export const AgentRefusalCode = z.enum([
   'dead-man-not-armed',
   'activation-lock-busy',
   'reboot-refused',
+  'trial-needs-reboot',
   'pre-switch-check',
 ]);
 export type AgentRefusalCode = z.infer<typeof AgentRefusalCode>;

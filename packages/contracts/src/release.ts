@@ -24,6 +24,20 @@ export const ReleaseChannel = z.object({
 export type ReleaseChannel = z.infer<typeof ReleaseChannel>;
 
 /** `release/<sha256>.json`: everything one commit released, bound by hash. TUF's snapshot role. */
+/** Longest trial, from the release that began it, in seconds. */
+export const trialSecondsMax = 24 * 3600;
+/** Most trials at once. */
+export const trialsMax = 64;
+
+/** One host runs another closure for a while and goes back by itself. It is part of no rollout. */
+export const Trial = z.object({
+  /** A manifest of this one host: `rollouts/<rolloutId>.json`. */
+  rolloutId: RolloutId,
+  bytes: z.int().min(2),
+  expiresAt: Instant,
+});
+export type Trial = z.infer<typeof Trial>;
+
 export const ReleaseDocument = z.object({
   ...envelope('release'),
   version: z.int().min(1),
@@ -40,5 +54,6 @@ export const ReleaseDocument = z.object({
   /** Hosts that failed to build and keep the closure of the release before. */
   carriedOver: z.array(HostName).max(10_000).optional(),
   channels: z.record(ChannelName, ReleaseChannel),
+  trials: z.record(HostName, Trial).optional(),
 });
 export type ReleaseDocument = z.infer<typeof ReleaseDocument>;

@@ -46,30 +46,52 @@ export async function verifyManifest(
     return refuse('wrong-rollout', `rollout ${input.rolloutId}: not one of channel ${channel} in this release`);
   }
   const isCurrent = rolloutId === named.rolloutId;
-  if (isCurrent && bytes.length !== named.bytes) {
-    return refuse('size-mismatch', `rollout ${rolloutId}: expected ${named.bytes} bytes, got ${bytes.length}`);
+  const bytesExact = isCurrent ? { bytesExact: named.bytes } : {};
+  const read = await readManifest(ctx, { release, bytes, rolloutId, ...bytesExact });
+  if (!read.ok) return read;
+  const document = read.value;
+  if (document.channel !== channel) {
+    return refuse('wrong-channel', `rollout ${rolloutId}: expected channel ${channel}, got ${document.channel}`);
+  }
+  const { introducedIn } = document;
+  if (accepted !== undefined && introducedIn < accepted) {
+    const detail = `introduced in release ${introducedIn}, but one of release ${accepted} was accepted`;
+    return refuse('superseded', `rollout ${rolloutId}: ${detail}`);
+  }
+  return accept({ document, rolloutId, bytes, isCurrent });
+}
+
+/** Size, hash, form and shape, and that it is not of a later release: what holds of every manifest that a release names. */
+export async function readManifest(
+  ctx: VerifyContext,
+  {
+    release,
+    bytes,
+    rolloutId,
+    bytesExact = bytes.length,
+  }: {
+    readonly release: VerifiedRelease;
+    readonly bytes: Uint8Array;
+    readonly rolloutId: RolloutId;
+    readonly bytesExact?: number;
+  },
+): Promise<Verified<RolloutManifest>> {
+  if (bytes.length !== bytesExact) {
+    return refuse('size-mismatch', `rollout ${rolloutId}: expected ${bytesExact} bytes, got ${bytes.length}`);
   }
   const hash = await sha256Hex(ctx.crypto, bytes);
   if (!sameHash(hash, rolloutId)) return refuse('hash-mismatch', `rollout: expected ${rolloutId}, got ${hash}`);
   const parsed = await parseDocument(ctx, { type: 'rollout', schema: RolloutManifest }, bytes);
   if (!parsed.ok) return parsed;
   const { document } = parsed.value;
-
-  if (document.channel !== channel) {
-    return refuse('wrong-channel', `rollout ${rolloutId}: expected channel ${channel}, got ${document.channel}`);
-  }
   const { introducedIn } = document;
   if (introducedIn > release.document.version) {
     const detail = `introduced in release ${introducedIn}, but release ${release.document.version} names it`;
     return refuse('wrong-version', `rollout ${rolloutId}: ${detail}`);
   }
-  if (accepted !== undefined && introducedIn < accepted) {
-    const detail = `introduced in release ${introducedIn}, but one of release ${accepted} was accepted`;
-    return refuse('superseded', `rollout ${rolloutId}: ${detail}`);
-  }
   const problems = shapeProblems(document);
   if (problems.length > 0) return refuse('invalid', `rollout ${rolloutId}: ${problems.join('; ')}`);
-  return accept({ document, rolloutId, bytes, isCurrent });
+  return accept(document);
 }
 
 // The two brands do not mix: a rolloutId is a hash, but not every hash is a rolloutId.

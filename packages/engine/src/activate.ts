@@ -7,6 +7,7 @@ import { bootInto, rebootIfDue, seeReboots } from './reboot.ts';
 import { refused } from './refused.ts';
 import { fail, unconfirm } from './revert.ts';
 import { activationSeconds, confirmSeconds } from './switch-times.ts';
+import { onTrialArmed } from './trial.ts';
 
 export function onFetched(pass: Pass, id: number): void {
   const { phase } = pass;
@@ -42,6 +43,7 @@ function arm(pass: Pass, target: HostTarget, seconds: number): void {
 export function onArmed(pass: Pass, { id, deadline }: { readonly id: number; readonly deadline: Instant }): void {
   const { phase } = pass;
   if (!pass.awaits(id, 'arm')) return;
+  if (phase.name === 'confirming') return onTrialArmed(pass, phase, deadline);
   if (phase.name === 'deferred' || phase.name === 'rebooting') {
     pass.event({ kind: 'confirming', body: { target: phase.target, deadline } });
     return pass.probeAfresh(phase.target.closure);
@@ -56,8 +58,9 @@ export function onArmed(pass: Pass, { id, deadline }: { readonly id: number; rea
 export function onArmRefused(pass: Pass, { id, detail }: { readonly id: number; readonly detail: string }): void {
   const { phase } = pass;
   if (!pass.awaits(id, 'arm')) return;
-  // Booted into it already, and nothing would undo it.
+  // It runs the target already, and nothing would undo it.
   if (phase.name === 'rebooting') return unconfirm(pass, 'rebooted');
+  if (phase.name === 'confirming' && phase.target.trialUntil !== undefined) return unconfirm(pass, 'dead-man');
   if (phase.name !== 'fetching' && phase.name !== 'deferred') return;
   refused(pass, { target: phase.target, reason: 'dead-man-not-armed', detail });
 }
@@ -98,6 +101,10 @@ export function activated(
     }
     case 'needs-reboot':
       pass.disarm();
+      if (target.trialUntil !== undefined) {
+        const detail = `${outcome.component} needs a reboot, and a trial ends with one`;
+        return refused(pass, { target, reason: 'trial-needs-reboot', detail });
+      }
       pass.event({ kind: 'deferred', body: { target, component: clip(outcome.component, 64) } });
       return probeRunning(pass);
     default:

@@ -4,6 +4,7 @@ import type {
   EventContent,
   HostPhase,
   HostState,
+  HostTarget,
   Instant,
   ProbeStatus,
   RebootsSeen,
@@ -64,8 +65,17 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       const { target, policy } = event.body;
       return enter({ ...state, policy }, { name: 'fetching', target, since: at });
     }
+    case 'trying': {
+      const { target, revertTo, deadline } = event.body;
+      return enter({ ...state, retry: null }, { name: 'trying', target, since: at, revertTo, deadline });
+    }
     case 'refused':
-      return enter(state, { name: 'refused', target: event.body.target, at, reason: event.body.reason });
+      return enter(event.body.reason === 'trial-needs-reboot' ? trialEnded(state, event.body.target) : state, {
+        name: 'refused',
+        target: event.body.target,
+        at,
+        reason: event.body.reason,
+      });
     case 'deferred':
       return enter(state, { name: 'deferred', target: event.body.target, at, component: event.body.component });
     case 'reboots-seen':
@@ -111,15 +121,23 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     }
     case 'unconfirmed': {
       const { target, cause, retryNotBefore } = event.body;
+      const isTrial = target.trialUntil !== undefined;
       const count = state.retry?.rolloutId === target.rolloutId ? state.retry.count + 1 : 1;
       return enter(
-        { ...state, retry: { rolloutId: target.rolloutId, closure: target.closure, count, notBefore: retryNotBefore } },
+        isTrial
+          ? state
+          : {
+              ...state,
+              retry: { rolloutId: target.rolloutId, closure: target.closure, count, notBefore: retryNotBefore },
+            },
         { name: 'unconfirmed', target, at, cause, revertTo: revertTargetOf(state) },
       );
     }
     case 'failed': {
       const { target, cause, revertTo } = event.body;
       const { closure, attempt, rolloutId } = target;
+      // What a trial shows says nothing of a release, not even of the same closure.
+      if (target.trialUntil !== undefined) return enter(state, { name: 'failed', target, at, cause, revertTo });
       return enter(
         { ...state, quarantine: withQuarantine(state.quarantine, { closure, attempt, rolloutId, at, cause }) },
         { name: 'failed', target, at, cause, revertTo },
@@ -131,7 +149,7 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       const { target, to, cause } = event.body;
       return enter(
         {
-          ...state,
+          ...trialEnded(state, target),
           running: to,
           confirmed: state.confirmed?.closure === to ? state.confirmed : { closure: to, rolloutId: null, at },
           probes: {},
@@ -160,6 +178,10 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     default:
       return unreachable(event);
   }
+}
+
+function trialEnded(state: HostState, { rolloutId, trialUntil }: HostTarget): HostState {
+  return trialUntil === undefined ? state : { ...state, trialEnded: rolloutId };
 }
 
 function rebootsSeen({ reboots }: HostState, { body, bootId }: EventOf<'reboots-seen'>): RebootsSeen {

@@ -1,8 +1,9 @@
-import { addSeconds, type CheckName } from '@nixfleet/contracts';
+import { addSeconds, type CheckName, type HostTarget } from '@nixfleet/contracts';
 import type { CheckProgress, HostInput, WorkingMemory } from './host-input.ts';
 import { clip, type Pass } from './pass.ts';
 import { pursue } from './pursue.ts';
 import { fail, unconfirm } from './revert.ts';
+import { guardTrial } from './trial.ts';
 
 type ProbeInput = Extract<HostInput, { type: 'probe' }>;
 
@@ -44,7 +45,8 @@ function reportProbe(
 }
 
 function failOnProbe(pass: Pass, check: CheckName, detail: string | undefined): void {
-  if (pass.phase.name !== 'confirming' && pass.phase.name !== 'soaking') return;
+  const { name } = pass.phase;
+  if (name !== 'confirming' && name !== 'soaking' && name !== 'trying') return;
   fail(pass, { cause: 'probe-failed', check, ...(detail === undefined ? {} : { detail }) });
 }
 
@@ -66,7 +68,8 @@ function offerForAcceptance(pass: Pass): void {
   if (phase.name !== 'confirming' || enforced === null || busy !== null || !havePassed(pass.working)) return;
   const { target } = phase;
   pass.event({ kind: 'probes-passed', body: { target, probes: [...enforced] } });
-  pass.start(state.policy?.confirm.by === 'local' ? { type: 'commit', target } : { type: 'request-acceptance' });
+  if (state.policy?.confirm.by === 'local') return commit(pass, target);
+  pass.start({ type: 'request-acceptance' });
 }
 
 function havePassed({ enforced, checks }: WorkingMemory): boolean {
@@ -85,8 +88,14 @@ function arePassing({ enforced, checks }: WorkingMemory): boolean {
 export function onAccepted(pass: Pass, id: number): void {
   const { phase } = pass;
   if (phase.name === 'confirming' && pass.awaits(id, 'request-acceptance')) {
-    pass.start({ type: 'commit', target: phase.target });
+    commit(pass, phase.target);
   }
+}
+
+/** A trial is alive, and that is all: instead of being committed it stays guarded until its end. */
+function commit(pass: Pass, target: HostTarget): void {
+  if (target.trialUntil === undefined) pass.start({ type: 'commit', target });
+  else guardTrial(pass, target);
 }
 
 export function onCommitted(pass: Pass, id: number): void {
@@ -96,7 +105,8 @@ export function onCommitted(pass: Pass, id: number): void {
 /** Profile set, boot default read back, dead man's switch disarmed. */
 export function confirmed(pass: Pass): void {
   const { phase, state } = pass;
-  if (phase.name !== 'confirming') return;
+  // Never a trial, whatever is found of it.
+  if (phase.name !== 'confirming' || phase.target.trialUntil !== undefined) return;
   const soakUntil = addSeconds(pass.now, phase.target.soakSeconds);
   const by = state.policy?.confirm.by ?? 'control-plane';
   pass.event({ kind: 'confirmed', body: { target: phase.target, soakUntil, by } });

@@ -1,4 +1,4 @@
-import type { HostName, HostPhaseName, Instant, Withheld } from '@nixfleet/contracts';
+import type { HostName, Instant, Withheld } from '@nixfleet/contracts';
 import type { Budgets } from './budget.ts';
 import { decideReboot, isDeferred, type RebootOrder, rebootGates } from './decide-reboot.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
@@ -6,6 +6,7 @@ import { quarantineOf } from './host-state.ts';
 import { isAtEntry, isOccupied } from './issued-go.ts';
 import { namesMax } from './names.ts';
 import type { AgainstAll, HostDecision } from './planner-types.ts';
+import { midSwitchPhases, reported } from './reported.ts';
 import { selfHeld } from './self-held.ts';
 import { edgesInto, isEdgeOpen, type Survey, type SurveyedHost } from './survey.ts';
 
@@ -34,7 +35,7 @@ export function decideHost({
   const { rolloutId } = turn;
   const withholding = (withheld: readonly Withheld[]): HostDecision => ({ rolloutId, entry, go: null, withheld });
   const offline: readonly Withheld[] = view?.isOnline ? nothing : [{ code: 'offline', names: [name] }];
-  const own = reported(host, turn, now);
+  const own = reported(view, { rolloutId, hasFailed: standing === 'failed' }, now);
   if (standing === 'converged') {
     if (isSwitching(view) && phaseIn(view, rolloutId)) return withholding([...own, ...offline]);
     return decideReboot({ host, turn, onAll, reboots, budgets, now }) ?? withholding(offline);
@@ -74,8 +75,6 @@ export function decideHost({
   return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt, ...reboot }, withheld: own };
 }
 
-const midSwitchPhases: ReadonlySet<HostPhaseName> = new Set(['activating', 'rebooting', 'confirming', 'reverting']);
-
 function gatesAgainst({
   host,
   turn,
@@ -109,39 +108,6 @@ function gatesAgainst({
     );
   }
   return withheld;
-}
-
-/** What the host's own journal says it is at; shown, and no reason to keep a go back. */
-function reported({ view, standing }: SurveyedHost, turn: Survey, now: Instant): readonly Withheld[] {
-  const state = view?.fold?.state;
-  if (!state) return nothing;
-  const { phase, withheld } = state;
-  if (!('target' in phase) || phase.target.rolloutId !== turn.rolloutId) {
-    if (midSwitchPhases.has(phase.name) && 'target' in phase) {
-      return [{ code: 'in-progress', reason: phase.name, names: [phase.target.rolloutId] }];
-    }
-    if (standing === 'failed') return [{ code: 'failed' }];
-    return withheld === null ? nothing : [withheld];
-  }
-  switch (phase.name) {
-    case 'soaking':
-      return [now < phase.soakUntil ? { code: 'soak', until: phase.soakUntil } : { code: 'soak' }];
-    case 'refused':
-      return [{ code: 'refused', refusal: phase.reason }];
-    case 'failed':
-      return [{ code: 'failed', reason: phase.cause }];
-    case 'activating':
-    case 'rebooting':
-    case 'confirming':
-      return [{ code: 'in-progress', reason: phase.name, ...(now < phase.deadline && { until: phase.deadline }) }];
-    case 'fetching':
-    case 'reverting':
-    case 'unconfirmed':
-      return [{ code: 'in-progress', reason: phase.name }];
-    default:
-      if (standing === 'failed') return [{ code: 'failed' }];
-      return withheld === null ? nothing : [withheld];
-  }
 }
 
 function hostEdge(survey: Survey, name: HostName): Withheld | null {

@@ -22,6 +22,8 @@ export function foldEvent(fold: HostFold | null, event: EventContent & EventPlac
 }
 
 function outcomesAfter(outcomes: HostFold['outcomes'], event: EventContent): HostFold['outcomes'] {
+  // A trial is part of no rollout.
+  if ('target' in event.body && event.body.target.trialUntil !== undefined) return outcomes;
   switch (event.kind) {
     case 'fetching':
     case 'activating':
@@ -45,7 +47,8 @@ function outcomesIn({ phase, quarantine }: HostState, outcomes: HostFold['outcom
   let known = outcomes;
   for (const { rolloutId } of quarantine) known = withOutcome(known, rolloutId, { started: true, failed: true });
   if (phase.name === 'converged') return withOutcome(known, phase.target.rolloutId, { converged: true });
-  return 'target' in phase ? withOutcome(known, phase.target.rolloutId, { started: true }) : known;
+  const isInRollout = 'target' in phase && phase.target.trialUntil === undefined;
+  return isInRollout ? withOutcome(known, phase.target.rolloutId, { started: true }) : known;
 }
 
 /** A new journal may mean another disk: what it ran counts no more, what failed is not forgotten. */

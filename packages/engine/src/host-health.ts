@@ -14,6 +14,7 @@ export function hostHealth(view: HostView | undefined, decision: HostDecision | 
     case 'fetching':
     case 'activating':
     case 'rebooting':
+    case 'trying':
     case 'confirming':
     case 'soaking':
     case 'reverting':

@@ -44,19 +44,23 @@ const arbitraryIntent: fc.Arbitrary<Intent | null> = fc.option(
       isHalting: fc.boolean(),
       reboot: fc.constantFrom('never' as const, 'window' as const, 'immediate' as const),
       reboots: fc.integer({ min: 0, max: 2 }),
+      trialUntil: fc.constantFrom(undefined, undefined, muchLater),
     })
-    .map(({ number, closure, attempt, go, brake, isLocal, isHalting, reboot, reboots }) =>
-      intentOf(targetOf(number, { closure, attempt, reboots }), {
-        hasGo: go === 'switch',
-        mayReboot: go === 'reboot',
-        brake,
-        policy: {
-          ...policy,
-          reboot,
-          confirm: { ...policy.confirm, by: isLocal ? 'local' : 'control-plane' },
-          onHealthFailure: isHalting ? 'halt' : 'rollback-and-halt',
+    .map(({ number, closure, attempt, go, brake, isLocal, isHalting, reboot, reboots, trialUntil }) =>
+      intentOf(
+        { ...targetOf(number, { closure, attempt, reboots }), ...(trialUntil && { trialUntil }) },
+        {
+          hasGo: go === 'switch',
+          mayReboot: go === 'reboot',
+          brake,
+          policy: {
+            ...policy,
+            reboot,
+            confirm: { ...policy.confirm, by: isLocal ? 'local' : 'control-plane' },
+            onHealthFailure: isHalting ? 'halt' : 'rollback-and-halt',
+          },
         },
-      }),
+      ),
     ),
   { nil: null, freq: 8 },
 );

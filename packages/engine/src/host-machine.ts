@@ -25,6 +25,7 @@ import { pursue } from './pursue.ts';
 import { onRebootDeadline, onRebootRefused, seeReboots } from './reboot.ts';
 import { onStarted } from './recover.ts';
 import { onDeadMan, onReverted, retryRevert, unconfirm } from './revert.ts';
+import { endTrialIfOver } from './trial.ts';
 
 export const initialMemory: HostMemory = { state: initialHostState, working: initialWorkingMemory };
 
@@ -103,6 +104,8 @@ function onTick(pass: Pass): void {
       // Without the soak's end a newer target may still have to start.
       if (pass.phase.name === 'soaking') pursue(pass);
       return;
+    case 'trying':
+      return endTrialIfOver(pass, phase, pass.working.intent);
     case 'reverting':
       return retryRevert(pass, phase.to);
     default:
@@ -111,7 +114,7 @@ function onTick(pass: Pass): void {
 }
 
 /** The machine is being changed by us: what it runs meanwhile is no drift. */
-const midSwitch: ReadonlySet<HostPhaseName> = new Set(['activating', 'rebooting', 'confirming', 'reverting']);
+const midSwitch: ReadonlySet<HostPhaseName> = new Set(['activating', 'rebooting', 'confirming', 'trying', 'reverting']);
 
 /** A change outside NixFleet is told, and its end too; it is not undone. */
 function onObserved(pass: Pass, running: StorePath | null): void {

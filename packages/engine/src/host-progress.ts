@@ -7,6 +7,7 @@ export const switchingPhases: ReadonlySet<HostPhaseName> = new Set([
   'activating',
   'rebooting',
   'confirming',
+  'trying',
   'soaking',
   'reverting',
 ]);

@@ -1,4 +1,4 @@
-import { addSeconds, type HostName, type Instant, nextInterval } from '@nixfleet/contracts';
+import { addSeconds, type HostName, type Instant, nextInterval, trialsAt } from '@nixfleet/contracts';
 import { phaseIn } from './host-progress.ts';
 import { promisedUntil, promiseSecondsMax } from './issued-go.ts';
 import { lostAt } from './lost-host.ts';
@@ -27,6 +27,7 @@ export function nextDeadline({
   consider(release.headExpiresAt);
   consider(views.rebuild?.until);
   consider(release.document.emergency?.expiresAt);
+  for (const [, { expiresAt }] of trialsAt(release.document, now)) consider(expiresAt);
   for (const hold of release.holds) consider(hold.expiresAt);
   for (const { brakes, brake, rollouts } of channels) {
     consider(brake?.until);

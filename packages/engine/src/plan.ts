@@ -3,6 +3,7 @@ import { isEmergencyAt } from './brake.ts';
 import { Budgets } from './budget.ts';
 import { decideHost } from './decide-host.ts';
 import { rebootOrder } from './decide-reboot.ts';
+import { type ActiveTrial, activeTrials, decideTrial } from './decide-trial.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { namesMax } from './names.ts';
 import { nextDeadline } from './next-deadline.ts';
@@ -18,8 +19,9 @@ import { haltOf, type Survey, type SurveyedHost } from './survey.ts';
  */
 export function plan(release: PlannerRelease, views: PlannerViews, now: Instant): Plan {
   const isEmergency = isEmergencyAt(release.document.emergency, { isApproved: release.emergencyApproved, now });
+  const trials = activeTrials(release, views, now);
   const channels = sortedEntriesOf(release.document.channels).map(([name, channel]) =>
-    planChannel({ name, channel, release, views, isEmergency, now }),
+    planChannel({ name, channel, release, views, trials, isEmergency, now }),
   );
   const running = new Map<string, PlannedChannel>(channels.map((channel) => [channel.name, channel]));
   const budgets = new Budgets(
@@ -29,7 +31,7 @@ export function plan(release: PlannerRelease, views: PlannerViews, now: Instant)
   );
   const rebuilding = rebuildingReason(release, views, now);
   const hosts = new Map<HostName, HostDecision>();
-  for (const channel of channels) decideChannel({ channel, running, views, budgets, rebuilding, hosts, now });
+  for (const channel of channels) decideChannel({ channel, running, trials, budgets, rebuilding, hosts, now });
   const declared = sortedEntriesOf(release.fleet.hosts);
   // Every decision is about a declared host, so equal counts mean that nobody is missing.
   for (const [name] of hosts.size === declared.length ? [] : declared) {
@@ -59,7 +61,7 @@ function rebuildingReason({ fleet }: PlannerRelease, { rebuild, hosts }: Planner
 interface ChannelPass {
   readonly channel: PlannedChannel;
   readonly running: ReadonlyMap<string, PlannedChannel>;
-  readonly views: PlannerViews;
+  readonly trials: ReadonlyMap<HostName, ActiveTrial>;
   readonly budgets: Budgets;
   readonly rebuilding: Withheld | null;
   readonly hosts: Map<HostName, HostDecision>;
@@ -77,6 +79,11 @@ function decideChannel(pass: ChannelPass): void {
   const reboots = rebootOrder(survey);
   const { budgets } = pass;
   for (const host of refusingLast(survey)) {
+    const trial = pass.trials.get(host.name);
+    if (trial) {
+      pass.hosts.set(host.name, decideTrial({ ...host, trial, onAll, fetching, budgets, now }));
+      continue;
+    }
     const wave = gates[host.entry.wave] ?? null;
     pass.hosts.set(host.name, decideHost({ host, turn: survey, onAll, wave, fetching, reboots, budgets, now }));
   }

@@ -1,4 +1,12 @@
-import type { ChannelName, Instant, ReleaseChannel, RolloutId, RolloutManifest, Withheld } from '@nixfleet/contracts';
+import type {
+  ChannelName,
+  HostName,
+  Instant,
+  ReleaseChannel,
+  RolloutId,
+  RolloutManifest,
+  Withheld,
+} from '@nixfleet/contracts';
 import { type ChannelBrakes, channelBrake } from './brake.ts';
 import type { PlannerRelease, PlannerViews } from './planner-types.ts';
 import { isProgressing, type Survey, surveyRollout, type WaveGates } from './survey.ts';
@@ -26,6 +34,7 @@ export function planChannel({
   channel,
   release,
   views,
+  trials,
   isEmergency,
   now,
 }: {
@@ -33,12 +42,13 @@ export function planChannel({
   readonly channel: ReleaseChannel;
   readonly release: PlannerRelease;
   readonly views: PlannerViews;
+  readonly trials: ReadonlyMap<HostName, unknown>;
   readonly isEmergency: boolean;
   readonly now: Instant;
 }): PlannedChannel {
   const rollouts = oldestFirst(channel, release).map(({ rolloutId, manifest }, index, all): PlannedRollout => {
     const newer = all.slice(index + 1).map((other) => other.rolloutId);
-    const survey = surveyRollout({ rolloutId, manifest, newer }, { fleet: release.fleet, views, now });
+    const survey = surveyRollout({ rolloutId, manifest, newer, trials }, { fleet: release.fleet, views, now });
     const heldForUnheard = views.rebuild !== null && manifest.introducedIn <= views.rebuild.releaseVersion;
     return { survey, gates: waveGates(survey, { heldForUnheard, now }) };
   });

@@ -5,6 +5,7 @@ import { failingProbe, isRunning, owesBoot, quarantineOf } from './host-state.ts
 import { type Pass, unreachable } from './pass.ts';
 import { askToReboot } from './reboot.ts';
 import { isSame } from './same-target.ts';
+import { endTrialIfOver, mayTry } from './trial.ts';
 
 /** Wait before a refused closure is tried again, doubling up to the maximum, in seconds. */
 export const refusedRetrySeconds = 30;
@@ -35,6 +36,8 @@ export function pursue(pass: Pass): void {
       return phase.revertTo === null ? consider(pass, intent) : undefined;
     case 'fetching':
       return considerFetching(pass, phase.target, intent);
+    case 'trying':
+      return endTrialIfOver(pass, phase, intent);
     case 'activating':
     case 'rebooting':
     case 'confirming':
@@ -51,6 +54,7 @@ function consider(pass: Pass, intent: Intent): void {
   // A host whose closure is unchanged keeps its soak.
   if (phase.name === 'soaking' && phase.target.closure === target.closure) return;
   if ((phase.name === 'converged' || phase.name === 'deferred') && isSame(phase.target, target)) return;
+  if (target.trialUntil !== undefined && !mayTry(pass.state, target, pass.now)) return;
   if (isAt(pass, target)) {
     // A boot that was refused is not asked for again at once.
     const isResting = phase.name === 'refused' && phase.reason === 'reboot-refused' && isRefusedLately(pass, target);

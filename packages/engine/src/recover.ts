@@ -4,7 +4,8 @@ import { confirmed } from './confirm.ts';
 import type { HostInput } from './host-input.ts';
 import { initialWorkingMemory, type Pass, unreachable } from './pass.ts';
 import { startReboot } from './reboot.ts';
-import { afterDeadMan, fail, revert, startRevert, unconfirm } from './revert.ts';
+import { afterDeadMan, fail, onDeadMan, revert, settleRevert, startRevert, unconfirm } from './revert.ts';
+import { endTrial } from './trial.ts';
 
 type Started = Extract<HostInput, { type: 'started' }>;
 
@@ -22,6 +23,8 @@ export function onStarted(pass: Pass, input: Started): void {
       return recoverReboot(pass, phase, input, isSameBoot);
     case 'confirming':
       return recoverConfirming(pass, phase, input, isSameBoot);
+    case 'trying':
+      return recoverTrial(pass, phase, input, isSameBoot);
     case 'unconfirmed':
     case 'failed':
       if (phase.revertTo === null) return probeRunning(pass);
@@ -90,13 +93,30 @@ function recoverConfirming(
 ): void {
   if (deadMan.kind === 'fired') return unconfirm(pass, 'dead-man', deadMan);
   // Disarming is the last act of a commit: everything before it had succeeded.
-  if (deadMan.kind === 'disarmed' && running === target.closure) {
+  if (deadMan.kind === 'disarmed' && running === target.closure && target.trialUntil === undefined) {
     confirmed(pass);
     return probeRunning(pass);
   }
   if (!isSameBoot) return unconfirm(pass, 'rebooted');
   if (running !== target.closure || !isGuarded(revertTo, deadMan)) return unconfirm(pass, 'agent-restarted');
   pass.probeAfresh(target.closure);
+}
+
+/** A boot ends a trial, and so does losing what would end it. */
+function recoverTrial(
+  pass: Pass,
+  phase: Extract<HostPhase, { name: 'trying' }>,
+  { deadMan, running }: Started,
+  isSameBoot: boolean,
+): void {
+  if (deadMan.kind === 'fired') return onDeadMan(pass, deadMan);
+  const goesOn = isSameBoot && deadMan.kind === 'armed' && running === phase.target.closure;
+  if (goesOn) return pass.probeAfresh(phase.target.closure);
+  const { target, revertTo } = phase;
+  if (isSameBoot || running === null || running !== revertTo) return endTrial(pass, phase);
+  // Booted: it runs what it boots, which a trial never becomes.
+  pass.event({ kind: 'reverting', body: { target, to: running, cause: 'trial-ended' } });
+  settleRevert(pass, { running, by: 'boot' });
 }
 
 /** The dead man's switch stands, or there is nothing that it could go back to. */

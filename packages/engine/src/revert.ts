@@ -112,6 +112,10 @@ export function settleRevert(
 export function onDeadMan(pass: Pass, report: DeadManReport): void {
   const { phase } = pass;
   const { busy } = pass.working;
+  if (report.kind === 'fired' && phase.name === 'trying' && phase.revertTo !== null) {
+    pass.event({ kind: 'reverting', body: { target: phase.target, to: phase.revertTo, cause: 'trial-ended' } });
+    return afterDeadMan(pass, report);
+  }
   if (report.kind === 'fired' && (phase.name === 'activating' || phase.name === 'confirming')) {
     return unconfirm(pass, 'dead-man', report);
   }

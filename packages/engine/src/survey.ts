@@ -69,6 +69,7 @@ export interface Survey {
   readonly isComplete: boolean;
   /** Undefined for a host that is not, or no longer, this rollout's concern. */
   readonly standingOf: (name: HostName) => HostStanding | undefined;
+  readonly trials: ReadonlyMap<HostName, unknown>;
   /** Null where there are none. */
   readonly edges: EdgeIndex | null;
 }
@@ -78,11 +79,14 @@ export function surveyRollout(
     rolloutId,
     manifest,
     newer,
+    trials,
   }: {
     readonly rolloutId: RolloutId;
     readonly manifest: RolloutManifest;
     /** The channel's later rollouts: a host that took part in one never comes back to this one. */
     readonly newer: readonly RolloutId[];
+    /** Hosts that try something else now: nothing of theirs is progress here. */
+    readonly trials: ReadonlyMap<HostName, unknown>;
   },
   { fleet, views, now }: { readonly fleet: FleetDocument; readonly views: PlannerViews; readonly now: Instant },
 ): Survey {
@@ -142,6 +146,7 @@ export function surveyRollout(
     isHalted: count.failed + count.lost > failuresMax,
     isComplete: count.converged + count.excused === hosts.length,
     standingOf: standingsIn(hosts),
+    trials,
     edges: edgeIndexOf(manifest),
   };
 }
@@ -235,7 +240,7 @@ export function isProgressing(
   survey: Survey,
   { gates, now }: { readonly gates: WaveGates; readonly now: Instant },
 ): boolean {
-  const { count, started, isHalted, isComplete, hosts, rolloutId, manifest } = survey;
+  const { count, started, isHalted, isComplete, hosts, rolloutId, manifest, trials } = survey;
   if (isHalted || isComplete || started === 0) return false;
   // One that tries again after silence is no progress either: a fetch of it may be called back, a switch ends by itself.
   const isTryingAgain = ({ view }: SurveyedHost) => view?.fold?.state.retry?.rolloutId === rolloutId;
@@ -245,6 +250,7 @@ export function isProgressing(
   const reached = Math.max(0, ...hosts.filter(hasBegun).map(({ entry }) => entry.wave));
   return hosts.some(({ name, entry, view, standing }) => {
     if (standing !== 'pending' || !view?.isOnline || gates[entry.wave] !== null) return false;
+    if (trials.has(name)) return false;
     // Its wave went on without it: it is caught up with the newest.
     if (entry.wave < reached) return false;
     if (isWaitingForHost(survey, name)) return false;

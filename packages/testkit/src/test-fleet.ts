@@ -17,7 +17,7 @@ import {
   ReleaseDocument,
   ResumeDocument,
   type RolloutId,
-  type RolloutManifest,
+  RolloutManifest,
   releasePath,
   resumePath,
   rolloutPath,
@@ -199,6 +199,7 @@ export class TestFleet {
       manifests.set(channel, manifest);
       this.files.set(rolloutPath(manifest.rolloutId), manifest.bytes);
     }
+    const trials = await this.#trials(manifests, version);
     const document = ReleaseDocument.parse({
       type: 'release',
       fleet: this.name,
@@ -209,6 +210,7 @@ export class TestFleet {
       source: { repository: this.intent.repository, commit: this.intent.commit },
       resolvedFleet: { sha256: fleet.sha256, bytes: fleet.bytes.length },
       ...(this.intent.emergency && { emergency: this.intent.emergency }),
+      ...(trials && { trials }),
       channels: Object.fromEntries(
         [...manifests].map(([name, { rolloutId, bytes }]) => [name, this.#releaseChannel(name, rolloutId, bytes)]),
       ),
@@ -352,6 +354,22 @@ export class TestFleet {
     for (const [name, operator] of Object.entries(this.intent.operators)) {
       if (operator.pubkeys.length === 0) operator.pubkeys.push((await this.#key(`operator:${name}`)).openssh);
     }
+  }
+
+  /** A manifest of one host alone for each trial, with the policy of its channel. */
+  async #trials(manifests: ReadonlyMap<string, TestManifest>, version: number) {
+    if (!this.intent.trials) return null;
+    const trials: Record<string, object> = {};
+    for (const [host, { real, expiresAt }] of Object.entries(this.intent.trials)) {
+      const { document } = present(manifests.get(present(this.intent.hosts[host], host).channel), `channel of ${host}`);
+      const waves = [{ soakSeconds: 0, promoteWhen: { convergedPercent: 100, receiptsPercent: 100 } }];
+      const hosts = { [host]: { wave: 0, attempt: 1, ...real } };
+      const trial = { ...document, introducedIn: version, hosts, waves, edges: [], after: [] };
+      const { sha256, bytes } = await sealDocument(this.ctx.crypto, RolloutManifest.parse(trial));
+      this.files.set(rolloutPath(sha256 as string as RolloutId), bytes);
+      trials[host] = { rolloutId: sha256, bytes: bytes.length, expiresAt };
+    }
+    return trials;
   }
 
   async #manifest(channel: string, version: number): Promise<TestManifest> {

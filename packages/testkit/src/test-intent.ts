@@ -13,6 +13,15 @@ export interface TestIntent {
   /** Operator name to OpenSSH lines; filled from the seed where empty. */
   operators: Record<string, { pubkeys: string[] }>;
   emergency?: { reason: string; expiresAt: string };
+  /** Host name to what it tries until when. */
+  trials?: Record<string, { real: RealTestClosure; expiresAt: string }>;
+}
+
+/** A closure that exists. */
+export interface RealTestClosure {
+  closure: string;
+  closureDigest: string;
+  closureBytes: number;
 }
 
 export interface TestHost {
@@ -21,7 +30,7 @@ export interface TestHost {
   closure: number;
   attempt: number;
   /** A closure that exists, instead of the made-up one of `closure`. */
-  real?: { closure: string; closureDigest: string; closureBytes: number };
+  real?: RealTestClosure;
   tags: string[];
   /** OpenSSH lines; filled from the seed where empty. */
   pubkeys: string[];

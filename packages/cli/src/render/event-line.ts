@@ -67,6 +67,9 @@ export function eventText(event: JournalEvent): string {
       parts.push(`into ${closure(event.body.target.closure)} (${printable(event.body.component)})`);
       parts.push(`deadline ${event.body.deadline}`);
       break;
+    case 'trying':
+      parts.push(closure(event.body.target.closure), `until ${event.body.deadline}`);
+      break;
     case 'activating':
       parts.push(closure(event.body.target.closure), `deadline ${event.body.deadline}`);
       break;

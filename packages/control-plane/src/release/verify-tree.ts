@@ -15,6 +15,7 @@ import {
   rolloutPath,
   sha256Hex,
   type TrustState,
+  trialsAt,
   type VerifiedFleet,
   type VerifiedHead,
   type VerifiedHold,
@@ -26,6 +27,7 @@ import {
   verifyHold,
   verifyManifest,
   verifyRelease,
+  verifyTrial,
 } from '@nixfleet/contracts';
 import { keyIdsOf, type ReleaseReader, readSigned } from './signed-files.ts';
 
@@ -129,6 +131,20 @@ export async function verifyTree(
       if (!manifest.ok) return manifest;
       manifests.set(rolloutId, manifest.value);
     }
+  }
+
+  for (const [host, { rolloutId, bytes: bytesMax }] of trialsAt(release.value.document, now)) {
+    const bytes = await byHash(rolloutPath(rolloutId), Math.min(bytesMax, documentBytesMax.rollout));
+    if (!bytes) return missing(rolloutPath(rolloutId));
+    const trial = await verifyTrial(ctx, {
+      release: release.value,
+      fleet: fleet.value.document,
+      host,
+      bytes,
+      now,
+    });
+    if (!trial.ok) return trial;
+    manifests.set(rolloutId, trial.value.manifest);
   }
 
   const holds: VerifiedHold[] = [];

@@ -1,0 +1,52 @@
+import type { HostPhaseName, Instant, RolloutId, Withheld } from '@nixfleet/contracts';
+import type { HostView } from './planner-types.ts';
+
+const nothing: readonly Withheld[] = [];
+
+/** Nothing is to be started in the midst of these. */
+export const midSwitchPhases: ReadonlySet<HostPhaseName> = new Set([
+  'activating',
+  'rebooting',
+  'confirming',
+  'trying',
+  'reverting',
+]);
+
+/** What the host's own journal says it is at; shown, and no reason to keep a go back. */
+export function reported(
+  view: HostView | undefined,
+  { rolloutId, hasFailed }: { readonly rolloutId: RolloutId; readonly hasFailed: boolean },
+  now: Instant,
+): readonly Withheld[] {
+  const state = view?.fold?.state;
+  if (!state) return nothing;
+  const { phase, withheld } = state;
+  if (!('target' in phase) || phase.target.rolloutId !== rolloutId) {
+    if (midSwitchPhases.has(phase.name) && 'target' in phase) {
+      return [{ code: 'in-progress', reason: phase.name, names: [phase.target.rolloutId] }];
+    }
+    if (hasFailed) return [{ code: 'failed' }];
+    return withheld === null ? nothing : [withheld];
+  }
+  switch (phase.name) {
+    case 'soaking':
+      return [now < phase.soakUntil ? { code: 'soak', until: phase.soakUntil } : { code: 'soak' }];
+    case 'refused':
+      return [{ code: 'refused', refusal: phase.reason }];
+    case 'failed':
+      return [{ code: 'failed', reason: phase.cause }];
+    case 'activating':
+    case 'rebooting':
+    case 'confirming':
+      return [{ code: 'in-progress', reason: phase.name, ...(now < phase.deadline && { until: phase.deadline }) }];
+    case 'trying':
+      return [{ code: 'trial', until: phase.deadline }];
+    case 'fetching':
+    case 'reverting':
+    case 'unconfirmed':
+      return [{ code: 'in-progress', reason: phase.name }];
+    default:
+      if (hasFailed) return [{ code: 'failed' }];
+      return withheld === null ? nothing : [withheld];
+  }
+}
