@@ -20,7 +20,6 @@ import {
   rolloutPath,
   type Sha256Hex,
   sha256Hex,
-  trialOf,
   type VerifiedFleet,
   type VerifiedHead,
   type VerifiedManifest,
@@ -32,7 +31,6 @@ import {
   verifyHold,
   verifyManifest,
   verifyRelease,
-  verifyTrial,
   type Withheld,
 } from '@nixfleet/contracts';
 import type { ActiveHold } from '@nixfleet/engine';
@@ -41,6 +39,7 @@ import type { DocumentCache } from './document-cache.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { Floors } from './floors.ts';
 import { readSigned } from './signed-reader.ts';
+import { readTrial } from './trial.ts';
 import type { TrustWalk } from './trust-walk.ts';
 
 /** While floors are lost, a head older than this is not accepted, in seconds (design §4). */
@@ -256,7 +255,7 @@ export class IntentSource {
     },
     signal: AbortSignal,
   ): Promise<SyncOutcome | Stop> {
-    const { ctx, host, ownKeyId, cache } = this.#options;
+    const { ctx, host, ownKeyId, cache, time } = this.#options;
     const { head, release, files } = input;
     this.#incomplete = { code: 'refused', reason: 'the newest release is not whole here yet' };
     const fleetHash = release.document.resolvedFleet.sha256;
@@ -282,11 +281,21 @@ export class IntentSource {
     const manifest = verified?.manifest ?? null;
     if (manifest) files.set(rolloutPath(manifest.rolloutId), manifest.bytes);
     const entry = manifest ? manifestEntry(manifest.document, fleet.value, host) : null;
-    const trial = await this.#trial(base, source, signal);
-    if (trial) files.set(rolloutPath(trial.manifest.rolloutId), trial.manifest.bytes);
+    const trial = await readTrial({ ctx, release, fleet: fleet.value, host, now: time.now() }, (path, bytesMax) =>
+      this.#bound(path, bytesMax, source, signal),
+    );
+    // It keeps nobody from following the channel.
+    if (trial !== null && !trial.ok) await this.#refused({ document: 'rollout', ...trial });
+    if (trial?.ok) files.set(rolloutPath(trial.value.manifest.rolloutId), trial.value.manifest.bytes);
     const holds = await this.#holds(source, head, files, signal);
 
-    this.#view = { ...base, manifest, entry: entry?.ok ? entry.value : null, trial, ...holds };
+    this.#view = {
+      ...base,
+      manifest,
+      entry: entry?.ok ? entry.value : null,
+      trial: trial?.ok ? trial.value : null,
+      ...holds,
+    };
     this.#incomplete = null;
     await cache.put(files);
     const keep = [
@@ -321,25 +330,6 @@ export class IntentSource {
       ...(accepted === undefined ? {} : { accepted }),
     });
     return verified.ok ? { manifest: verified.value } : { document: 'rollout', identity: rolloutId, refusal: verified };
-  }
-
-  /** One that cannot be had or is refused keeps nobody from following the channel. */
-  async #trial(
-    { release, fleet }: Pick<VerifiedView, 'release' | 'fleet'>,
-    source: DocumentSource,
-    signal: AbortSignal,
-  ): Promise<VerifiedTrial | null> {
-    const { ctx, host, time } = this.#options;
-    const named = trialOf(release.document, host, time.now());
-    if (named === null) return null;
-    const bytesMax = Math.min(named.bytes, documentBytesMax.rollout);
-    const read = await this.#bound(rolloutPath(named.rolloutId), bytesMax, source, signal);
-    const verified = read.ok
-      ? await verifyTrial(ctx, { release, fleet: fleet.document, host, bytes: read.bytes, now: time.now() })
-      : refuse(read.reason === 'oversized' ? 'oversized' : 'missing', read.detail);
-    if (verified.ok) return verified.value;
-    await this.#refused({ document: 'rollout', identity: named.rolloutId, refusal: verified });
-    return null;
   }
 
   async #holds(

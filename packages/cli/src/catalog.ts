@@ -33,6 +33,7 @@ import { trustInitCommand } from './commands/trust-init.ts';
 import { trustShowCommand } from './commands/trust-show.ts';
 import { trustSignCommand } from './commands/trust-sign.ts';
 import { trustUpdateCommand } from './commands/trust-update.ts';
+import { tryCommand } from './commands/try.ts';
 import { verifyJournalCommand } from './commands/verify-journal.ts';
 import { verifyReleaseCommand } from './commands/verify-release.ts';
 import { verifyRolloutCommand } from './commands/verify-rollout.ts';
@@ -64,6 +65,7 @@ export const commands: readonly CommandDefinition[] = [
   statusCommand,
   whyCommand,
   planCommand,
+  tryCommand,
   holdCommand,
   resumeCommand,
   holdsListCommand,

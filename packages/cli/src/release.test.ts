@@ -213,6 +213,33 @@ test('what is no emergency needs no approval', async () => {
   await fails(1, /invalid.*is no emergency/, 'release', ...args, '--head-key', at('head.pem'), ...approver);
 });
 
+test('try: one host runs another branch for a while; what is wrong is told in one line', async () => {
+  const git = (...args: readonly string[]) => exec('git', ['-C', at('source'), ...args]);
+  await git('checkout', '--quiet', '-b', 'experiment');
+  await commit({ 'web-1': '7.7', 'web-2': 'broken' });
+  await git('checkout', '--quiet', 'main');
+  const trying = (host: string, ...more: readonly string[]) => [
+    ...['try', host, ...placed(), ...built(), ...pushed(), ...signed(), ...more],
+  ];
+  await fails(2, /a trial needs a ref.*--ref/, ...trying('web-1'));
+  await fails(2, /--end ends a trial/, ...trying('web-1', '--end', '--for', '1h'));
+  await fails(2, /--for 'soon'.*a duration/, ...trying('web-1', '--ref', 'experiment', '--for', 'soon'));
+  await fails(1, /invalid.*within 24 hours/, ...trying('web-1', '--ref', 'experiment', '--for', '2d'));
+  await fails(1, /unknown-host.*nobody/, ...trying('nobody', '--ref', 'experiment'));
+  await fails(1, /missing.*nowhere: no such branch, tag or commit.*fetch it/, ...trying('web-1', '--ref', 'nowhere'));
+  await fails(1, /build-failed.*web-2 at experiment/, ...trying('web-2', '--ref', 'experiment'));
+  await fails(1, /nothing-to-try.*by the last release/, ...trying('web-1', '--ref', 'HEAD'));
+
+  const before = (await published('head.json')).release as { version: number };
+  const { stdout } = await succeeds(...trying('web-1', '--ref', 'experiment', '--for', '1h', '--json'));
+  const run = JSON.parse(stdout) as { kind: string; version: number; trial: { closure: string; expiresAt: string } };
+  assert.deepEqual([run.kind, run.version], ['published', before.version + 1]);
+  assert.match(run.trial.closure, /web-1-7\.7$/);
+  assert.match((await succeeds(...release())).stdout, /nothing to release/, 'the next release goes on as ever');
+  assert.match((await succeeds(...trying('web-1', '--end'))).stdout, /web-1 tries nothing any more/);
+  await fails(1, /missing.*web-1 tries nothing now/, ...trying('web-1', '--end'));
+});
+
 test('a root document that waits is signed by its hash, never by its place', async () => {
   const second = ['--signer', `root-2=${at('root-2.pem')}`, '--role', 'root=2:root,root-2'];
   const update = ['trust', 'update', ...second, ...placed(), '--root-key', at('root.pem')];

@@ -22,7 +22,10 @@ export function trialOf({ trials }: ReleaseDocument, host: string, now: Instant)
 }
 
 /** Those that have not run out at `now`, in byte order of their hosts. */
-export function trialsAt({ trials = {} }: ReleaseDocument, now: Instant): readonly (readonly [HostName, Trial])[] {
+export function trialsAt(
+  { trials = {} }: Pick<ReleaseDocument, 'trials'>,
+  now: Instant,
+): readonly (readonly [HostName, Trial])[] {
   return entriesOf(trials).filter(([, { expiresAt }]) => now < expiresAt);
 }
 

@@ -22,6 +22,7 @@ import {
   type Source,
   sealDocument,
   type TrustState,
+  trialsAt,
 } from '@nixfleet/contracts';
 import type { BuildHost, BuildResult } from './build-result.ts';
 import { channelManifest, type HostClosure } from './channel-manifest.ts';
@@ -30,6 +31,7 @@ import type { VerifiedTree } from './read-release.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import type { TreeChange } from './release-tree.ts';
 import { resolveChannelTimes } from './resolve-windows.ts';
+import { activeTrials } from './trials.ts';
 import { isUnchanged } from './unchanged-channel.ts';
 
 export interface AssembleInput {
@@ -91,6 +93,7 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
   const sealed = await sealChannels(input, { fleet, source, version, closures: closures.value.closures });
   if (!sealed.ok) return sealed;
   const channels = sealed.value;
+  const trials = activeTrials(input.previous, fleet, input.now);
   const release: ReleaseDocument = {
     type: 'release',
     fleet: fleet.fleet,
@@ -103,8 +106,9 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     ...(input.emergency ? { emergency: input.emergency } : {}),
     ...(closures.value.carriedOver.length > 0 ? { carriedOver: [...closures.value.carriedOver] } : {}),
     channels: channels.entries,
+    ...(Object.keys(trials).length > 0 ? { trials } : {}),
   };
-  if (!input.force && input.previous && saysTheSame(input.previous.release.document, release)) {
+  if (!input.force && input.previous && saysTheSame(input.previous.release.document, release, input.now)) {
     return accept({ kind: 'nothing-to-release' });
   }
   const { sha256, bytes } = await sealDocument(input.crypto, release);
@@ -288,9 +292,10 @@ function stillRunning(earlier: ReleaseChannel | undefined): RolloutId[] {
 
 /** Everything but when and from which commit: another commit that resolves to the same needs no release. */
 /** An ordinary release that changes nothing must not end the emergency before it. */
-function saysTheSame(previous: ReleaseDocument, next: ReleaseDocument): boolean {
+function saysTheSame(previous: ReleaseDocument, next: ReleaseDocument, now: Instant): boolean {
   if (next.emergency) return false;
-  const said = ({ version, createdAt, source, emergency, ...rest }: ReleaseDocument) =>
-    canonicalize(rest as unknown as Json);
+  // A trial that has run out says nothing any more.
+  const said = ({ version, createdAt, source, emergency, trials, ...rest }: ReleaseDocument) =>
+    canonicalize({ ...rest, trials: Object.fromEntries(trialsAt({ trials }, now)) } as unknown as Json);
   return said(previous) === said(next);
 }

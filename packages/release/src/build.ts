@@ -93,18 +93,26 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
   }
 }
 
-async function buildHosts(
+/** `hosts`: these alone; default every host of the wanted systems. */
+export async function buildHosts(
   ports: BuildPorts,
   input: BuildInput,
   {
     fleet,
     pinned,
     warnings,
-  }: { readonly fleet: FleetDocument; readonly pinned: PinnedHosts; readonly warnings: readonly string[] },
+    hosts: only,
+  }: {
+    readonly fleet: FleetDocument;
+    readonly pinned: PinnedHosts;
+    readonly warnings: readonly string[];
+    readonly hosts?: readonly HostName[];
+  },
 ): Promise<Build> {
   const hosts = entriesOf(fleet.hosts)
     .filter(([, { system }]) => input.systems === 'all' || input.systems.includes(system))
-    .map(([name]) => name);
+    .map(([name]) => name)
+    .filter((name) => only === undefined || only.includes(name));
   const evaluated = await evaluateHosts({
     ...ports,
     sourceOf: (host) => pinned.commits.get(host)?.source ?? input.fleet,

@@ -96,4 +96,5 @@ export {
   trustChange,
   updateTrust,
 } from './trust.ts';
+export { endTrial, type TrialInput, type TrialRun, tryHost } from './try-host.ts';
 export { type CacheProblem, type CacheProblemCode, verifyCache } from './verify-cache.ts';

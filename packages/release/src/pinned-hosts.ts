@@ -58,7 +58,7 @@ export async function readPinnedHosts(
 }
 
 /** The fleet expression as it was at `commit`, at the same place in the repository. */
-async function sourceAt(
+export async function sourceAt(
   commit: Commit,
   { source, git, directory }: { readonly source: FleetSource; readonly git: Git | null; readonly directory: string },
 ): Promise<ReleaseOutcome<FleetSource>> {

@@ -13,6 +13,7 @@ import {
   releasePath,
   rolloutPath,
   type TrustState,
+  trialsAt,
   trustPath,
   trustStepsMax,
   type Verified,
@@ -21,12 +22,14 @@ import {
   type VerifiedHold,
   type VerifiedManifest,
   type VerifiedRelease,
+  type VerifiedTrial,
   type VerifyContext,
   verifyFleet,
   verifyHead,
   verifyHold,
   verifyManifest,
   verifyRelease,
+  verifyTrial,
   walkTrust,
 } from '@nixfleet/contracts';
 import { type ReleaseTree, readSigned } from './release-tree.ts';
@@ -41,6 +44,8 @@ export interface VerifiedTree {
   readonly manifests: ReadonlyMap<string, VerifiedManifest>;
   /** Earlier rollouts that may finish. */
   readonly mayFinish: readonly VerifiedManifest[];
+  /** Trials that have not run out, by host. */
+  readonly trials: ReadonlyMap<string, VerifiedTrial>;
   /** Holds that the head names and that are in force. */
   readonly holds: readonly VerifiedHold[];
 }
@@ -155,7 +160,7 @@ export async function readRelease(
   return accept({ trust, head: head.value, ...content.value, holds });
 }
 
-export type ReleaseContent = Pick<VerifiedTree, 'release' | 'fleet' | 'manifests' | 'mayFinish'>;
+export type ReleaseContent = Pick<VerifiedTree, 'release' | 'fleet' | 'manifests' | 'mayFinish' | 'trials'>;
 
 /** The release that a head names, and everything it binds by hash. */
 export async function readContent(
@@ -193,7 +198,16 @@ export async function readContent(
       else mayFinish.push(manifest.value);
     }
   }
-  return accept({ release: release.value, fleet: fleet.value, manifests, mayFinish });
+  const trials = new Map<string, VerifiedTrial>();
+  for (const [host, { rolloutId, bytes: bytesMax }] of trialsAt(document, now)) {
+    const bytes = await tree.read(rolloutPath(rolloutId), Math.min(bytesMax, documentBytesMax.rollout));
+    if (!bytes) return missing(rolloutPath(rolloutId));
+    const named = { release: release.value, fleet: fleet.value.document, host, bytes, now };
+    const trial = await verifyTrial(ctx, named);
+    if (!trial.ok) return trial;
+    trials.set(host, trial.value);
+  }
+  return accept({ release: release.value, fleet: fleet.value, manifests, mayFinish, trials });
 }
 
 function missing(path: string): Refusal<'missing'> {

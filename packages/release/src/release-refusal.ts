@@ -18,6 +18,8 @@ export type ReleaseRefusalCode =
   | 'nothing-to-carry-over'
   | 'unknown-retry-host'
   | 'signers-not-demanded'
+  // try
+  | 'nothing-to-try'
   // sign
   | 'sign-failed'
   | 'not-a-signer'

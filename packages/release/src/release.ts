@@ -144,7 +144,8 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   return outcome.ok ? accept({ kind: outcome.value.kind, summary, outcome }) : outcome;
 }
 
-async function requireRoles(
+/** Keys of the wrong role are told before hours of building, too. */
+export async function requireRoles(
   { crypto }: VerifyContext,
   { releaseSigners, headSigners, approvers = [] }: Publisher,
   { newest }: TrustChain,

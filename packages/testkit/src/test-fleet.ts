@@ -17,7 +17,7 @@ import {
   ReleaseDocument,
   ResumeDocument,
   type RolloutId,
-  RolloutManifest,
+  type RolloutManifest,
   releasePath,
   resumePath,
   rolloutPath,
@@ -47,6 +47,7 @@ import { demoIntent, fleetDocumentOf, manifestOf, type TestIntent } from './test
 import { TestJournal } from './test-journal.ts';
 import { type TestKey, testKey } from './test-key.ts';
 import { signTestBytes } from './test-signing.ts';
+import { sealTrials } from './test-trials.ts';
 
 export interface TestFleetOptions {
   /** Default `demo`. */
@@ -199,7 +200,8 @@ export class TestFleet {
       manifests.set(channel, manifest);
       this.files.set(rolloutPath(manifest.rolloutId), manifest.bytes);
     }
-    const trials = await this.#trials(manifests, version);
+    const { trials, files } = await sealTrials(this.ctx.crypto, this.intent, { manifests, version });
+    for (const [path, bytes] of files) this.files.set(path, bytes);
     const document = ReleaseDocument.parse({
       type: 'release',
       fleet: this.name,
@@ -354,22 +356,6 @@ export class TestFleet {
     for (const [name, operator] of Object.entries(this.intent.operators)) {
       if (operator.pubkeys.length === 0) operator.pubkeys.push((await this.#key(`operator:${name}`)).openssh);
     }
-  }
-
-  /** A manifest of one host alone for each trial, with the policy of its channel. */
-  async #trials(manifests: ReadonlyMap<string, TestManifest>, version: number) {
-    if (!this.intent.trials) return null;
-    const trials: Record<string, object> = {};
-    for (const [host, { real, expiresAt }] of Object.entries(this.intent.trials)) {
-      const { document } = present(manifests.get(present(this.intent.hosts[host], host).channel), `channel of ${host}`);
-      const waves = [{ soakSeconds: 0, promoteWhen: { convergedPercent: 100, receiptsPercent: 100 } }];
-      const hosts = { [host]: { wave: 0, attempt: 1, ...real } };
-      const trial = { ...document, introducedIn: version, hosts, waves, edges: [], after: [] };
-      const { sha256, bytes } = await sealDocument(this.ctx.crypto, RolloutManifest.parse(trial));
-      this.files.set(rolloutPath(sha256 as string as RolloutId), bytes);
-      trials[host] = { rolloutId: sha256, bytes: bytes.length, expiresAt };
-    }
-    return trials;
   }
 
   async #manifest(channel: string, version: number): Promise<TestManifest> {

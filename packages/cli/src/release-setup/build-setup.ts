@@ -58,7 +58,7 @@ export async function openBuild(
     directory: workingDirectory,
     ...(attribute === undefined ? {} : { attribute }),
   });
-  const systems = values.list('system').map((text) => parseTyped(SystemName, text, '--system'));
+  const systems = values.listIfDeclared('system').map((text) => parseTyped(SystemName, text, '--system'));
   const roots = values.text('roots');
   const rootsDirectory =
     roots === undefined ? join(xdgDirectory(context, 'cache'), 'roots') : absolutePath(roots, from);
