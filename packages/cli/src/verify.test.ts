@@ -227,6 +227,25 @@ test('a journal says what ran, from when to when, and from which commit', async 
   assert.deepEqual(part.stdout.match(/nixos-system-web-\d-1$/gm), ['nixos-system-web-1-1']);
 });
 
+test('of a pinned host the commit is the one it was built from, or none that is known', async () => {
+  for (const [builtFrom, statement] of [
+    ['f'.repeat(40), /; made from commit f{40} of https:\/\/git\.example\.org\/fleet\.git$/],
+    [null, /; a closure pinned as it is, from no commit that is known$/],
+  ] as const) {
+    fleet = await createTestFleet();
+    await fleet.publish((next) => {
+      const host = next.hosts['web-1'];
+      if (host) host.builtFrom = builtFrom;
+    });
+    releases = join(root, `releases-${count++}`);
+    await writeReleases();
+    const { json, steps } = await report('journal', await journalFile());
+    const { ran } = json as { ran: { commit: string | null }[] };
+    assert.equal(ran[1]?.commit, builtFrom);
+    assert.match(steps.find(({ document }) => document.startsWith('rollout'))?.statement ?? '', statement);
+  }
+});
+
 test('a journal that was cut, changed, signed by another or reordered is refused', async () => {
   await writeReleases();
   const file = await journalFile();

@@ -34,6 +34,8 @@ export interface TestHost {
   tags: string[];
   /** OpenSSH lines; filled from the seed where empty. */
   pubkeys: string[];
+  /** The commit that a pinned host's closure was built from; null for a pinned closure. */
+  builtFrom?: string | null;
   pin?: { commit?: string; closure?: string; reason: string; expiresAt?: string };
 }
 
@@ -158,9 +160,14 @@ export function manifestOf(
   const waveOf = new Map(declared.waves.flatMap(({ hosts }, wave) => hosts.map((host) => [host, wave] as const)));
   const hosts = Object.entries(intent.hosts)
     .filter(([, host]) => host.channel === channel)
-    .map(([name, { closure, real, attempt }]) => [
+    .map(([name, { closure, real, attempt, builtFrom }]) => [
       name,
-      { wave: waveOf.get(name) ?? 0, ...(real ?? testClosure(name, closure)), attempt },
+      {
+        wave: waveOf.get(name) ?? 0,
+        ...(real ?? testClosure(name, closure)),
+        attempt,
+        ...(builtFrom === undefined ? {} : { builtFrom }),
+      },
     ]);
   const members = new Set(hosts.map(([name]) => name));
   return RolloutManifest.parse({

@@ -5,8 +5,8 @@ export const checkCommand: CommandDefinition = {
   name: 'check',
   summary: 'check a fleet repository, offline',
   description:
-    'Evaluates fleet.nix with the Nix half of this program and without nixpkgs: topology, rules, keys, waves; no host is ' +
-    'evaluated or built. Then the trust documents in trust/, and that no private key is in git. Exit code 1 for an error; ' +
+    'Evaluates fleet.nix with the Nix half of this program and without nixpkgs: topology, rules, keys, waves, ' +
+    'time zones of windows and freezes, pins and freezes that are over; no host is evaluated or built. Then the trust documents in trust/, and that no private key is in git. Exit code 1 for an error; ' +
     'warnings are told and pass.',
   arguments: [{ name: 'directory', description: 'the repository; default .', isOptional: true }],
   options: [jsonOption],

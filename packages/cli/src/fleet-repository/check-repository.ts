@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { documentBytesMax, type FleetDocument, type FleetName, pinTrust } from '@nixfleet/contracts';
+import { documentBytesMax, type FleetDocument, type FleetName, type Instant, pinTrust } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { type Commands, openGit } from '@nixfleet/release';
+import { checkTimes } from './check-times.ts';
 import { evaluateRepository } from './evaluate-repository.ts';
 import type { Finding } from './finding.ts';
 import { findPrivateKeys } from './private-keys.ts';
@@ -16,7 +17,7 @@ export interface RepositoryReport {
 /** Everything that can be said of a fleet repository without a network, a key or nixpkgs. */
 export async function checkRepository(
   commands: Commands,
-  { directory, fleetFile }: { readonly directory: string; readonly fleetFile: string },
+  { directory, fleetFile, now }: { readonly directory: string; readonly fleetFile: string; readonly now: Instant },
 ): Promise<RepositoryReport> {
   const evaluated = await evaluateRepository(commands, fleetFile);
   const findings: Finding[] = [];
@@ -25,6 +26,7 @@ export async function checkRepository(
       const [where = '', ...rest] = warning.split(': ');
       findings.push({ severity: 'warning', where, what: rest.join(': '), next: 'correct it if it is not meant' });
     }
+    findings.push(...checkTimes(evaluated.fleet, now));
     findings.push(...(await checkTrust(join(directory, 'trust'), evaluated.fleet.fleet)));
   } else {
     const next = 'correct it, and run nixfleet check again';

@@ -42,13 +42,14 @@ export async function run(context: CommandContext, values: CommandValues): Promi
 
   const keys = join(directory, 'keys');
   await ignoreKeys(directory);
-  const trust = await freshTrust(keys, { fleet, now: msToInstant(systemClock.now()), random: systemRandom });
+  const now = msToInstant(systemClock.now());
+  const trust = await freshTrust(keys, { fleet, now, random: systemRandom });
   if (!trust.ok) return showRefusal(terminal, trust);
   await writeNewFiles(directory, files);
   await writeNewFiles(directory, new Map([['trust/trust-1.json', trust.value.signed.bytes]]));
   await mkdir(join(directory, 'hosts'), { recursive: true });
 
-  const { findings } = await checkRepository(commands, { directory, fleetFile: join(directory, 'fleet.nix') });
+  const { findings } = await checkRepository(commands, { directory, fleetFile: join(directory, 'fleet.nix'), now });
   const [problem] = findings.filter(({ severity }) => severity === 'error');
   if (problem)
     throw new CliError('failed', `${directory}: written, but ${printable(problem.what)}`, 'run nixfleet check');

@@ -1,4 +1,6 @@
 import { homedir } from 'node:os';
+import { msToInstant } from '@nixfleet/contracts';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
@@ -15,7 +17,11 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const from = { base: workingDirectory, home: environment.HOME ?? homedir() };
   const directory = absolutePath(values.optionalArgument('directory') ?? '.', from);
   const fleetFile = requireFleetFile(directory);
-  const { findings, fleet } = await checkRepository(interruptibleCommands(context), { directory, fleetFile });
+  const { findings, fleet } = await checkRepository(interruptibleCommands(context), {
+    directory,
+    fleetFile,
+    now: msToInstant(systemClock.now()),
+  });
   const hosts = fleet === null ? null : Object.keys(fleet.hosts);
   if (values.flag('json')) terminal.result(JSON.stringify({ hosts, findings }, null, 2));
   else {

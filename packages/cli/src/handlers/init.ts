@@ -54,7 +54,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   await writeNewFiles(directory, await firstHost(answers, pubkey));
 
   const fleetFile = join(directory, 'fleet.nix');
-  const { findings } = await checkRepository(commands, { directory, fleetFile });
+  const { findings } = await checkRepository(commands, { directory, fleetFile, now });
   const [problem] = findings.filter(({ severity }) => severity === 'error');
   if (problem)
     throw new CliError('failed', `${directory}: written, but ${printable(problem.what)}`, 'run nixfleet check');

@@ -37,11 +37,13 @@ export async function commitsOf(
     const commit = builtFrom === undefined ? source.commit : builtFrom;
     if (commit !== null) commits.set(rolloutId, commit);
     const made =
-      commit === null ? 'of a closure pinned as it is, from no commit that is known' : `from commit ${commit}`;
+      commit === null
+        ? 'a closure pinned as it is, from no commit that is known'
+        : `made from commit ${commit} of ${source.repository}`;
     steps.push({
       document: `rollout ${displayName}`,
       sha256: rolloutId,
-      statement: `bytes are those of the rollout that the host signed to have run; made ${made} of ${source.repository}`,
+      statement: `bytes are those of the rollout that the host signed to have run; ${made}`,
       signers: [],
       keyIds: [],
     });
