@@ -14,7 +14,7 @@ let
     in
     {
       _file = "mkFleet, hosts.${name}";
-      imports = [ (if isDarwin then ../modules/agent/darwin.nix else ../modules/agent/nixos.nix) ];
+      imports = [ ../modules/agent/nixos.nix ];
       nixfleet.trust = {
         document = byDefault agent.trust;
         # Compared with the document by the trust contract.
@@ -29,19 +29,29 @@ let
         inherit healthChecks;
       };
     };
+  refuse =
+    { rule, fix }:
+    throw (
+      message fleet.name [
+        {
+          path = "hosts.${name}.configuration";
+          value = configuration;
+          inherit rule fix;
+        }
+      ]
+    );
 in
 if agent == null then
   configuration
+else if isDarwin then
+  refuse {
+    rule = "the agent has no backend for nix-darwin yet, so a Mac cannot follow a fleet";
+    fix = "take the host out, and deploy it with darwin-rebuild";
+  }
 else if configuration ? extendModules then
   configuration.extendModules { modules = [ added ]; }
 else
-  throw (
-    message fleet.name [
-      {
-        path = "hosts.${name}.configuration";
-        value = configuration;
-        rule = "expected extendModules in it, by which the agent is added";
-        fix = "give what nixosSystem or darwinSystem returns, whole; or leave agent out, and add the agent's module yourself";
-      }
-    ]
-  )
+  refuse {
+    rule = "expected extendModules in it, by which the agent is added";
+    fix = "give what nixosSystem returns, whole; or leave agent out, and add the agent's module yourself";
+  }

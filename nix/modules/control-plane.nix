@@ -158,8 +158,8 @@ in
       after = [ "network-online.target" ];
       restartTriggers = [
         config.environment.etc."nixfleet/control-plane.json".text
-        (toString config.nixfleet.trust.document)
-      ];
+      ]
+      ++ import ./settings/trust-content.nix config;
       path = [
         config.programs.git.package
         config.programs.ssh.package

@@ -23,6 +23,7 @@ let
     shell = pkgs.runtimeShell;
     inherit searchPath;
   };
+  trustContent = import ../settings/trust-content.nix config;
   settings = import ./settings.nix {
     inherit lib config;
     # The boot loader's own programs are those of the system.
@@ -55,8 +56,8 @@ in
       # Probes are read from the closure at every activation; what the agent itself reads at its start is named here.
       nixfleet-agent.restartTriggers = [
         config.environment.etc."nixfleet/agent.json".text
-        (toString config.nixfleet.trust.document)
-      ];
+      ]
+      ++ trustContent;
     };
     systemd.tmpfiles.rules = lib.mkIf (!lib.hasPrefix "/var/lib/" cfg.stateDirectory) [ "d ${cfg.stateDirectory} 0700 root root - -" ];
 

@@ -1,4 +1,4 @@
-# services.nixfleet-agent, for NixOS and nix-darwin alike.
+# services.nixfleet-agent.
 { config, lib, ... }:
 let
   inherit (lib) mkOption types;

@@ -32,7 +32,7 @@ describe('adoption: mkFleet extends configurations that are there already', { sk
           system = "aarch64-darwin";
           channel = "stable";
           pubkeys = [ keys.web-2 ];
-          configuration = throw "mac-1 was evaluated";
+          configuration = { };
         };
         channels.stable = { rolloutPolicy = "plain"; mode = "observe"; };
         rolloutPolicies.plain = { };
@@ -112,8 +112,14 @@ describe('adoption: mkFleet extends configurations that are there already', { sk
     assert.match(result.message, /Failed assertions:\s+- nixfleet\.trust\.fleet is "other"/);
   });
 
+  test('a Mac is refused when it is built, not when the topology is read', async () => {
+    const result = await evaluate({ expression: `${fleet(untouched, agent())} fleet.toplevels.mac-1` });
+    assert.ok(!result.ok);
+    assert.match(result.message, /the agent has no backend for nix-darwin yet/);
+  });
+
   test('what cannot be extended is named, with what to do', async () => {
-    const expression = `${fleet(untouched, agent())} (fleet.nixosConfigurations.mac-1 or (import ./.).lib.mkFleet {
+    const expression = `${fleet(untouched, agent())} ((import ./.).lib.mkFleet {
       name = "acme";
       agent = { trust = ${bench.trust}; controlPlanes = [ "https://c.example.org" ]; };
       hosts.web-1 = {

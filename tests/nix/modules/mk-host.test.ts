@@ -92,23 +92,25 @@ describe('mkHost', { skip: withoutNixpkgsLib }, () => {
     );
   });
 
-  test('a Mac is built with nix-darwin, its agent under launchd', async () => {
-    const agent = `modules = [ {
+  test('a Mac is built with nix-darwin', async () => {
+    const operator = `modules = [ {
       nixfleet.package = packages.nixfleet;
       nixfleet.trust.document = ${bench.trust};
-      services.nixfleet-agent = { enable = true; controlPlanes = [ "https://control.example.org" ]; };
+      nixfleet.operator.enable = true;
     } ];`;
     const shown = `{
       inherit (config.hostSpec) home isDarwin;
-      daemon = config.launchd.daemons.nixfleet-agent.command;
-      kind = (builtins.fromJSON config.environment.etc."nixfleet/agent.json".text).backend.kind;
+      inherit (config.networking) hostName;
+      packages = map (package: package.name) config.environment.systemPackages;
+      settings = (builtins.fromJSON config.environment.etc."nixfleet/config.json".text).fleet;
       refused = lib.filter (entry: !entry.assertion) config.assertions;
     }`;
-    assert.deepEqual(await host(`{ platform = "aarch64-darwin"; hostSpec.userName = "ada"; ${agent} }`, shown), {
+    assert.deepEqual(await host(`{ platform = "aarch64-darwin"; hostSpec.userName = "ada"; ${operator} }`, shown), {
       home: ['', 'Users', 'ada'].join('/'),
       isDarwin: true,
-      daemon: `/nix/store/${'e'.repeat(32)}-nixfleet/bin/nixfleet agent run --config /etc/nixfleet/agent.json`,
-      kind: 'darwin',
+      hostName: 'web-1',
+      packages: ['nixfleet'],
+      settings: 'acme',
       refused: [],
     });
   });
