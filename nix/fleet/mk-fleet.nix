@@ -169,7 +169,7 @@ let
           ;
         # Left out where nothing was ever asked for.
         ${if channel.reboots == 0 then null else "reboots"} = channel.reboots;
-        inherit (policy) onHealthFailure;
+        inherit (policy) onFailedUnits onHealthFailure;
         maxFailures = dropNulls policy.maxFailures;
         offlineGraceSeconds = channel.offline.graceSeconds;
         compliance = if channel.compliance == null then fleet.compliance else channel.compliance;

@@ -162,6 +162,16 @@ in
         description = "How the last wave soaks: the hosts that no declared wave matches.";
         example = "{ soakMinutes = 10; }";
       };
+      onFailedUnits = {
+        type = types.oneOf [
+          "new"
+          "any"
+          "ignore"
+        ];
+        default = "new";
+        description = "Which failed units fail an activation: those that had not failed before it, any that has failed after it, or none.";
+        example = ''"any"'';
+      };
       onHealthFailure = {
         type = types.oneOf [
           "halt"

@@ -209,12 +209,13 @@ export class EffectRunner {
   }
 
   /** Our connections are closed before the switch, so that none that survives it can vouch for the network after it. */
-  async #activate({ target, timeoutSeconds }: Extract<HostEffect, { type: 'activate' }>, signal: AbortSignal) {
+  async #activate(effect: Extract<HostEffect, { type: 'activate' }>, signal: AbortSignal) {
+    const { target, timeoutSeconds, onFailedUnits } = effect;
     const { gate, transport, host } = this.#deps;
     gate.close();
     transport.close();
     try {
-      return await host.activate(target.closure, timeoutSeconds, signal);
+      return await host.activate(target.closure, { timeoutSeconds, onFailedUnits }, signal);
     } finally {
       transport.close();
       gate.reopen();

@@ -1,4 +1,4 @@
-import type { BootId, CommandOutput, StorePath } from '@nixfleet/contracts';
+import type { BootId, CommandOutput, OnFailedUnits, StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 
 export type Armed = { readonly ok: true } | { readonly ok: false; readonly detail: string };
@@ -16,6 +16,12 @@ export interface RebootOrder {
   readonly revertTo: StorePath | null;
   /** From the end of the boot until the dead man's switch reverts, unless the agent confirms before. */
   readonly guardSeconds: number;
+}
+
+export interface ActivationRules {
+  readonly timeoutSeconds: number;
+  /** Where the backend knows units. */
+  readonly onFailedUnits: OnFailedUnits;
 }
 
 export interface RevertOutcome {
@@ -55,7 +61,7 @@ export interface Host {
   standDown(): Promise<void>;
 
   /** Starts the switch outside the agent and waits for its end. */
-  activate(closure: StorePath, timeoutSeconds: number, signal: AbortSignal): Promise<ActivationOutcome>;
+  activate(closure: StorePath, rules: ActivationRules, signal: AbortSignal): Promise<ActivationOutcome>;
   /** Waits for a switch that an earlier incarnation of the agent started. */
   awaitActivation(signal: AbortSignal): Promise<ActivationOutcome>;
   /** The newest switch, if one was started since the dead man's switch was armed. */

@@ -5,7 +5,7 @@ import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import { endActivation } from './dead-man.ts';
 import { AgentError, messageOf } from './errors.ts';
 import type { Files } from './files.ts';
-import type { Armed, Disarmed, Host, RebootOutcome, RevertOutcome } from './host.ts';
+import type { ActivationRules, Armed, Disarmed, Host, RebootOutcome, RevertOutcome } from './host.ts';
 import { lostActivation } from './lost-activation.ts';
 import { currentBootId, isAlive } from './process-identity.ts';
 import { ProfileSettings, ProfileSystem } from './profile-system.ts';
@@ -137,7 +137,11 @@ export class ProfileHost implements Host {
     await this.#takeAll();
   }
 
-  async activate(closure: StorePath, timeoutSeconds: number, signal: AbortSignal): Promise<ActivationOutcome> {
+  async activate(
+    closure: StorePath,
+    { timeoutSeconds }: ActivationRules,
+    signal: AbortSignal,
+  ): Promise<ActivationOutcome> {
     if (!(await this.#system.isSystem(closure))) {
       const detail = `${closure}/bin/switch-to-configuration is not a program: not a system`;
       return { kind: 'refused', reason: 'not-a-system', detail };

@@ -144,6 +144,7 @@ export {
   CompliancePolicy,
   ConfirmPolicy,
   MaxFailures,
+  OnFailedUnits,
   PromoteWhen,
   SwitchPolicy,
 } from './rollout-policy.ts';

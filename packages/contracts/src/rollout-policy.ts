@@ -38,12 +38,18 @@ export const CompliancePolicy = z.object({
 });
 export type CompliancePolicy = z.infer<typeof CompliancePolicy>;
 
+/** System units that had not failed before the switch, any that has failed after it, or none. */
+export const OnFailedUnits = z.enum(['new', 'any', 'ignore']);
+export type OnFailedUnits = z.infer<typeof OnFailedUnits>;
+
 /** What a channel's manifest says beyond hosts, waves and intervals. Times in seconds. */
 export const ChannelPolicy = z.object({
   /** `observe` plans and reports, and switches nothing. */
   mode: z.enum(['switch', 'observe']),
   confirm: ConfirmPolicy,
   activationTimeoutSeconds: z.int().min(5).max(daySeconds),
+  /** Which failed units fail an activation, where units are known. Absent: `new`. */
+  onFailedUnits: OnFailedUnits.optional(),
   onHealthFailure: z.enum(['halt', 'rollback-and-halt']),
   maxFailures: MaxFailures,
   onNewRelease: z.enum(['finish', 'replace']),
@@ -77,6 +83,7 @@ export type ChannelPolicy = z.infer<typeof ChannelPolicy>;
 export const SwitchPolicy = ChannelPolicy.pick({
   confirm: true,
   activationTimeoutSeconds: true,
+  onFailedUnits: true,
   onHealthFailure: true,
   unconfirmedRetrySeconds: true,
   unconfirmedRetryMaxSeconds: true,

@@ -52,7 +52,8 @@ export function onArmed(pass: Pass, { id, deadline }: { readonly id: number; rea
   const { target } = phase;
   const revertTo = pass.state.confirmed?.closure ?? null;
   pass.event({ kind: 'activating', body: { target, revertTo, deadline } });
-  pass.start({ type: 'activate', target, timeoutSeconds: activationSeconds(pass) });
+  const onFailedUnits = pass.state.policy?.onFailedUnits ?? 'new';
+  pass.start({ type: 'activate', target, timeoutSeconds: activationSeconds(pass), onFailedUnits });
 }
 
 export function onArmRefused(pass: Pass, { id, detail }: { readonly id: number; readonly detail: string }): void {

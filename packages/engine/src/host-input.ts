@@ -10,6 +10,7 @@ import type {
   HostState,
   HostTarget,
   Instant,
+  OnFailedUnits,
   RolloutId,
   StorePath,
   Withheld,
@@ -132,7 +133,13 @@ export type HostEffect =
       readonly seconds: number;
     }
   /** Start the switch outside the agent → `activated`. */
-  | { readonly type: 'activate'; readonly id: number; readonly target: HostTarget; readonly timeoutSeconds: number }
+  | {
+      readonly type: 'activate';
+      readonly id: number;
+      readonly target: HostTarget;
+      readonly timeoutSeconds: number;
+      readonly onFailedUnits: OnFailedUnits;
+    }
   /** Wait for a switch that an earlier incarnation started → `activated`. */
   | { readonly type: 'await-activation'; readonly id: number; readonly target: HostTarget }
   /**

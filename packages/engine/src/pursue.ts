@@ -66,7 +66,7 @@ function consider(pass: Pass, intent: Intent): void {
   if (isRefusedLately(pass, target)) return;
   // Only what would start now needs a control plane that answers.
   if (intent.brake) return withhold(pass, intent.brake);
-  const { confirm, activationTimeoutSeconds, onHealthFailure } = policy;
+  const { confirm, activationTimeoutSeconds, onFailedUnits, onHealthFailure } = policy;
   const { unconfirmedRetrySeconds, unconfirmedRetryMaxSeconds } = policy;
   pass.event({
     kind: 'fetching',
@@ -75,6 +75,7 @@ function consider(pass: Pass, intent: Intent): void {
       policy: {
         confirm,
         activationTimeoutSeconds,
+        ...(onFailedUnits === undefined ? {} : { onFailedUnits }),
         onHealthFailure,
         unconfirmedRetrySeconds,
         unconfirmedRetryMaxSeconds,

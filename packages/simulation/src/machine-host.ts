@@ -47,7 +47,7 @@ export function machineHost(machine: Machine, { life, scheduler, isClockSynchron
     awaitDeadMan: (signal) => until(settledDeadMan, signal),
     disarm: () => life.cross(() => machine.disarm(), 5),
     standDown: () => life.cross(() => machine.standDown()),
-    activate: async (closure, timeoutSeconds, signal) => {
+    activate: async (closure, { timeoutSeconds }, signal) => {
       await life.cross(() => machine.startActivation(closure, timeoutSeconds), 10);
       return until(outcome, signal);
     },

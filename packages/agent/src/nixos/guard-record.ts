@@ -1,4 +1,4 @@
-import { StorePath } from '@nixfleet/contracts';
+import { OnFailedUnits, StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome } from '@nixfleet/engine';
 import { z } from 'zod';
 import { AgentError } from '../errors.ts';
@@ -20,10 +20,6 @@ export interface GuardFacts {
   /** What the target is given after a boot, in seconds. */
   readonly seconds: number;
 }
-
-/** Which failed units fail an activation: those that had not failed before, any, or none. */
-export const OnFailedUnits = z.enum(['new', 'any', 'ignore']);
-export type OnFailedUnits = z.infer<typeof OnFailedUnits>;
 
 export const SwitchStart = z.object({
   target: StorePath,
@@ -103,8 +99,18 @@ export class GuardRecord {
 
   /** A switch is about to start. The dead man's switch reads `target`, the agent the rest. */
   async begin(facts: SwitchStart): Promise<void> {
-    await this.#files.write(this.#at('target'), encode(`${facts.target}\n`));
+    await this.setTarget(facts.target);
     await this.#files.write(this.#at('switch.json'), encode(`${JSON.stringify(facts)}\n`));
+  }
+
+  /** What an earlier attempt at going back came to says nothing of the next. */
+  forgetResult(): Promise<void> {
+    return this.#files.remove(this.#at('result'));
+  }
+
+  /** What is switched to, or was booted into: the dead man's switch asks for it. */
+  setTarget(target: StorePath): Promise<void> {
+    return this.#files.write(this.#at('target'), encode(`${target}\n`));
   }
 
   /** Null: no switch was started. */

@@ -3,7 +3,8 @@ import { BootId, type Clock, type Random, type StorePath } from '@nixfleet/contr
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import { messageOf } from '../errors.ts';
 import type { Files } from '../files.ts';
-import type { Armed, Disarmed, Host, RebootOrder, RebootOutcome, RevertOutcome } from '../host.ts';
+import type { ActivationRules, Armed, Disarmed, Host, RebootOrder, RebootOutcome, RevertOutcome } from '../host.ts';
+import { lostActivation } from '../lost-activation.ts';
 import { currentBootId } from '../process-identity.ts';
 import { describe } from '../profile-system.ts';
 import { RecordDirectory } from '../record-directory.ts';
@@ -94,6 +95,9 @@ export class NixosHost implements Host {
       const lacking = await this.#system.whatLacks(to);
       if (lacking !== null) return { ok: false, detail: `cannot go back: ${lacking}` };
       const deadline = Math.ceil(this.#options.clock.monotonicMs() / 1000 + seconds);
+      const running = await this.running();
+      // After a boot into it: what the dead man's switch would leave, and whose generation it would remove.
+      if (running !== null && running !== to) await record.setTarget(running);
       await record.arm({ to, kind: 'switch', deadline, boot: currentBootId(), seconds: Math.ceil(seconds) });
       const problem = await this.#watch(record, to);
       const readBack = await record.state();
@@ -155,19 +159,19 @@ export class NixosHost implements Host {
     await this.#releaseAll();
   }
 
-  async activate(closure: StorePath, timeoutSeconds: number, signal: AbortSignal): Promise<ActivationOutcome> {
+  async activate(closure: StorePath, rules: ActivationRules, signal: AbortSignal): Promise<ActivationOutcome> {
     const lacking = await this.#system.whatLacks(closure);
     if (lacking !== null) return { kind: 'refused', reason: 'not-a-system', detail: lacking };
     const running = await this.running();
     const component = running === null ? null : await switchInhibitor(running, closure);
     if (component !== null) return { kind: 'needs-reboot', component };
     const record = (await this.#current()) ?? (await this.#newRecord());
-    return runSwitch(record, { closure, timeoutSeconds, onFailedUnits: 'new', signal }, this.#switchDeps);
+    return runSwitch(record, { closure, ...rules, signal }, this.#switchDeps);
   }
 
   async awaitActivation(signal: AbortSignal): Promise<ActivationOutcome> {
-    const record = (await this.#current()) ?? (await this.#newRecord());
-    return awaitSwitch(record, signal, this.#switchDeps);
+    const record = await this.#current();
+    return record === null ? lostActivation('no switch was started') : awaitSwitch(record, signal, this.#switchDeps);
   }
 
   async activation(): Promise<ActivationOutcome | 'running' | 'unknown'> {
@@ -274,6 +278,7 @@ export class NixosHost implements Host {
       return { running: await this.running(), by: 'agent', detail: `${to} has no dead man’s switch` };
     await systemd.stop(record.deadManUnit);
     await systemd.forget(record.revertUnit);
+    await record.forgetResult().catch(() => {});
     const problem = await systemd.start({
       unit: record.revertUnit,
       description: `NixFleet: back to ${to}`,
@@ -363,6 +368,9 @@ export class NixosHost implements Host {
   }
 
   async #newRecord(): Promise<GuardRecord> {
+    const last = await this.#current();
+    // How it ended was asked by then, or will be by nobody.
+    if (last !== null) await this.#options.systemd.forget(last.switchUnit);
     return new GuardRecord(this.#options.files, await this.#records.create());
   }
 }

@@ -1,11 +1,11 @@
 import { open } from 'node:fs/promises';
 import { constants } from 'node:os';
-import type { Clock, CommandOutput, StorePath } from '@nixfleet/contracts';
+import type { Clock, CommandOutput, OnFailedUnits, StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome } from '@nixfleet/engine';
 import { OutputCollector } from '../command-output.ts';
 import { lostActivation } from '../lost-activation.ts';
 import { exitCodeLockBusy, exitCodeUnitsFailed } from '../profile-system.ts';
-import type { GuardRecord, OnFailedUnits, SwitchStart } from './guard-record.ts';
+import type { GuardRecord, SwitchStart } from './guard-record.ts';
 import type { NixosSystem } from './nixos-system.ts';
 import type { ServiceEnd, Systemd } from './systemd.ts';
 
@@ -54,7 +54,7 @@ export async function runSwitch(
       ],
     });
     if (problem !== null) return lostActivation(problem);
-    const outcome = await awaitSwitch(record, order.signal, deps);
+    const outcome = await untilEnded(record, order.signal, deps);
     const isBusy = outcome.kind === 'refused' && outcome.reason === 'activation-lock-busy';
     if (!isBusy || attempt >= lockAttemptsMax) return keep(record, outcome, systemd);
     await systemd.forget(record.switchUnit);
@@ -62,12 +62,16 @@ export async function runSwitch(
   }
 }
 
-/** Waits for a switch that this or an earlier incarnation of the agent started. */
+/** Waits for a switch that an earlier incarnation of the agent started. */
 export async function awaitSwitch(
   record: GuardRecord,
   signal: AbortSignal,
   deps: SwitchDeps,
 ): Promise<ActivationOutcome> {
+  return keep(record, await untilEnded(record, signal, deps), deps.systemd);
+}
+
+async function untilEnded(record: GuardRecord, signal: AbortSignal, deps: SwitchDeps): Promise<ActivationOutcome> {
   for (;;) {
     const found = await switchOf(record, deps);
     if (found === 'unknown') return lostActivation('nothing is known of how the switch ended');
