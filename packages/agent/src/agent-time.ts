@@ -12,6 +12,7 @@ export class AgentTime {
   readonly #clock: Clock;
   #floorMs: number;
   #floorAtMs: number;
+  #steadyFrom: { readonly ms: number; readonly atMs: number } | null = null;
 
   constructor(clock: Clock, persisted: Instant | null) {
     this.#clock = clock;
@@ -20,7 +21,18 @@ export class AgentTime {
   }
 
   now(): Instant {
-    return msToInstant(Math.max(this.#clock.now(), this.#leastMs()));
+    const steady = this.#steadyFrom;
+    const ms = steady ? steady.ms + this.#clock.monotonicMs() - steady.atMs : this.#clock.now();
+    return msToInstant(Math.max(ms, this.#leastMs()));
+  }
+
+  /**
+   * Whether time passes as the monotonic clock has it, from now on, instead of following a wall clock that jumps: a switch
+   * under way must not run out of its time, or be done with its soak, because somebody set the clock.
+   */
+  set isSteady(isSteady: boolean) {
+    if (isSteady === (this.#steadyFrom !== null)) return;
+    this.#steadyFrom = isSteady ? { ms: instantToMs(this.now()), atMs: this.#clock.monotonicMs() } : null;
   }
 
   /** A verified `signedAt`: time has reached it. */

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Clock, instantToMs } from '@nixfleet/contracts';
+import { AgentTime } from './agent-time.ts';
+
+const noonMs = Date.UTC(2026, 10, 25, 12);
+
+class TwoClocks implements Clock {
+  wallMs = noonMs;
+  bootMs = 5000;
+  now = () => this.wallMs;
+  monotonicMs = () => this.bootMs;
+  sleep = async () => {};
+  pass(ms: number) {
+    this.wallMs += ms;
+    this.bootMs += ms;
+  }
+}
+
+test('a clock that is set, either way, moves no deadline while time is steady', () => {
+  const clock = new TwoClocks();
+  const time = new AgentTime(clock, null);
+  time.isSteady = true;
+  clock.pass(10_000);
+  clock.wallMs += 24 * 3600_000;
+  assert.equal(instantToMs(time.now()), noonMs + 10_000);
+  // Said again in the next step: it goes on from where it was.
+  time.isSteady = true;
+  clock.pass(5000);
+  assert.equal(instantToMs(time.now()), noonMs + 15_000);
+  time.isSteady = false;
+  assert.equal(instantToMs(time.now()), clock.wallMs);
+});
+
+test('what was verified is reached in steady time, too', () => {
+  const clock = new TwoClocks();
+  const time = new AgentTime(clock, null);
+  time.isSteady = true;
+  const later = new AgentTime(Object.assign(new TwoClocks(), { wallMs: noonMs + 60_000 }), null).now();
+  time.reached(later);
+  clock.pass(1000);
+  assert.equal(instantToMs(time.now()), noonMs + 61_000);
+});
