@@ -41,9 +41,6 @@ const heads = { burst: 30, refillMs: 30_000 };
 const refusedDocuments = { burst: 32, refillMs: 600_000 };
 const restorations = { burst: 1, refillMs: 24 * 3600_000 };
 
-/** Phases with a deadline or an end of their own. */
-const timedPhases: ReadonlySet<string> = new Set(['activating', 'rebooting', 'confirming', 'soaking', 'reverting']);
-
 export interface AgentLoopDeps {
   readonly agentVersion: string;
   readonly stateDirectory: string;
@@ -350,9 +347,7 @@ export class AgentLoop {
     this.#memory = result.memory;
     for (const { kind, body } of result.events) this.#deps.log('info', kind, { body });
     const { phase } = result.memory.state;
-    // A clock that was not set yet is followed when it is.
-    if (!timedPhases.has(phase.name)) this.#deps.time.isSteady = false;
-    else if (this.#isClockSynchronised) this.#deps.time.isSteady = true;
+    this.#deps.time.follow(phase, this.#isClockSynchronised);
     if (phase.name !== before.state.phase.name) this.#deps.log('info', `now ${phase.name}`);
     // What was switched or booted may wait for a boot, or wait no more.
     if (phase.name !== before.state.phase.name) this.#driftMs = Number.NEGATIVE_INFINITY;

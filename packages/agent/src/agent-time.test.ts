@@ -20,24 +20,32 @@ class TwoClocks implements Clock {
 test('a clock that is set, either way, moves no deadline while time is steady', () => {
   const clock = new TwoClocks();
   const time = new AgentTime(clock, null);
-  time.isSteady = true;
+  time.follow({ name: 'confirming' }, true);
   clock.pass(10_000);
   clock.wallMs += 24 * 3600_000;
   assert.equal(instantToMs(time.now()), noonMs + 10_000);
   // Said again in the next step: it goes on from where it was.
-  time.isSteady = true;
+  time.follow({ name: 'confirming' }, true);
   clock.pass(5000);
   assert.equal(instantToMs(time.now()), noonMs + 15_000);
-  time.isSteady = false;
+  time.follow({ name: 'converged' }, true);
   assert.equal(instantToMs(time.now()), clock.wallMs);
 });
 
 test('what was verified is reached in steady time, too', () => {
   const clock = new TwoClocks();
   const time = new AgentTime(clock, null);
-  time.isSteady = true;
+  time.follow({ name: 'confirming' }, true);
   const later = new AgentTime(Object.assign(new TwoClocks(), { wallMs: noonMs + 60_000 }), null).now();
   time.reached(later);
   clock.pass(1000);
   assert.equal(instantToMs(time.now()), noonMs + 61_000);
+});
+
+test('a clock that was not set when the phase began is followed', () => {
+  const clock = new TwoClocks();
+  const time = new AgentTime(clock, null);
+  time.follow({ name: 'confirming' }, false);
+  clock.wallMs += 24 * 3600_000;
+  assert.equal(instantToMs(time.now()), clock.wallMs);
 });

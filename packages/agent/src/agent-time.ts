@@ -1,7 +1,10 @@
-import { type Clock, type Instant, instantToMs, msToInstant } from '@nixfleet/contracts';
+import { type Clock, type HostPhase, type Instant, instantToMs, msToInstant } from '@nixfleet/contracts';
 
 /** Built no earlier than this: before any signed document, a clock that says less is wrong. */
 export const builtAt = '2026-01-01T00:00:00Z' as Instant;
+
+/** Phases with a deadline or an end of their own. */
+const timedPhases: ReadonlySet<string> = new Set(['activating', 'rebooting', 'confirming', 'soaking', 'reverting']);
 
 /**
  * The agent's idea of now (design §4): the latest of the wall clock, what was verified or persisted, and the build time.
@@ -27,12 +30,12 @@ export class AgentTime {
   }
 
   /**
-   * Whether time passes as the monotonic clock has it, from now on, instead of following a wall clock that jumps: a switch
-   * under way must not run out of its time, or be done with its soak, because somebody set the clock.
+   * In a phase with a deadline time passes as the monotonic clock has it: a switch under way must not run out of its time,
+   * or be done with its soak, because somebody set the clock. One that was not set when the phase began is followed.
    */
-  set isSteady(isSteady: boolean) {
-    if (isSteady === (this.#steadyFrom !== null)) return;
-    this.#steadyFrom = isSteady ? { ms: instantToMs(this.now()), atMs: this.#clock.monotonicMs() } : null;
+  follow(phase: Pick<HostPhase, 'name'>, isClockSynchronised: boolean): void {
+    if (!timedPhases.has(phase.name)) this.#steadyFrom = null;
+    else if (isClockSynchronised) this.#steadyFrom ??= { ms: instantToMs(this.now()), atMs: this.#clock.monotonicMs() };
   }
 
   /** A verified `signedAt`: time has reached it. */

@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   type Clock,
   type ClosurePath,
@@ -17,6 +18,8 @@ import { type CommandResult, runCommand } from './run-command.ts';
 const realiseTimeoutMs = 6 * 3600_000;
 const commandTimeoutMs = 30 * 60_000;
 const stdoutBytesMax = 64 * 1024 * 1024;
+/** What a fetch leaves free: journal, records and profile need room when it is done. */
+const reservedBytes = 16 * 2 ** 20;
 /** Paths handed to one command: far below the kernel's limit on arguments. */
 const pathsPerCommand = 400;
 
@@ -73,11 +76,26 @@ export class NixCommands implements Nix {
   }
 
   async realise(closure: StorePath, sources: NixSources, rootLink: string, signal: AbortSignal): Promise<NixDone> {
+    const shortage = await this.#shortage(closure, sources, signal);
+    if (shortage !== null) return { ok: false, reason: 'disk-full', detail: shortage };
     const result = await this.#run(
       ['nix-store', ...this.#store, ...optionsFor(sources), '--realise', closure, '--add-root', rootLink, '--indirect'],
       { signal, timeoutMs: realiseTimeoutMs },
     );
     return result.exitCode === 0 ? { ok: true } : refusalOf(result);
+  }
+
+  /** Why the store has no room for what is missing, or null: said before gigabytes are fetched for nothing. */
+  async #shortage(closure: StorePath, sources: NixSources, signal: AbortSignal): Promise<string | null> {
+    const planned = ['nix-store', ...this.#store, ...optionsFor(sources), '--realise', '--dry-run', closure] as const;
+    const { all } = await this.#run([...planned], { signal, keepsAll: true });
+    const neededBytes = unpackedBytes(all);
+    if (neededBytes === 0) return null;
+    const { bavail, bsize } = await statfs(join(this.#options.storeDirectory ?? '/', 'nix/store'));
+    const freeBytes = bavail * bsize - reservedBytes;
+    if (freeBytes >= neededBytes) return null;
+    const mib = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
+    return `the store needs ${mib(neededBytes)} MiB more and has ${Math.max(0, mib(freeBytes))} MiB free, ${mib(reservedBytes)} MiB kept aside`;
   }
 
   async closure(path: StorePath, signal: AbortSignal): Promise<readonly ClosurePath[]> {
@@ -235,6 +253,14 @@ export class NixCommands implements Nix {
     if (result.ended === 'not-started') throw new AgentError('nix-failed', `${argv[0]}: ${describe(result.output)}`);
     return { ...result, all: Buffer.concat(chunks).toString('utf8') };
   }
+}
+
+const unitBytes: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** What a dry run says would be unpacked (`0.2 MiB download, 1.5 MiB unpacked`); 0 where it says nothing. */
+export function unpackedBytes(text: string): number {
+  const [, size = '0', unit = ''] = /([0-9.]+) ([KMGT])iB unpacked/.exec(text) ?? [];
+  return Math.ceil(Number(size) * (unitBytes[unit] ?? 1)) || 0;
 }
 
 /** Design §7: always the fleet's substituters and keys, and nothing that was answered before. */
