@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { documentBytesMax, type FleetDocument, type FleetName, type Instant, pinTrust } from '@nixfleet/contracts';
@@ -31,6 +32,10 @@ export async function checkRepository(
   } else {
     const next = 'correct it, and run nixfleet check again';
     findings.push({ severity: 'error', where: fleetFile, what: evaluated.problem, next });
+  }
+  if (existsSync(join(directory, 'flake.nix')) && !existsSync(join(directory, 'flake.lock'))) {
+    const what = 'is not there: CI would make one, and a release refuses what is not committed';
+    findings.push({ severity: 'warning', where: 'flake.lock', what, next: 'nix flake lock && git add flake.lock' });
   }
   findings.push(...(await findPrivateKeys(openGit({ commands, directory }), directory)));
   return { findings, fleet: evaluated.ok ? evaluated.fleet : null };
