@@ -7,7 +7,7 @@ import { phaseLabel, phaseSince } from './phase-label.ts';
 import { type PageStyle, waveLabel } from './status-page.ts';
 import { renderTable } from './table.ts';
 import { timeAgo } from './time-ago.ts';
-import { withheldLabel } from './withheld-label.ts';
+import { withheldSentence } from './withheld-sentence.ts';
 
 /** Everything `nixfleet host show` shows, one line each. */
 export function hostPage(host: HostView, now: Instant, style: PageStyle): string[] {
@@ -30,7 +30,7 @@ export function hostPage(host: HostView, now: Instant, style: PageStyle): string
   ];
   facts.push(...stateFacts(host, now));
   if (host.rebootPending) facts.push(['reboot', 'pending']);
-  for (const entry of host.withheld) facts.push(['withheld', withheldLabel(entry, now)]);
+  for (const entry of host.withheld) facts.push(['withheld', withheldSentence(entry, now)]);
   return [...renderFacts(facts, paint), ...probeTable(host.state, now, style)];
 }
 
