@@ -28,8 +28,9 @@ export async function plannedRelease(
   const document = assembly?.release ?? previous?.release.document;
   const fleet = assembly?.fleet ?? previous?.fleet.document;
   if (!document || !fleet) return null;
+  const trials = [...(previous?.trials.values() ?? [])].map(({ manifest }) => manifest);
   const manifests = new Map<RolloutId, RolloutManifest>();
-  for (const manifest of [...(previous?.manifests.values() ?? []), ...(previous?.mayFinish ?? [])]) {
+  for (const manifest of [...(previous?.manifests.values() ?? []), ...(previous?.mayFinish ?? []), ...trials]) {
     manifests.set(manifest.rolloutId, manifest.document);
   }
   for (const [, { rolloutId }] of entriesOf(document.channels)) {

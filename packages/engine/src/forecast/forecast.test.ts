@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Forecast, HostName, Instant } from '@nixfleet/contracts';
+import type { Forecast, HostName, Instant, RolloutId } from '@nixfleet/contracts';
 import fc from 'fast-check';
 import { type ManifestSketch, manifest, PlannedFleet, type SketchedManifest } from '../fixtures/fleet.ts';
 import { at, began, closureOf, stateIn, targetOf } from '../fixtures/host.ts';
@@ -189,6 +189,18 @@ describe('forecast', () => {
     assert.ok(
       second.blockedBy.some(({ withheld, to }) => withheld.code === 'waiting-for-rollout' && to === second.startsAt),
     );
+  });
+
+  it('a trial goes on to its end, then its host gets what its channel runs', () => {
+    const until = at('2026-06-01T09:00:00Z');
+    const fleet = fleetOf(plain());
+    const tried = { ...plain({ waves: [['b']], closure: () => 'tried' }), rolloutId: 'f'.repeat(64) as RolloutId };
+    fleet.trials.set('b', { of: tried, expiresAt: until });
+    const { state, waves } = only(of(fleet));
+    assert.equal(state, 'converged');
+    assert.deepEqual(waves[0]?.doneAt, at('2026-06-01T08:11:30Z'), 'the others do not wait for it');
+    // Switched back at its end, then fetched, switched, confirmed and soaked like any other.
+    assert.equal(waves[1]?.doneAt, at('2026-06-01T09:11:50Z'));
   });
 
   it('what is under way is taken up where it is', () => {

@@ -8,6 +8,7 @@ import {
   lookup,
   type RolloutId,
   type RolloutManifest,
+  type Trial,
   type Withheld,
 } from '@nixfleet/contracts';
 import { channelBrake, isEmergencyAt } from '../brake.ts';
@@ -128,7 +129,8 @@ class ForecastRun {
     const { rolloutId = null, go = null } = decision ?? {};
     const manifest = rolloutId === null ? undefined : this.#release.manifests.get(rolloutId);
     if (rolloutId === null || !manifest) return null;
-    const target = targetOf(name, rolloutId, manifest);
+    const trial = lookup(this.#release.document.trials ?? {}, name);
+    const target = targetOf(name, { rolloutId, manifest, trial });
     return (
       target && {
         target,
@@ -166,7 +168,14 @@ class ForecastRun {
   }
 }
 
-function targetOf(name: HostName, rolloutId: RolloutId, manifest: RolloutManifest): HostTarget | null {
+function targetOf(
+  name: HostName,
+  {
+    rolloutId,
+    manifest,
+    trial,
+  }: { readonly rolloutId: RolloutId; readonly manifest: RolloutManifest; readonly trial: Trial | undefined },
+): HostTarget | null {
   const entry = lookup(manifest.hosts, name);
   if (!entry) return null;
   const { wave, closure, closureDigest, attempt } = entry;
@@ -174,5 +183,6 @@ function targetOf(name: HostName, rolloutId: RolloutId, manifest: RolloutManifes
   const { soakSeconds = 0 } = manifest.waves[wave] ?? {};
   const { channel, introducedIn } = manifest;
   const base = { rolloutId, channel, introducedIn, wave, closure, closureDigest, attempt, soakSeconds };
+  if (trial?.rolloutId === rolloutId) return { ...base, trialUntil: trial.expiresAt };
   return reboots === undefined ? base : { ...base, reboots };
 }
