@@ -246,42 +246,6 @@ test('--json of every read is the view', async () => {
   );
 });
 
-test('rollout show: what the state means, who is missing, who is caught up, and each reason with its end', async () => {
-  const until = addSeconds(now, 7200);
-  const state = (name: string, wave: number, phase: string, withheld: object[] = []) => ({
-    ...{ name, wave, phase, converged: phase === 'converged', withheld },
-  });
-  answers.set('/v1/rollouts', { body: { rollouts: [rollout] } });
-  answers.set(`/v1/rollouts/${hash}`, {
-    body: {
-      ...rollout,
-      ...{ state: 'active', wave: 1, waves: 3, hosts: 5, converged: 1, leftBehind: ['web-3'] },
-      withheld: [{ code: 'freeze', until, reason: 'audit\u001b[31m week' }],
-      hostStates: [
-        state('canary', 0, 'converged'),
-        state('web-2', 0, 'fetching', [{ code: 'in-progress' }]),
-        state('web-3', 0, 'pending', [{ code: 'offline' }]),
-        state('web-4', 0, 'reverted', [{ code: 'failed', reason: 'probe-failed' }]),
-        state('db', 2, 'pending', [
-          { code: 'wave', names: ['web-2'], have: 1, need: 2 },
-          { code: 'hold', until, reason: 'x' },
-        ]),
-      ],
-    },
-  });
-  const { code, stdout, stderr } = await run(['rollout', 'show', 'abab']);
-  assert.equal(code, 0, stderr);
-  assert.match(stdout, /^state +active\. It is under way\.$/m);
-  assert.match(stdout, /^offline +web-3$/m);
-  assert.match(stdout, /^left behind +web-3: its wave went on, and it is caught up when it returns$/m);
-  assert.match(stdout, /^catching up +web-2$/m);
-  assert.match(stdout, /^withheld +The channel is frozen \(audit\[31m week\), until .*Z\. \(in [12] h\)$/m);
-  assert.match(
-    stdout,
-    /^2 +db +pending +An earlier wave has 1 of 2 .* open: web-2\. An approver holds .*until .*Z\. \(in/m,
-  );
-});
-
 test('why tells each reason as a sentence, and when it ends', async () => {
   const until = addSeconds(now, 1800);
   answers.set('/v1/why/web-1', {
