@@ -37,6 +37,7 @@ export class MemorySource implements ReleaseSource {
   readonly description = 'memory';
   failure: string | null = null;
   opened = 0;
+  readonly unreadable = new Set<string>();
   readonly files: ReadonlyMap<string, Uint8Array>;
 
   constructor(files: ReadonlyMap<string, Uint8Array>) {
@@ -49,6 +50,10 @@ export class MemorySource implements ReleaseSource {
     return {
       id: null,
       ...storedReader(this.files),
+      read: async (path: string) => {
+        if (this.unreadable.has(path)) throw new ControlPlaneError('source-failed', `${path}: too large`);
+        return this.files.get(path) ?? null;
+      },
       [Symbol.asyncDispose]: async () => {},
     };
   }

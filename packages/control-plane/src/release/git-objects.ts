@@ -12,13 +12,16 @@ interface Waiting {
 
 /**
  * `git cat-file --batch` on one repository: one process reads every file of a snapshot, nothing is checked out.
- * Requests are answered in order. An object over its bound ends the process, since its content would follow.
+ * Requests are answered in order. Of what is too large, or no file, the content is dropped as it comes: one bad file of a
+ * branch keeps nobody from reading the others.
  */
 export class GitObjects implements AsyncDisposable {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #waiting: Waiting[] = [];
   #received: Buffer[] = [];
   #receivedBytes = 0;
+  /** Bytes still to come of an object that nobody gets. */
+  #droppedBytes = 0;
   /** Size of the object whose content is being received; null while a header is. */
   #size: number | null = null;
   #stderr = '';
@@ -57,8 +60,11 @@ export class GitObjects implements AsyncDisposable {
   }
 
   #receive(chunk: Buffer): void {
-    this.#received.push(chunk);
-    this.#receivedBytes += chunk.length;
+    const dropped = Math.min(this.#droppedBytes, chunk.length);
+    this.#droppedBytes -= dropped;
+    if (dropped === chunk.length) return;
+    this.#received.push(chunk.subarray(dropped));
+    this.#receivedBytes += chunk.length - dropped;
     for (let wasUsed = true; wasUsed && !this.#fault; ) {
       wasUsed = this.#size === null ? this.#receiveHeader() : this.#receiveContent(this.#size);
     }
@@ -79,10 +85,20 @@ export class GitObjects implements AsyncDisposable {
     }
     const match = /^[0-9a-f]{40,64} (\w+) (\d+)$/.exec(line);
     const size = Number(match?.[2]);
-    if (match?.[1] !== 'blob') this.#fail(`git cat-file: expected a file, got '${line.slice(0, 200)}'`);
-    else if (size > waiting.bytesMax) this.#fail(`a file of ${size} bytes, expected at most ${waiting.bytesMax}`);
+    if (!match) this.#fail(`git cat-file: expected an object, got '${line.slice(0, 200)}'`);
+    else if (match[1] !== 'blob') this.#drop(size, `expected a file, got a ${match[1]}`);
+    else if (size > waiting.bytesMax) this.#drop(size, `a file of ${size} bytes, expected at most ${waiting.bytesMax}`);
     else this.#size = size;
     return true;
+  }
+
+  /** Its content, and the line feed after it, are part of what was received already or still come. */
+  #drop(size: number, why: string): void {
+    const buffer = this.#joined();
+    const here = Math.min(buffer.length, size + 1);
+    this.#keep(buffer.subarray(here));
+    this.#droppedBytes = size + 1 - here;
+    this.#waiting.shift()?.reject(new ControlPlaneError('source-failed', why));
   }
 
   #receiveContent(size: number): boolean {

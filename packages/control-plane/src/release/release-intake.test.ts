@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { addSeconds, headPath, holdPath, rolloutPath, trustPath } from '@nixfleet/contracts';
+import { addSeconds, headPath, holdPath, resumePath, rolloutPath, trustPath } from '@nixfleet/contracts';
 import { createTestFleet, putSigned } from '@nixfleet/testkit';
 import { ControlPlaneError } from '../errors.ts';
 import { bodyOf, Fixture, memoryStore, newCanary, the } from '../fixture.test.ts';
@@ -229,7 +229,16 @@ describe('brakes', () => {
     await fixture.refresh();
     assert.deepEqual((await fixture.view()).problems, []);
     assert.equal((await fixture.checkin('canary')).go?.wave, 0);
-    await fixture.fleet.hold('stable', { isNamed: false });
+    const { sha256 } = await fixture.fleet.hold('stable', { isNamed: false });
+    const end = resumePath(sha256);
+    fixture.source.unreadable.add(`holds/${'1'.repeat(64)}.json`).add(end);
+    fixture.fleet.files.set(end, new Uint8Array([1]));
+    await fixture.refresh();
+    assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold', 'neither hides the hold');
+    fixture.source.unreadable.add(holdPath(sha256));
+    await fixture.refresh();
+    assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold', 'what cannot be read now is kept');
+    fixture.source.unreadable.clear();
     fixture.fleet.files.delete(headPath);
     await fixture.refresh();
     assert.match((await fixture.view()).problems.join(), /missing/);

@@ -3,6 +3,7 @@ import {
   type Crypto,
   FleetName,
   headFloorOf,
+  holdPath,
   type Instant,
   latest,
   nearestInstant,
@@ -187,12 +188,17 @@ export class ReleaseIntake {
   /** A source that cannot be asked keeps what was found before: a brake is not let go by a failure. */
   async #takeHolds(reader: ReleaseReader): Promise<boolean> {
     const before = this.#found;
-    const found = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
-    if (found.problem !== null) {
-      this.#problem('holds', found.problem);
+    const read = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
+    if (read.problem !== null) {
+      this.#problem('holds', read.problem);
       return false;
     }
     this.#problems.delete('holds');
+    const kept = before.holds.filter(({ sha256 }) => read.unread.has(sha256));
+    const keptFiles = [...before.files].filter(([path]) =>
+      kept.some(({ sha256 }) => path.startsWith(holdPath(sha256))),
+    );
+    const found = { ...read, holds: [...read.holds, ...kept], files: new Map([...keptFiles, ...read.files]) };
     if (hashesOf(found) === hashesOf(before)) return false;
     this.#found = found;
     try {

@@ -50,8 +50,9 @@ class Forge {
     execFileSync('git', ['init', '--quiet', '--initial-branch=releases', this.#clone]);
   }
 
-  push(files: ReadonlyMap<string, Uint8Array>): void {
+  push(files: ReadonlyMap<string, Uint8Array>, removed: readonly string[] = []): void {
     write(join(this.#clone, 'releases'), files);
+    for (const path of removed) rmSync(join(this.#clone, 'releases', path));
     execFileSync('git', ['-C', this.#clone, 'add', '.']);
     execFileSync('git', ['-C', this.#clone, ...identity, 'commit', '--quiet', '-m', 'release']);
     execFileSync('git', ['-C', this.#clone, 'push', '--quiet', '--force', this.bare, 'releases']);
@@ -113,6 +114,13 @@ describe('git remote', () => {
     forge.rewrite();
     await everyFile(source, fleet);
     assert.deepEqual(await second.holds?.(), []);
+    const large = `holds/${'a'.repeat(64)}.json`;
+    forge.push(new Map([...fleet.files, [large, new Uint8Array(200_000)]]));
+    await using third = await source.open(never);
+    const [tooLarge, head] = [third.read(large, 100), third.read('head.json', 100_000)];
+    await assert.rejects(tooLarge, isSourceFailed);
+    assert.deepEqual(await head, fleet.files.get('head.json'), 'one bad file keeps nobody from reading the others');
+    forge.push(fleet.files, [large]);
     await fleet.hold('stable');
     forge.push(fleet.files);
     await everyFile(source, fleet);
@@ -133,7 +141,7 @@ describe('git remote', () => {
     {
       await using snapshot = await source.open(never);
       await assert.rejects(snapshot.read('head.json', 10), isSourceFailed);
-      await assert.rejects(snapshot.read('head.json', 100_000), isSourceFailed, 'the process is over');
+      assert.deepEqual(await snapshot.read('head.json', 100_000), fleet.files.get('head.json'), 'and no other');
     }
     await assert.rejects(gitSource({ ...options, url: forge.bare, branch: 'none' }).open(never), isSourceFailed);
     await assert.rejects(gitSource({ ...options, url: join(root, 'none.git') }).open(never), isSourceFailed);

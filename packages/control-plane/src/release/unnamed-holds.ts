@@ -21,11 +21,13 @@ export interface HoldsFound {
   readonly holds: readonly VerifiedHold[];
   /** Them and their signatures, to be stored: a restart must not forget a brake. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** Null unless the source could not be asked. */
+  /** Hashes of which the source did not give everything: what was known of them before stays. */
+  readonly unread: ReadonlySet<string>;
+  /** Null unless the source could not be asked at all. */
   readonly problem: string | null;
 }
 
-export const noHolds: HoldsFound = { holds: [], files: new Map(), problem: null };
+export const noHolds: HoldsFound = { holds: [], files: new Map(), unread: new Set(), problem: null };
 
 /**
  * Holds in `holds/` that approvers signed, whether a head names them yet or not. An approver need not own a head key, and
@@ -41,13 +43,17 @@ export async function readUnnamedHolds(
     const names = (await reader.holds()).filter((name) => Sha256Hex.safeParse(name).success).sort();
     const holds: VerifiedHold[] = [];
     const files = new Map<string, Uint8Array>();
+    const unread = new Set<string>();
     for (const name of names.slice(0, holdFilesMax)) {
-      const found = await readHold(ctx, { reader, trust, now, sha256: Sha256Hex.parse(name) });
-      if (!found) continue;
+      const found = await readHold(ctx, { reader, trust, now, sha256: Sha256Hex.parse(name) }).catch(
+        () => 'unread' as const,
+      );
+      if (found === 'unread') unread.add(name);
+      if (!found || found === 'unread') continue;
       holds.push(found.hold);
       for (const [path, bytes] of found.files) files.set(path, bytes);
     }
-    return { holds, files, problem: null };
+    return { holds, files, unread, problem: null };
   } catch (error) {
     return { ...noHolds, problem: `holds that no head names yet cannot be read: ${messageOf(error)}` };
   }
@@ -69,7 +75,9 @@ async function readHold(
   if (!read) return null;
   const hold = await verifyUnnamedHold(ctx, { trust, sha256, signed: read.signed, now });
   if (!hold.ok) return null;
-  const end = await readSigned(reader, resumePath(sha256), { ...bounds, bytesMax: documentBytesMax.resume });
+  // One that cannot be had ends nothing.
+  const resume = { ...bounds, bytesMax: documentBytesMax.resume };
+  const end = await readSigned(reader, resumePath(sha256), resume).catch((): null => null);
   if (end && (await verifyResume(ctx, { trust, hold: sha256, signed: end.signed })).ok) return null;
   return { hold: hold.value, files: read.files };
 }
