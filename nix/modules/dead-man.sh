@@ -157,10 +157,30 @@ is_profile_set() {
   [ "$(readlink "$profiles/$(readlink "$profiles/system" 2> /dev/null)" 2> /dev/null)" = "$to" ]
 }
 
+# What the loader boots by itself, by its own configuration: a boot partition that takes nothing more may be right as it is.
+is_boot_default() {
+  for directory in /boot /efi /boot/efi; do
+    if [ -s "$directory/loader/loader.conf" ]; then
+      read -r _ entry << END
+$(grep -m 1 '^default[[:space:]]' "$directory/loader/loader.conf")
+END
+      file=$directory/loader/entries/$entry
+    elif [ -s "$directory/grub/grub.cfg" ]; then
+      file=$directory/grub/grub.cfg
+    else
+      continue
+    fi
+    # The first entry of GRUB's is the default.
+    [ "$(grep -m 1 -o 'init=/nix/store/[^[:space:]]*/init' "$file" 2> /dev/null)" = "init=$to/init" ]
+    return
+  done
+  return 1
+}
+
 restore_default() {
   if [ ! -e "$record/default-changed" ] && { [ ! -e "$profiles/system" ] || is_profile_set; }; then return 0; fi
   say "boot default and profile go back to $to"
-  set_profile && switch_to boot && rm -f "$record/default-changed"
+  set_profile && { switch_to boot || is_boot_default; } && rm -f "$record/default-changed"
 }
 
 # The machine came up in the target, and what differs cannot be exchanged while it runs.

@@ -229,11 +229,31 @@ export class EffectRunner {
     if (running !== closure) {
       return { type: 'commit-failed', id, detail: `expected ${closure} to run, found ${running ?? 'nothing known'}` };
     }
-    const set = await host.setDefault(closure);
+    const set = await this.#setDefault(closure, signal);
+    if (set === 'fired') return { type: 'commit-lost', id };
     if (!set.ok) return { type: 'commit-failed', id, detail: set.detail };
     if ((await host.disarm()) === 'fired') return { type: 'commit-lost', id };
     await this.#protect(closure, signal).catch((error: unknown) => this.#fault('protect', error));
     return { type: 'committed', id };
+  }
+
+  /**
+   * A disk without room for what has to be written down before says nothing of the closure: tried again, until the dead
+   * man's switch ends it.
+   */
+  async #setDefault(closure: StorePath, signal: AbortSignal) {
+    const { host, clock } = this.#deps;
+    for (;;) {
+      try {
+        return await host.setDefault(closure);
+      } catch (error) {
+        if (!(error instanceof AgentError) || error.code !== 'disk-full') throw error;
+        const { kind } = await host.deadMan();
+        if (kind === 'fired') return 'fired';
+        if (kind !== 'armed') throw error;
+        await clock.sleep(acceptanceRetryMs, signal);
+      }
+    }
   }
 
   async #protect(closure: StorePath, signal: AbortSignal): Promise<void> {
