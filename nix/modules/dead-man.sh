@@ -1,4 +1,4 @@
-# Takes a machine back to the closure that was confirmed last. Needs PID 1, coreutils and flock: no agent, no Node, no Nix,
+# Takes a machine back to the closure that was confirmed last. Needs PID 1, coreutils, grep and flock: no agent, no Node, no Nix,
 # no network. agent-units.nix puts the interpreter and PATH above this text.
 #
 #   dead-man watch <record>      the agent arms it: starts the timer that runs `fire`
@@ -123,8 +123,7 @@ is_same_to_boot() {
     [ "$(readlink -f "$1/$part")" = "$(readlink -f "$2/$part")" ] || return 1
   done
   for part in init-interface-version switch-inhibitors kernel-params; do
-    [ -e "$1/$part" ] || [ -e "$2/$part" ] || continue
-    cmp -s "$1/$part" "$2/$part" || return 1
+    [ "$(cat "$1/$part" 2> /dev/null)" = "$(cat "$2/$part" 2> /dev/null)" ] || return 1
   done
 }
 

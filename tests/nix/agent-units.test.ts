@@ -48,6 +48,13 @@ describe('what every closure with an agent contains', () => {
     assert.match(stderr, /usage: .* watch\|fire\|revert <record> \| recover <records>/);
   });
 
+  test('a dead man’s switch that calls nothing but what its PATH is promised to have', async () => {
+    const { deadMan } = await unitsWith('');
+    const code = deadMan.replaceAll(/^\s*#.*$/gm, '');
+    const strangers = code.match(/\b(?:awk|sed|cmp|diff|find|xargs|perl|python3?|node|nix-env|nix-store|curl)\b/g);
+    assert.equal(strangers, null);
+  });
+
   test('an agent that is replaced in one go and may write nothing but its state', async () => {
     const { agent } = await unitsWith('');
     assert.deepEqual(valuesOf(agent, 'X-StopIfChanged'), ['false']);
