@@ -152,4 +152,114 @@ describe('planner and host machines together', () => {
       { numRuns: 6 },
     );
   });
+
+  it('P21: every host boots once for a raised number, in order, within budgets and edges, through outages and crashes', () => {
+    const edges = [{ gated: 'c', gates: 'b' }];
+    const order = (introducedIn: number, reboots: number) =>
+      manifest({ introducedIn, waves, closure: () => 'good', budgets, edges, soakSeconds: 30, policy: { reboots } });
+    // No boots of chance: each would count as the one that was asked for.
+    const harmless = faults.map((list) => list.filter(({ what }) => what !== 'reboot'));
+    fc.assert(
+      fc.property(harmless, (list) => {
+        const fleet = new ModelledFleet(order(2, 0), () => 'good');
+        run(fleet, [], 120);
+        const raised = order(3, 1);
+        fleet.publish(raised);
+        run(fleet, list, 60);
+        run(fleet, [], 240);
+        for (const [name, { machine }] of fleet.hosts) {
+          assert.deepEqual([name, machine.boots, machine.phase.name], [name, 2, 'converged']);
+        }
+        const begun = fleet.firstAt('rebooting', raised);
+        const done = fleet.firstAt('converged', raised);
+        const follows = (late: string, early: string) =>
+          assert.ok((done.get(early) ?? 'never') <= (begun.get(late) ?? ''), `${late} booted before ${early} was back`);
+        for (const [wave, hosts] of waves.entries()) {
+          for (const name of hosts) for (const earlier of waves.slice(0, wave).flat()) follows(name, earlier);
+        }
+        follows('c', 'b');
+        assert.ok(fleet.busiest <= 2, `${fleet.busiest} at once`);
+        assert.equal(fleet.last.rollouts[0]?.state, 'converged');
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  it('P21: new kernels are booted wave by wave under `immediate`, never two hosts of a budget of one', () => {
+    const kernel = manifest({
+      ...{ introducedIn: 2, waves, closure: () => 'kernel', soakSeconds: 30 },
+      budgets: [{ name: 'all', hosts: names, maxInFlight: 1 }],
+      policy: { reboot: 'immediate' },
+    });
+    const fleet = new ModelledFleet(kernel, (_host, closure) =>
+      closure === closureOf('kernel') ? 'new-kernel' : 'good',
+    );
+    run(fleet, [], 500);
+    for (const [name, { machine }] of fleet.hosts) {
+      assert.deepEqual([name, machine.boots, machine.memory.state.rebootPending], [name, 2, null]);
+    }
+    assert.equal(fleet.busiest, 1);
+    const begun = fleet.firstAt('rebooting', kernel);
+    for (const early of ['b', 'c']) {
+      for (const late of ['d', 'e']) assert.ok((begun.get(early) ?? '') < (begun.get(late) ?? ''));
+    }
+  });
+
+  it('P21: a kernel that does not come up halts the channel at its first host, which is back on what it ran', () => {
+    const fleet = new ModelledFleet(release(2, 'good'), (_host, closure) =>
+      closure === closureOf('panics') ? 'panics' : 'good',
+    );
+    run(fleet, [], 150);
+    const bad = manifest({ introducedIn: 3, waves, closure: () => 'panics', budgets, policy: { reboots: 1 } });
+    fleet.publish(bad);
+    run(fleet, [], 150);
+    assert.equal(fleet.last.rollouts[0]?.state, 'reverted');
+    assert.deepEqual([...fleet.firstAt('rebooting', bad).keys()], ['a']);
+    for (const { machine } of fleet.hosts.values()) assert.equal(machine.running, closureOf('good'));
+  });
+
+  it('P21: under a hold nobody begins, through outages, crashes and reboots; after it the release goes on', () => {
+    fc.assert(
+      fc.property(faults, fc.integer({ min: 0, max: 30 }), (list, after) => {
+        const good = release(2, 'good');
+        const fleet = new ModelledFleet(good, () => 'good');
+        run(fleet, list, after);
+        const heldAt = fleet.now;
+        const until = fleet.later(600);
+        fleet.hold(until);
+        run(fleet, [], 60);
+        for (const kind of ['fetching', 'activating']) {
+          for (const at of fleet.firstAt(kind, good).values())
+            assert.ok(at < heldAt || at >= until, `${kind} at ${at}`);
+        }
+        run(fleet, [], 240);
+        for (const { machine } of fleet.hosts.values()) assert.equal(machine.running, closureOf('good'));
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  it('P21: a trial through outages, crashes and reboots ends at home, and the rollout is what it was without it', () => {
+    fc.assert(
+      fc.property(faults, fc.constantFrom(...names), fc.integer({ min: 0, max: 40 }), (list, host, after) => {
+        const good = release(2, 'good');
+        const fleet = new ModelledFleet(good, () => 'good');
+        run(fleet, [], after);
+        const sketch = manifest({ introducedIn: 3, waves: [[host]], closure: () => 'tried' });
+        fleet.try(host, { ...sketch, rolloutId: 'f'.repeat(64) as typeof sketch.rolloutId }, fleet.later(900));
+        run(fleet, list, 60);
+        run(fleet, [], 300);
+        assertWaveOrder(fleet, good);
+        for (const [name, { machine }] of fleet.hosts) {
+          assert.deepEqual([name, machine.phase.name, machine.running], [name, 'converged', closureOf('good')]);
+          assert.equal(machine.bootDefault, closureOf('good'));
+          const tried = machine.journal.some(({ body }) => 'target' in body && body.target.trialUntil !== undefined);
+          assert.ok(!tried || name === host, `${name} tried what was not its own`);
+        }
+        assert.ok(fleet.busiest <= 2, `${fleet.busiest} at once`);
+        assert.deepEqual([fleet.last.rollouts[0]?.state, fleet.last.rollouts[0]?.failed], ['converged', 0]);
+      }),
+      { numRuns: 8 },
+    );
+  });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
-  type boot,
+  boot,
   awaitedId as id,
   intentOf,
   memoryIn,
@@ -176,6 +176,21 @@ describe('`reboots`: every host boots once more', () => {
     assert.ok(!host.journal.some(({ kind }) => kind === 'rebooting'));
   });
 
+  it('H22: booted by somebody else while it fetches, it converges without another boot', () => {
+    const wants = { ...target, reboots: 1 };
+    const reboots = { number: 1, bootId: boot, done: 0 };
+    const { closure, rolloutId } = target;
+    const memory = memoryIn(
+      'fetching',
+      {},
+      {
+        ...{ bootId: nextBoot, running: closure, confirmed: { closure, rolloutId, at: noon }, reboots },
+        phase: { name: 'fetching', target: wants, since: noon },
+      },
+    );
+    assert.deepEqual(react(memory, { type: 'intent', intent: intentOf(wants) }).kinds, ['converged']);
+  });
+
   it('H22: a number that is taken back or lowered asks for nothing', () => {
     const host = machine();
     host.wants(order(3, { hasGo: false }));
@@ -197,6 +212,8 @@ describe('`reboots`: every host boots once more', () => {
     const { reboots: _, ...forgot } = state;
     assert.equal(owesBoot(forgot, 1), true);
     assert.equal(owesBoot(forgot, 0), false);
+    const raisedSince = { ...state, reboots: { number: 3, bootId: boot, done: 1 } };
+    assert.deepEqual([owesBoot(raisedSince, 1), owesBoot(raisedSince, 3)], [false, true], 'what was done stays done');
   });
 
   it('H22: a new closure together with a raised number is booted into, not switched to', () => {

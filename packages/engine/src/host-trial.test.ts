@@ -166,6 +166,18 @@ describe('a trial', () => {
     assert.deepEqual(asked({}, trialOf(3, { trialUntil: began })), []);
   });
 
+  it('H23: one that needs a reboot is refused for good: a boot would end it', () => {
+    const phase = { ...phases.activating, target: trialOf(2, { trialUntil: muchLater }) };
+    const outcome = { kind: 'needs-reboot', component: 'systemd' } as const;
+    const { events, after } = react(memoryIn('activating', busy('activate'), { phase }), {
+      type: 'activated',
+      id,
+      outcome,
+    });
+    assert.equal(only(events, 'refused').reason, 'trial-needs-reboot');
+    assert.equal(after.state.trialEnded, phase.target.rolloutId);
+  });
+
   it('H23: where the guard until its end cannot be armed, it is given up', () => {
     const memory = memoryIn('confirming', busy('arm'), {
       phase: { ...phases.confirming, target: trialOf(2, { trialUntil: muchLater }) },

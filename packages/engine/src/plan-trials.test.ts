@@ -60,6 +60,12 @@ describe('trials', () => {
     assert.deepEqual(trying(fleetOf()).issue(release).goes(), [], 'and it takes a slot itself');
     const taken = trying(fleetOf({ isConverged: false }).converged(release, 'a'));
     assert.deepEqual(taken.codes('b'), ['budget']);
+    const slow = manifest({ introducedIn: 1, waves: [['a', 'b']], policy: { fetchesMax: 1 } });
+    const fetching = new PlannedFleet({ stable: { current: slow } }).converged(slow, 'a').fetching(slow, 'b');
+    fetching.trials.set('a', { of: trial, expiresAt: later });
+    assert.deepEqual(fetching.codes('a'), ['fetch-limit']);
+    const again = manifest({ introducedIn: 0 + 1, waves: [['a']], closure: () => 'tried' });
+    assert.deepEqual(fleetOf().failed(again, 'a').converged(release, 'a').codes('a'), ['quarantined']);
     const halted = fleetOf().failed(release, 'b');
     assert.deepEqual(halted.goes(), ['a']);
     assert.deepEqual(fleetOf().offline(later, 'a').codes('a'), ['offline']);
@@ -73,6 +79,7 @@ describe('trials', () => {
     assert.deepEqual(fleet.codes('b'), ['wave'], 'its wave waits for it');
     fleet.tell('a', { kind: 'failed', body: { target, cause: 'probe-failed', revertTo: closureOf('v0') } });
     assert.deepEqual([fleet.state(release)?.failed, fleet.state(release)?.state], [0, 'waiting']);
+    assert.ok(!fleet.views.get('a' as never)?.fold?.outcomes.has(trial.rolloutId), 'no outcome is kept of it');
     const silent = trying(fleetOf()).offline('2026-06-01T12:00:00Z', 'a');
     assert.equal(silent.state(release, '2026-06-02T00:00:00Z')?.failed, 0);
   });

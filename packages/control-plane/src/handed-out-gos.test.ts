@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { addSeconds } from '@nixfleet/contracts';
+import { testClosure } from '@nixfleet/testkit';
+import { bodyOf, Fixture, fetching, the } from './fixture.test.ts';
+
+const hosts = ['canary', 'web-1', 'web-2', 'db'];
+
+describe('what is handed out', () => {
+  test('every try is recorded before it is told, so that it holds its slot until its host has said what came of it', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join(...hosts);
+    assert.ok((await fixture.checkin('canary')).go);
+    assert.equal(await fixture.gos(), 1);
+    const target = await fixture.fleet.target('canary');
+    await fixture.tell('canary', fetching(target));
+    await fixture.checkin('canary');
+    assert.equal(await fixture.gos(), 1, 'at work on it: nothing new is told');
+    await fixture.tell('canary', { kind: 'refused', body: { target, reason: 'closure-unavailable' } });
+    assert.equal((await fixture.checkin('canary')).go, undefined, 'it backs off');
+    await fixture.clock.advance(31_000);
+    await fixture.settle();
+    assert.ok((await fixture.checkin('canary')).go);
+    assert.equal(await fixture.gos(), 2, 'the second try has a record of its own');
+    await fixture.restart();
+    assert.equal(await fixture.gos(), 2);
+  });
+
+  test('a raised `reboots` and a trial reach their hosts, and only theirs', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join(...hosts);
+    for (const host of hosts) await fixture.converge(host);
+    await fixture.publish((next) => {
+      Object.assign(the(next.channels.stable).policy, { reboots: 1 });
+    });
+    const { rolloutId } = await fixture.fleet.target('canary');
+    assert.equal((await fixture.checkin('canary')).go?.rolloutId, rolloutId);
+    assert.equal((await fixture.checkin('web-1')).go, undefined, 'wave by wave');
+    await fixture.converge('canary');
+    assert.equal((await fixture.checkin('web-1')).go?.rolloutId, rolloutId);
+    await fixture.converge('web-1');
+    await fixture.converge('web-2');
+
+    const real = { closure: testClosure('db', 9).closure, closureDigest: '0'.repeat(64), closureBytes: 1 };
+    const expiresAt = addSeconds(fixture.clock.instant(), 3600);
+    await fixture.publish((next) => {
+      next.trials = { db: { real, expiresAt } };
+    });
+    const reply = await fixture.checkin('db');
+    assert.deepEqual([reply.go?.wave, reply.go?.receipts], [0, []]);
+    const manifest = bodyOf(await fixture.call('db', { path: `/v1/signed/rollouts/${reply.go?.rolloutId}.json` }), 200);
+    assert.deepEqual(Object.keys((manifest as { hosts: object }).hosts), ['db']);
+    for (const host of ['canary', 'web-1', 'web-2']) assert.equal((await fixture.checkin(host)).go, undefined, host);
+    const row = (await fixture.view()).hosts.find(({ name }) => name === 'db');
+    assert.equal(row?.target, real.closure);
+  });
+});
