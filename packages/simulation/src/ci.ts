@@ -13,6 +13,7 @@ export interface CiOptions {
   readonly now: () => number;
   /** A release, or a brake, was signed. */
   readonly onRelease: (release: TestRelease) => void;
+  readonly onPublished: (published: Published) => void;
   readonly onHold: (sha256: string, channel: string, expiresAt: Instant) => void;
   readonly headSeconds: number;
 }
@@ -100,6 +101,17 @@ export class Ci {
     });
   }
 
+  /** A freeze of a channel from now on, in a release that changes nothing else. */
+  async freeze(channel: string, seconds: number): Promise<void> {
+    await this.#sign(async () => {
+      const release = await this.#publish((next) => {
+        const from = this.fleet.now;
+        next.channels[channel]?.freezes.push({ from, to: addSeconds(from, seconds), reason: 'year-end' });
+      });
+      this.#options.onRelease(release);
+    });
+  }
+
   async signHead(): Promise<void> {
     await this.#sign(() => this.fleet.signHead());
   }
@@ -126,6 +138,7 @@ export class Ci {
     const value = await act();
     this.#publications++;
     this.#published = { id: String(this.#publications), files: new Map(this.fleet.files) };
+    this.#options.onPublished(this.#published);
     return value;
   }
 }

@@ -1,10 +1,13 @@
+import { HostView } from '@nixfleet/contracts';
+import { broken } from './rule.ts';
 import type { SimulatedFleet } from './simulated-fleet.ts';
 import type { SimulatedHost } from './simulated-host.ts';
 import type { Witness } from './witness.ts';
 
 /** What must be true when it has been calm for a while. */
-export function judgeEnd(fleet: SimulatedFleet, witness: Witness): void {
+export async function judgeEnd(fleet: SimulatedFleet, witness: Witness): Promise<void> {
   for (const host of fleet.hosts.values()) judgeHost(fleet, witness, host);
+  if (witness.breach === null) await judgeReplay(fleet, witness);
 }
 
 /** S6: it runs what the last release gives it, and would boot it; nothing stands that would revert it. */
@@ -13,6 +16,41 @@ function judgeHost(fleet: SimulatedFleet, witness: Witness, { name, machine, age
   const phase = agent.running?.loop.memory.state.phase.name ?? 'not running';
   const found = `it runs ${machine.running}, boots ${machine.bootDefault}, is ${phase}`;
   if (machine.running !== wanted || machine.bootDefault !== wanted || phase !== 'converged' || machine.isArmed) {
-    witness.judge([name], { invariant: 'S6', text: `${name} should have converged on ${wanted}: ${found}` });
+    witness.judge(name, broken('S6', `${name} should have converged on ${wanted}: ${found}`));
   }
+}
+
+/** S5: what it remembers as failed, it has signed as failed. */
+export function judgeState(witness: Witness, { name, agent }: SimulatedHost): void {
+  const { failed } = witness.facts.ledger(name);
+  for (const { closure, attempt, cause } of agent.running?.loop.memory.state.quarantine ?? []) {
+    const isKnown = failed.some(({ body: { target } }) => target.closure === closure && target.attempt === attempt);
+    if (!isKnown) witness.judge(name, broken('S5', `${name} quarantines ${closure} (${cause}), which never failed`));
+  }
+}
+
+/** S8: what the control plane knows of a host is what the host itself knows, and what its log gives when folded anew. */
+async function judgeReplay(fleet: SimulatedFleet, witness: Witness): Promise<void> {
+  const replayed = await fleet.server.replayed();
+  for (const { name, agent } of fleet.hosts.values()) {
+    const path = `/v1/hosts/${name}`;
+    const shown = HostView.parse(await fleet.view(path));
+    const again = HostView.parse(await fleet.view(path, replayed));
+    const own = agent.running?.loop.memory.state;
+    if (textOf(shown.state) !== textOf(again.state) || textOf(shown.journal) !== textOf(again.journal)) {
+      witness.judge(name, broken('S8', `${name}: shown ${textOf(shown.state)}, folded anew ${textOf(again.state)}`));
+    }
+    if (own !== undefined && textOf(shown.state) !== textOf(own)) {
+      witness.judge(name, broken('S8', `${name}: shown ${textOf(shown.state)}, itself ${textOf(own)}`));
+    }
+  }
+}
+
+/** Equal values have equal texts, in whatever order their fields were written. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_key, field: unknown) =>
+    typeof field === 'object' && field !== null && !Array.isArray(field)
+      ? Object.fromEntries(Object.entries(field).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : field,
+  );
 }

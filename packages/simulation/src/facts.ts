@@ -1,9 +1,10 @@
 import type {
-  Go,
+  Freeze,
   HeadDocument,
   HostTarget,
   Instant,
   JournalEvent,
+  ReleaseDocument,
   RolloutId,
   RolloutManifest,
 } from '@nixfleet/contracts';
@@ -15,26 +16,37 @@ export interface SignedHold {
   readonly expiresAt: Instant;
 }
 
-/** A rollout that a valid release named. */
-export interface KnownRollout {
-  readonly rolloutId: RolloutId;
-  readonly manifest: RolloutManifest;
+/** What a host has read, or was told: since when, in virtual milliseconds. */
+export interface Knowledge {
+  /** Holds of the newest head on its disk. */
+  holds: ReadonlyMap<string, number>;
+  headExpiresAt: Instant | null;
+  locallyHeldSinceMs: number | null;
+  unsynchronisedSinceMs: number | null;
+  /** When it was last permitted to start a rollout. */
+  readonly toldAtMs: Map<string, number>;
 }
 
-/** Everything that rules are judged by: what was signed, what hosts durably wrote, and what the control plane stored. */
+/** Everything that rules judge by: what was signed, what hosts durably wrote, and what the control plane stored. */
 export class Facts {
   readonly ledgers = new Map<string, Ledger>();
-  readonly rollouts = new Map<string, KnownRollout>();
+  readonly rollouts = new Map<string, RolloutManifest>();
+  readonly budgets = new Map<string, { readonly hosts: ReadonlySet<string>; readonly max: number }>();
   readonly holds = new Map<string, SignedHold>();
   /** Hosts whose disk was put back: what they signed before is not what they remember. */
   readonly restored = new Set<string>();
-  /** When each host had a head on its disk that names this hold, in virtual milliseconds. */
-  readonly heldSince = new Map<string, Map<string, number>>();
-  /** Of the control plane's current state: emptied when it loses its disk. */
+  /** When each host last reached the control plane. */
+  readonly contacts = new Map<string, number>();
+  /** Rollouts that were halted when the control plane lost its state. */
+  readonly haltedBefore = new Set<string>();
+  /** Events that a control plane ever stored, by `StoredFacts.key`. */
+  readonly everStored = new Set<string>();
+  /** Of the control plane's state as it is now. */
   stored = new StoredFacts();
   releaseVersion = 0;
-  /** False where somebody else answers in the control plane's place. */
+  /** False from when somebody else has answered in the control plane's place. */
   isControlPlaneHonest = true;
+  readonly #knowledge = new Map<string, Knowledge>();
 
   ledger(host: string): Ledger {
     const known = this.ledgers.get(host);
@@ -44,52 +56,92 @@ export class Facts {
     return ledger;
   }
 
+  knowledge(host: string): Knowledge {
+    const known = this.#knowledge.get(host);
+    if (known) return known;
+    const knowledge: Knowledge = {
+      holds: new Map(),
+      headExpiresAt: null,
+      locallyHeldSinceMs: null,
+      unsynchronisedSinceMs: null,
+      toldAtMs: new Map(),
+    };
+    this.#knowledge.set(host, knowledge);
+    return knowledge;
+  }
+
   released({ version, manifests }: TestRelease): void {
     this.releaseVersion = version;
     for (const { rolloutId, document } of manifests.values()) {
-      this.rollouts.set(rolloutId, { rolloutId, manifest: document });
+      this.rollouts.set(rolloutId, document);
+      for (const { name, hosts, maxInFlight } of document.budgets) {
+        this.budgets.set(name, { hosts: new Set(hosts), max: maxInFlight });
+      }
     }
   }
 
-  /** Distinct hosts of a rollout that signed, durably, that it failed there. */
-  failedIn(rolloutId: string): readonly string[] {
-    return [...this.ledgers]
-      .filter(([, ledger]) => ledger.failed.some(({ body }) => body.target.rolloutId === rolloutId))
-      .map(([host]) => host);
-  }
-
-  /** Holds that stand, of those that a head names. */
-  holdsNamed(head: HeadDocument, now: Instant): readonly SignedHold[] {
-    return head.holds.flatMap((hash) => this.holds.get(hash) ?? []).filter(({ expiresAt }) => now < expiresAt);
+  /** The control plane's disk is lost. */
+  wiped(): void {
+    for (const rolloutId of this.stored.haltedAtMs.keys()) this.haltedBefore.add(rolloutId);
+    this.stored = new StoredFacts();
   }
 }
 
-/** What the control plane has durably stored since its state was last empty. */
+/** The newest release that the control plane has stored, and when. */
+export interface StoredReleaseFact {
+  readonly head: HeadDocument;
+  readonly channels: ReadonlyMap<string, { readonly rolloutId: RolloutId; readonly freezes: readonly Freeze[] }>;
+  readonly atMs: number;
+}
+
+/** What the control plane has durably stored since its state was last empty; times in virtual milliseconds. */
 export class StoredFacts {
-  /** Newest head, and when it was stored, in virtual milliseconds. */
-  head: { readonly document: HeadDocument; readonly atMs: number } | null = null;
-  /** When events of a kind were stored, by `<kind> <host> <rollout> <attempt>`. */
+  release: StoredReleaseFact | null = null;
+  /** When the wait for everybody's journal began. */
+  beganAtMs: number | null = null;
+  /** Hosts that have reached it. */
+  readonly heard = new Set<string>();
+  /** When events of a kind were stored first, by `key`. */
   readonly events = new Map<string, number>();
+  readonly failures = new Map<
+    string,
+    { readonly closure: string; readonly attempt: number; readonly atMs: number }[]
+  >();
   /** When a rollout's failures were more than it bears. */
   readonly haltedAtMs = new Map<string, number>();
-  readonly failed = new Map<string, Set<string>>();
+  readonly #failed = new Map<string, Set<string>>();
 
   static key(
     kind: JournalEvent['kind'],
     host: string,
     { rolloutId, attempt }: Pick<HostTarget, 'rolloutId' | 'attempt'>,
-  ) {
+  ): string {
     return `${kind} ${host} ${rolloutId} ${attempt}`;
+  }
+
+  /** True where this halts the rollout. */
+  failed(host: string, { rolloutId, closure, attempt }: HostTarget, manifest: RolloutManifest, atMs: number): boolean {
+    const failed = this.#failed.get(rolloutId) ?? new Set();
+    this.#failed.set(rolloutId, failed.add(host));
+    const failures = this.failures.get(host) ?? [];
+    failures.push({ closure, attempt, atMs });
+    this.failures.set(host, failures);
+    if (this.haltedAtMs.has(rolloutId) || failed.size <= failuresBorne(manifest)) return false;
+    this.haltedAtMs.set(rolloutId, atMs);
+    return true;
+  }
+
+  released(files: ReadonlyMap<string, Uint8Array>, atMs: number): void {
+    const read = (path: string): unknown => JSON.parse(new TextDecoder().decode(files.get(path)));
+    if (!files.has('head.json')) return;
+    const head = read('head.json') as HeadDocument;
+    const { channels } = read(`release/${head.release.sha256}.json`) as ReleaseDocument;
+    this.release = { head, channels: new Map(Object.entries(channels)), atMs };
   }
 }
 
-export interface Dispatch {
-  readonly host: string;
-  readonly go: Go;
-}
-
 /** Failures that a rollout bears: its policy's count or percentage, whichever is less. */
-export function failuresBorne({ policy, hosts }: RolloutManifest): number {
+function failuresBorne({ policy, hosts }: RolloutManifest): number {
   const { count, percent } = policy.maxFailures;
   const share = percent === undefined ? undefined : Math.floor((percent * Object.keys(hosts).length) / 100);
   if (count === undefined && share === undefined) return 0;

@@ -1,8 +1,12 @@
+import { addSeconds } from '@nixfleet/contracts';
 import type { Dice } from './dice.ts';
 import type { SimulatedFleet } from './simulated-fleet.ts';
 import type { SimulatedHost } from './simulated-host.ts';
 
 const minuteMs = 60_000;
+/** Share of the runs in which the control plane is stolen, and how often a thief changes its mind, in minutes. */
+const theftShare = 0.25;
+const thiefMinutes = 8;
 
 /** How often something goes wrong: mean time between two faults of one host, and of what all of them share. */
 export interface Weather {
@@ -39,6 +43,16 @@ export class Faults {
     const { hostFaultMinutes, sharedFaultMinutes } = this.#weather;
     for (const host of this.#fleet.hosts.values()) this.#again(hostFaultMinutes, () => this.#onHost(host));
     this.#again(sharedFaultMinutes, () => this.#onShared());
+    if (this.#dice.chance(theftShare)) this.#steal();
+  }
+
+  /** Until the end of the trouble, from some time on. */
+  #steal(): void {
+    this.#fleet.scheduler.after(this.#dice.between(5, 90) * minuteMs, () => {
+      if (this.#isOver) return;
+      this.#fleet.setStolen(true);
+      this.#again(thiefMinutes, () => this.#fleet.stolen.turn());
+    });
   }
 
   /** From now on nothing goes wrong, and everything works again. */
@@ -46,6 +60,7 @@ export class Faults {
     this.#isOver = true;
     const { server, hosts } = this.#fleet;
     this.#fleet.isSourceUp = true;
+    if (this.#fleet.stolen.isAtWork) this.#fleet.setStolen(false);
     server.isDiskFull = false;
     if (!server.isUp) this.#restartServer();
     for (const host of hosts.values()) host.heal();
@@ -71,7 +86,7 @@ export class Faults {
   #onHost(host: SimulatedHost): void {
     const dice = this.#dice;
     const { timeline } = this.#fleet;
-    switch (dice.whole(1, 13)) {
+    switch (dice.whole(1, 14)) {
       case 1:
       case 2:
         return host.crashAfter(dice.whole(1, 300), dice.chance(0.5), 'crash');
@@ -99,7 +114,7 @@ export class Faults {
         const hours = dice.between(-2, 2);
         return this.#forAWhile(host, `its clock is ${hours.toFixed(1)} h off`, dice.between(1, 20), (isOn) => {
           host.time.wallOffsetMs = isOn ? hours * 60 * minuteMs : 0;
-          host.isClockSynchronised = !isOn || dice.chance(0.3);
+          host.setSynchronised(!isOn || dice.chance(0.3));
         });
       }
       case 11:
@@ -109,7 +124,12 @@ export class Faults {
       case 12:
         timeline.note(host.name, 'the process of the dead man’s switch is killed');
         return host.machine.killGuard();
-      case 13: {
+      case 13:
+        return this.#forAWhile(host, 'somebody holds it', dice.between(2, 20), (isOn) => {
+          const until = addSeconds(this.#fleet.now, 86_400);
+          host.setHold(isOn ? { until, reason: 'maintenance' } : null);
+        });
+      case 14: {
         host.takeSnapshot();
         const backInMs = dice.between(5, 60) * minuteMs;
         this.#fleet.scheduler.after(backInMs, () => {

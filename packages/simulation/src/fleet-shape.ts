@@ -1,6 +1,11 @@
-import { ChannelPolicy } from '@nixfleet/contracts';
+import { ChannelPolicy, type Instant, msToInstant } from '@nixfleet/contracts';
 import { type TestIntent, testChannel, testHost, testPolicy } from '@nixfleet/testkit';
 import type { Dice } from './dice.ts';
+
+/** When every run begins. */
+export const startAt = '2026-06-01T08:00:00Z' as Instant;
+/** For how long windows are resolved, in hours. */
+const windowHours = 24 * 21;
 
 /** A random fleet of `hosts` hosts that `mkFleet` would accept: channels, waves, budgets, edges and policies. */
 export function throwFleet(dice: Dice, hosts: number): TestIntent {
@@ -27,7 +32,7 @@ export function throwFleet(dice: Dice, hosts: number): TestIntent {
     const waves = wavesOf(own, dice.whole(1, 4), dice);
     const declared = testChannel(waves, before !== undefined && dice.chance(0.4) ? [before] : []);
     for (const wave of declared.waves) {
-      wave.soakSeconds = dice.pick([0, 60, 180, 300]);
+      wave.soakSeconds = dice.pick([0, 60, 180]);
       wave.promoteWhen = dice.pick([
         { convergedPercent: 100, receiptsPercent: 100 },
         { convergedPercent: 100, receiptsPercent: 100 },
@@ -35,12 +40,13 @@ export function throwFleet(dice: Dice, hosts: number): TestIntent {
       ]);
     }
     declared.policy = throwPolicy(dice);
+    if (dice.chance(0.25)) Object.assign(declared, throwWindows(dice));
     intent.channels[channel] = declared;
     intent.edges.push(...throwEdges(waves, dice));
   }
   for (const budget of ['power', 'database'].slice(0, dice.whole(0, 2))) {
     const chosen = names.filter(() => dice.chance(0.6));
-    if (chosen.length > 0) intent.budgets.push({ name: budget, hosts: chosen, maxInFlight: dice.whole(1, 4) });
+    if (chosen.length > 0) intent.budgets.push({ name: budget, hosts: chosen, maxInFlight: dice.whole(2, 5) });
   }
   return intent;
 }
@@ -65,6 +71,16 @@ function throwPolicy(dice: Dice): ChannelPolicy {
     unconfirmedRetryMaxSeconds: 600,
     fetchesMax: dice.pick([null, null, 2]),
   });
+}
+
+/** Open for a part of every hour. */
+function throwWindows(dice: Dice) {
+  const minutes = dice.whole(25, 50);
+  const hours = Array.from({ length: windowHours }, (_, i) => Date.parse(startAt) + i * 3600_000);
+  return {
+    windows: hours.map((fromMs) => ({ from: msToInstant(fromMs), to: msToInstant(fromMs + minutes * 60_000) })),
+    resolvedUntil: msToInstant(Date.parse(startAt) + windowHours * 3600_000),
+  };
 }
 
 /** Each from a host to one of its own or a later wave, in the order of names: no cycles, and no edge against the waves. */

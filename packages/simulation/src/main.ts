@@ -48,7 +48,10 @@ function* runsOf({ seed, seeds, hosts, hours, isCryptoReal }: Settings): Generat
 }
 
 /** What a failure tells: which invariant, how to see it again, and what led to it. */
-export function describeFailure({ seed, broken }: SimulationResult, { hosts, hours }: Settings): string {
+export function describeFailure(
+  { seed, broken }: SimulationResult,
+  { hosts, hours }: Pick<Settings, 'hosts' | 'hours'>,
+): string {
   if (broken === null) return '';
   const again = `make simulate SEED=${seed} HOSTS=${hosts} HOURS=${hours}`;
   return `${broken.invariant}: ${broken.text}\nagain with: ${again}\n${broken.timeline}\n`;

@@ -8,6 +8,8 @@ const workerPath = new URL('./worker.ts', import.meta.url).pathname;
 export interface PoolOptions {
   /** Default: one for each core. */
   readonly jobs?: number;
+  /** Name of one that the workers' sources get (`mutations.ts`). */
+  readonly mutation?: string;
   /** `enough`: no further runs are started. */
   readonly onResult: (result: SimulationResult) => 'enough' | 'more';
 }
@@ -15,7 +17,7 @@ export interface PoolOptions {
 /** Runs simulations in processes of their own, as many at once as there are cores. Rejects when one of them ends by itself. */
 export async function simulateAll(runs: Iterable<SimulationOptions>, options: PoolOptions): Promise<void> {
   const queue = runs[Symbol.iterator]();
-  const workers = Array.from({ length: options.jobs ?? availableParallelism() }, startWorker);
+  const workers = Array.from({ length: options.jobs ?? availableParallelism() }, () => startWorker(options.mutation));
   let isOver = false;
   try {
     await Promise.all(
@@ -32,8 +34,12 @@ export async function simulateAll(runs: Iterable<SimulationOptions>, options: Po
   }
 }
 
-function startWorker(): ChildProcess {
-  return fork(workerPath, { execArgv: ['--disable-warning=ExperimentalWarning'] });
+function startWorker(mutation: string | undefined): ChildProcess {
+  const hooks = new URL('./mutate.ts', import.meta.url).href;
+  return fork(workerPath, {
+    execArgv: ['--disable-warning=ExperimentalWarning', ...(mutation === undefined ? [] : ['--import', hooks])],
+    env: { ...process.env, ...(mutation === undefined ? {} : { NIXFLEET_MUTATION: mutation }) },
+  });
 }
 
 function ask(worker: ChildProcess, options: SimulationOptions): Promise<WorkerAnswer> {

@@ -58,7 +58,8 @@ export class ReleasePlan {
     const kind = dice.whole(1, 10);
     if (kind === 1) void ci.retry();
     else if (kind === 2) void ci.rotateTrust();
-    else if (kind <= 4) void ci.hold(dice.pick(Object.keys(ci.intent.channels)), dice.whole(5, 40) * 60);
+    else if (kind === 3) void ci.freeze(dice.pick(Object.keys(ci.intent.channels)), dice.whole(5, 40) * 60);
+    else if (kind === 4) void ci.hold(dice.pick(Object.keys(ci.intent.channels)), dice.whole(5, 40) * 60);
     else this.#release();
     this.#hint();
   }

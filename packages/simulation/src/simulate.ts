@@ -2,12 +2,12 @@ import type { Crypto } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { cheapCrypto } from './cheap-crypto.ts';
 import { Dice } from './dice.ts';
-import { judgeEnd } from './end.ts';
-import { Facts } from './facts.ts';
+import { judgeEnd, judgeState } from './end.ts';
 import { Faults, weathers } from './faults.ts';
 import { closeTheWorld } from './guard.ts';
+import { judgeReasons } from './reasons.ts';
 import { ReleasePlan } from './release-plan.ts';
-import type { Invariant } from './rules.ts';
+import type { Invariant } from './rule.ts';
 import { SimulatedFleet } from './simulated-fleet.ts';
 import { Witness } from './witness.ts';
 
@@ -31,8 +31,10 @@ export interface SimulationResult {
 const hourMs = 3600_000;
 /** Between two looks at what has come of it so far, in virtual milliseconds. */
 const sliceMs = 60_000;
+/** Between two looks at what the control plane tells people, in virtual milliseconds. */
+const viewsMs = 20 * 60_000;
 /** Of every run, the time at its end in which nothing goes wrong, in hours. */
-const calmHours = 2;
+const calmHours = 2.5;
 
 /** One run: a random fleet, random releases and random trouble, all from the seed; then calm, in which it must come right. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -40,8 +42,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   using _world = closeTheWorld();
   const dice = new Dice(seed);
   const crypto: Crypto = options.isCryptoReal ? nodeCrypto : cheapCrypto;
-  const witness = new Witness(new Facts());
-  const fleet = await SimulatedFleet.create(dice, { hosts, crypto, watchers: witness.watchers });
+  const witness = new Witness();
+  const fleet = await SimulatedFleet.create(dice, { hosts, crypto, witness });
   witness.begin(fleet);
   const weather = dice.of('weather').pick(weathers);
   const faults = new Faults(fleet, { dice: dice.of('faults'), weather, onWiped: () => witness.wiped() });
@@ -55,26 +57,28 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   faults.end();
   await releases.end();
   await runUntil(fleet, witness, hours * hourMs);
-  if (!isOver(fleet, witness)) judgeEnd(fleet, witness);
+  if (!isOver(fleet, witness)) await judgeEnd(fleet, witness);
   return resultOf(fleet, witness, seed);
 }
 
 async function runUntil(fleet: SimulatedFleet, witness: Witness, ms: number): Promise<void> {
   while (fleet.scheduler.nowMs < ms && !isOver(fleet, witness)) {
     await fleet.scheduler.runUntil(Math.min(ms, fleet.scheduler.nowMs + sliceMs));
+    for (const host of fleet.hosts.values()) judgeState(witness, host);
+    if (fleet.scheduler.nowMs % viewsMs === 0) await judgeReasons(fleet, witness);
   }
 }
 
 function isOver(fleet: SimulatedFleet, witness: Witness): boolean {
-  return fleet.fault !== null || witness.broken !== null;
+  return fleet.fault !== null || witness.breach !== null;
 }
 
-function resultOf(fleet: SimulatedFleet, { broken, concerned, facts }: Witness, seed: number): SimulationResult {
+function resultOf(fleet: SimulatedFleet, { breach, concerned, facts }: Witness, seed: number): SimulationResult {
   const { fault, timeline, scheduler } = fleet;
   const events = [...facts.ledgers.values()].reduce((sum, ledger) => sum + ledger.events, 0);
   const counts = { steps: scheduler.done, events, releases: facts.releaseVersion };
   const fingerprint = `${scheduler.fingerprint.toString(16)}-${scheduler.done}-${events}-${timeline.moments.length}`;
-  if (broken) return { seed, broken: { ...broken, timeline: timeline.of(concerned) }, fingerprint, counts };
+  if (breach) return { seed, broken: { ...breach, timeline: timeline.of(concerned) }, fingerprint, counts };
   if (fault) {
     const text = `${fault.who} ended by itself: ${fault.error instanceof Error ? fault.error.stack : String(fault.error)}`;
     return { seed, broken: { invariant: 'fault', text, timeline: timeline.of([fault.who]) }, fingerprint, counts };

@@ -2,24 +2,28 @@ import {
   addSeconds,
   type CheckinReply,
   type Crypto,
+  type EventBatch,
   type Go,
   type Instant,
   instantToMs,
+  protocolHeader,
+  protocolVersion,
   type StorePath,
 } from '@nixfleet/contracts';
-import type { ApiRequest, ApiResponse, Peer } from '@nixfleet/control-plane';
-import type { TestRelease } from '@nixfleet/testkit';
+import type { ApiRequest, ApiResponse, ControlPlane, Peer } from '@nixfleet/control-plane';
+import { type TestRelease, testKey } from '@nixfleet/testkit';
 import { Ci, fleetName } from './ci.ts';
 import { Closures } from './closures.ts';
 import type { Dice } from './dice.ts';
-import { throwFleet } from './fleet-shape.ts';
+import { startAt, throwFleet } from './fleet-shape.ts';
 import { MachineTime } from './machine-clock.ts';
 import { Scheduler } from './scheduler.ts';
 import { type HostWatch, SimulatedHost } from './simulated-host.ts';
 import { SimulatedServer, type StoreWatch } from './simulated-server.ts';
+import { StolenServer } from './stolen-server.ts';
 import { Timeline } from './timeline.ts';
+import type { Witness } from './witness.ts';
 
-export const startAt = '2026-06-01T08:00:00Z' as Instant;
 const startMs = instantToMs(startAt);
 
 export interface Watchers {
@@ -27,7 +31,11 @@ export interface Watchers {
   readonly store: StoreWatch;
   readonly release: (release: TestRelease) => void;
   readonly hold: (sha256: string, channel: string, expiresAt: Instant) => void;
-  /** The control plane allows a start. */
+  /** A host has reached the control plane. */
+  readonly contacted: (host: string) => void;
+  /** From now on somebody else answers in the control plane's place. */
+  readonly stolen: () => void;
+  /** The control plane, or whoever answers in its place, allows a start. */
   readonly dispatched: (host: string, go: Go) => void;
 }
 
@@ -46,19 +54,22 @@ export class SimulatedFleet {
   fault: { readonly who: string; readonly error: unknown } | null = null;
 
   readonly #watchers: Watchers;
+  readonly stolen: StolenServer;
 
-  private constructor(dice: Dice, crypto: Crypto, watchers: Watchers) {
+  private constructor(dice: Dice, crypto: Crypto, { watchers, facts }: Witness) {
     this.dice = dice;
     this.#watchers = watchers;
+    this.stolen = new StolenServer(facts, dice.of('thief'));
     this.closures = new Closures(crypto);
     this.time = new MachineTime(this.scheduler, startMs);
   }
 
   static async create(
     dice: Dice,
-    { hosts, crypto, watchers }: { readonly hosts: number; readonly crypto: Crypto; readonly watchers: Watchers },
+    { hosts, crypto, witness }: { readonly hosts: number; readonly crypto: Crypto; readonly witness: Witness },
   ): Promise<SimulatedFleet> {
-    const fleet = new SimulatedFleet(dice, crypto, watchers);
+    const fleet = new SimulatedFleet(dice, crypto, witness);
+    const { watchers } = witness;
     const { closures, scheduler, timeline } = fleet;
     const intent = throwFleet(dice.of('shape'), hosts);
     const ci = await Ci.create({
@@ -66,7 +77,8 @@ export class SimulatedFleet {
       closures,
       intent,
       now: () => fleet.time.now(),
-      headSeconds: dice.of('head').pick([3 * 3600, 24 * 3600]),
+      headSeconds: dice.of('head').pick([50 * 60, 3 * 3600, 24 * 3600]),
+      onPublished: ({ files }) => fleet.stolen.published(files),
       onRelease: (release) => {
         timeline.note(null, `release ${release.version} is published`);
         watchers.release(release);
@@ -150,8 +162,16 @@ export class SimulatedFleet {
 
   /** Answers of the control plane are looked at before they are lost on the way. */
   #serve(host: string, peer: Peer, request: ApiRequest): Promise<ApiResponse | null> | null {
-    const answer = this.server.handle(peer, request);
-    if (answer === null || request.path !== '/v1/agent/checkin') return answer;
+    const honest = this.server.handle(peer, request);
+    if (honest === null) return null;
+    this.#watchers.contacted(host);
+    if (request.path === '/v1/agent/events') {
+      this.stolen.delivered((JSON.parse(new TextDecoder().decode(request.body)) as EventBatch).events);
+    }
+    const answer = this.stolen.isAtWork
+      ? honest.then((response) => this.stolen.answer(host, request, response))
+      : honest;
+    if (request.path !== '/v1/agent/checkin') return answer;
     return answer.then((response) => {
       if (response?.status === 200 && typeof response.body === 'string' && response.body.includes('"go":{')) {
         const { go } = JSON.parse(response.body) as CheckinReply;
@@ -159,6 +179,34 @@ export class SimulatedFleet {
       }
       return response;
     });
+  }
+
+  /** What an operator sees; of this control plane, or of another one. Null while that knows nobody yet. */
+  async view(
+    path: string,
+    controlPlane: Pick<ControlPlane, 'handle'> | SimulatedServer = this.server,
+  ): Promise<unknown> {
+    const key = await testKey('operator:olivia', 'ed25519', this.ci.fleet.ctx.crypto);
+    const response = await controlPlane.handle(
+      { spkiSha256: key.keyId, address: '198.51.100.2' },
+      {
+        method: 'GET',
+        path,
+        headers: { [protocolHeader]: String(protocolVersion) },
+        body: new Uint8Array(),
+        signal: new AbortController().signal,
+      },
+    );
+    if (response?.status === 503) return null;
+    if (response?.status !== 200 || typeof response.body !== 'string') throw new Error(`${path}: ${response?.status}`);
+    return JSON.parse(response.body);
+  }
+
+  /** The control plane is stolen, or given back. */
+  setStolen(isStolen: boolean): void {
+    if (isStolen) this.#watchers.stolen();
+    this.stolen.isAtWork = isStolen;
+    this.timeline.note(null, isStolen ? 'the control plane is stolen' : 'the control plane is honest again');
   }
 
   #failed(who: string, error: unknown): void {

@@ -1,3 +1,4 @@
+import { type LocalHold, localHoldPath } from '@nixfleet/agent';
 import type { Crypto, StorePath } from '@nixfleet/contracts';
 import { privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import type { TestKey } from '@nixfleet/testkit';
@@ -7,7 +8,7 @@ import { Machine } from './machine.ts';
 import { MachineTime } from './machine-clock.ts';
 import { goodLine, type Line, LineTransport, type Serve } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
-import { keyPath, SimulatedAgent, trustPath } from './simulated-agent.ts';
+import { keyPath, SimulatedAgent, stateDirectory, trustPath } from './simulated-agent.ts';
 
 export interface SimulatedHostOptions {
   readonly name: string;
@@ -32,6 +33,9 @@ export interface HostWatch {
   readonly switching: (host: string, closure: StorePath, guardedTo: StorePath | null) => void;
   readonly defaulting: (host: string, closure: StorePath) => void;
   readonly restored: (host: string) => void;
+  /** Somebody holds the machine itself, or lets it go. */
+  readonly held: (host: string, isHeld: boolean) => void;
+  readonly synchronised: (host: string, isSynchronised: boolean) => void;
   readonly written: (host: string, path: string, bytes: Uint8Array, how: 'whole' | 'appended') => void;
   readonly note: (host: string, text: string) => void;
   readonly fault: (host: string, error: unknown) => void;
@@ -51,7 +55,7 @@ export class SimulatedHost {
   readonly time: MachineTime;
   readonly #options: SimulatedHostOptions;
   isCacheReachable = true;
-  isClockSynchronised = true;
+  #isClockSynchronised = true;
   /** Off until it boots. */
   isOn = true;
   #snapshot: ReturnType<Machine['snapshot']> | null = null;
@@ -89,7 +93,7 @@ export class SimulatedHost {
       probeSeconds: options.probeSeconds,
       checkinWaitSeconds: options.checkinWaitSeconds,
       isCacheReachable: () => this.isCacheReachable && this.isConnected,
-      isClockSynchronised: () => this.isClockSynchronised,
+      isClockSynchronised: () => this.#isClockSynchronised,
       transport: (life) =>
         new LineTransport({
           life,
@@ -109,9 +113,29 @@ export class SimulatedHost {
   heal(): void {
     Object.assign(this.line, goodLine());
     this.isCacheReachable = true;
-    this.isClockSynchronised = true;
+    this.setSynchronised(true);
+    this.setHold(null);
     this.time.wallOffsetMs = 0;
     this.machine.disk.isFull = false;
+  }
+
+  setSynchronised(isSynchronised: boolean): void {
+    this.#isClockSynchronised = isSynchronised;
+    this.#options.watch.synchronised(this.name, isSynchronised);
+  }
+
+  /** A brake on the machine itself, or none. */
+  setHold(hold: LocalHold | null): void {
+    const { disk } = this.machine;
+    const path = localHoldPath(stateDirectory);
+    if (hold === null) disk.remove(path);
+    else if (!disk.isFull) disk.write(path, new TextEncoder().encode(JSON.stringify(hold)));
+    this.#noteHold();
+  }
+
+  #noteHold(): void {
+    const isHeld = this.machine.disk.read(localHoldPath(stateDirectory)) !== null;
+    this.#options.watch.held(this.name, isHeld);
   }
 
   get name(): string {
@@ -164,7 +188,10 @@ export class SimulatedHost {
     this.isOn = false;
     this.#options.watch.note(this.name, 'it is restored from its snapshot');
     this.#options.watch.restored(this.name);
-    this.#boot(() => this.machine.restore(snapshot));
+    this.#boot(() => {
+      this.machine.restore(snapshot);
+      this.#noteHold();
+    });
   }
 
   /** Without room for its files it cannot start; its service manager tries again and again. Nothing else may end it. */

@@ -34,6 +34,8 @@ export interface StoreWatch {
   readonly released: (release: Parameters<Store['saveRelease']>[0]) => void;
 }
 
+/** Entries read at once. */
+const readMax = 10_000;
 /** Slowest answer of the disk and of the release source, in milliseconds. */
 const diskMsMax = 8;
 const sourceMsMax = 400;
@@ -104,6 +106,25 @@ export class SimulatedServer {
         if (this.#connections.delete(resolve)) resolve(response);
       });
     });
+  }
+
+  /** Another control plane that has nothing but this one's log and release, folded anew from its first entry. */
+  async replayed(): Promise<ControlPlane> {
+    const { scheduler, time, crypto, trust, dice } = this.#options;
+    const store = emptyStore();
+    for (let after = 0; ; ) {
+      const entries = await this.#store.read({ after, limit: readMax });
+      if (entries.length === 0) break;
+      await store.append(entries);
+      after = entries.at(-1)?.position ?? after;
+    }
+    const release = await this.#store.loadRelease();
+    if (release) await store.saveRelease(release);
+    const life = new Life(scheduler);
+    const source = this.#source(life);
+    const clock = machineClock(time, life, scheduler);
+    const random = dice.of('replay');
+    return ControlPlane.start({ trust, source, store, clock, random, crypto, log: silentLog });
   }
 
   #source(life: Life): ReleaseSource {

@@ -1,160 +1,159 @@
-import type { Go, HeadDocument, Instant, JournalEvent, StorePath } from '@nixfleet/contracts';
-import { type Facts, StoredFacts } from './facts.ts';
-import { type Broken, isHalted, mayBeCalledFailed, mayDispatch, mayRun, mayStart, remembersHalt } from './rules.ts';
+import type { Go, HeadDocument, JournalEvent, StorePath } from '@nixfleet/contracts';
+import { mayDispatch } from './dispatch-rules.ts';
+import { Facts, StoredFacts } from './facts.ts';
+import { mayBeCalledFailed, mayBeDefault, mayRun, maySwitch } from './machine-rules.ts';
+import { type Breach, type Broken, broken } from './rule.ts';
 import { stateDirectory } from './simulated-agent.ts';
 import type { SimulatedFleet, Watchers } from './simulated-fleet.ts';
+import { mayStart } from './start-rules.ts';
 
 const journalPath = `${stateDirectory}/journal/journal.jsonl`;
 const headPath = `${stateDirectory}/documents/head.json`;
 
 /** Sees everything that happens, keeps the facts, and judges each of them by the rules. The first breach ends the run. */
 export class Witness {
-  readonly facts: Facts;
-  broken: Exclude<Broken, null> | null = null;
+  readonly facts = new Facts();
+  breach: Breach | null = null;
   /** Hosts that the first breach concerns. */
   concerned: readonly string[] = [];
-  /** Rollouts that were halted when the control plane lost its state. */
-  readonly #forgotten = new Set<string>();
   /** What each host ran before the simulation began. */
   readonly #first = new Map<string, StorePath>();
-  readonly #everStored = new Set<string>();
   #fleet: SimulatedFleet | null = null;
-
-  constructor(facts: Facts) {
-    this.facts = facts;
-  }
 
   /** Before anything happens. */
   begin(fleet: SimulatedFleet): void {
     this.#fleet = fleet;
-    for (const [name, { machine }] of fleet.hosts) this.#first.set(name, machine.running);
+    for (const [name, { machine }] of fleet.hosts) {
+      this.#first.set(name, machine.running);
+      this.facts.ledger(name);
+    }
   }
 
   readonly watchers: Watchers = {
     host: {
       running: (host, closure) => {
-        this.#note(host, `runs ${closure.slice(44)} (${this.#fleet?.closures.behaviourOf(closure)})`);
-        const first = this.#first.get(host);
-        if (first) this.#judge([host], mayRun(this.facts, host, closure, first));
+        const behaviour = this.#seen.closures.behaviourOf(closure);
+        this.note(host, `runs ${closure.slice(44)} (${behaviour})`);
+        if (closure !== this.#firstOf(host)) this.judge(host, mayRun(this.facts, { host, closure, behaviour }));
       },
       switching: (host, closure, guardedTo) => {
-        const first = this.#first.get(host);
-        const isGuarded =
-          guardedTo !== null && (guardedTo === first || this.facts.ledger(host).confirmed.has(guardedTo));
-        const text = `${host} switches to ${closure} with ${guardedTo ?? 'nothing'} to go back to`;
-        this.#judge([host], isGuarded || this.facts.restored.has(host) ? null : { invariant: 'S10', text });
+        this.judge(host, maySwitch(this.facts, { host, closure, guardedTo, first: this.#firstOf(host) }));
       },
-      defaulting: (host, closure) => this.#judge([host], this.#isProven(host, closure)),
+      defaulting: (host, closure) => {
+        const behaviour = this.#seen.closures.behaviourOf(closure);
+        this.judge(host, mayBeDefault(this.facts, { host, closure, behaviour }));
+      },
       written: (host, path, bytes) => {
-        if (path === journalPath)
+        if (path === journalPath) {
           for (const event of this.facts.ledger(host).take(bytes)) this.#journalled(host, event);
+        }
         if (path === headPath) this.#headRead(host, bytes);
       },
       restored: (host) => {
         this.facts.restored.add(host);
         this.facts.ledger(host).restored();
       },
+      held: (host, isHeld) => {
+        this.facts.knowledge(host).locallyHeldSinceMs = isHeld ? this.#nowMs : null;
+      },
+      synchronised: (host, isSynchronised) => {
+        this.facts.knowledge(host).unsynchronisedSinceMs = isSynchronised ? null : this.#nowMs;
+      },
     },
     store: {
       appended: (entries) => {
+        const { stored } = this.facts;
         for (const entry of entries) {
           if (entry.kind === 'event') this.#stored(entry.host, JSON.parse(entry.text) as JournalEvent);
           if (entry.kind === 'fork') this.#forked(entry.host, entry.seq);
+          if (entry.kind === 'rebuild') stored.beganAtMs ??= this.#nowMs;
         }
       },
-      released: ({ files }) => {
-        const head = files.get('head.json');
-        if (head) this.facts.stored.head = { document: JSON.parse(new TextDecoder().decode(head)), atMs: this.#nowMs };
-      },
+      released: ({ files }) => this.facts.stored.released(files, this.#nowMs),
     },
     release: (release) => this.facts.released(release),
     hold: (sha256, channel, expiresAt) => this.facts.holds.set(sha256, { channel, expiresAt }),
+    contacted: (host) => {
+      this.facts.contacts.set(host, this.#nowMs);
+      this.facts.stored.heard.add(host);
+    },
     dispatched: (host, go) => this.#dispatched(host, go),
+    stolen: () => {
+      this.facts.isControlPlaneHonest = false;
+    },
   };
 
   /** The control plane's disk is lost. */
   wiped(): void {
-    for (const rolloutId of this.facts.stored.haltedAtMs.keys()) this.#forgotten.add(rolloutId);
-    this.facts.stored = new StoredFacts();
-    this.#note(null, 'the control plane loses its disk');
+    this.facts.wiped();
+    this.note(null, 'the control plane loses its disk');
   }
 
-  judge(hosts: readonly string[], broken: Broken): void {
-    this.#judge(hosts, broken);
+  judge(host: string | null, breach: Broken): void {
+    if (breach === null || this.breach) return;
+    this.breach = breach;
+    this.concerned = [...(host === null ? [] : [host]), ...breach.others];
+    this.note(host, `BROKEN ${breach.invariant}: ${breach.text}`);
+  }
+
+  note(host: string | null, text: string): void {
+    this.#fleet?.timeline.note(host, text);
   }
 
   #journalled(host: string, event: JournalEvent): void {
     const { kind, body } = event;
     const closure = 'target' in body ? ` ${body.target.closure.slice(44)}` : '';
-    if (kind !== 'probe' && kind !== 'withheld') this.#note(host, `writes ${kind}${closure}`);
-    if (kind === 'activating') this.#judge([host], mayStart(this.facts, host, event, this.#nowMs));
-    if (kind === 'failed' && this.#fleet) {
-      this.#judge([host], mayBeCalledFailed(host, event, this.#fleet.closures.behaviourOf(event.body.target.closure)));
+    if (kind !== 'probe' && kind !== 'withheld') this.note(host, `writes ${kind}${closure}`);
+    if (kind === 'activating') this.judge(host, mayStart(this.facts, host, event, this.#nowMs));
+    if (kind === 'failed') {
+      const behaviour = this.#seen.closures.behaviourOf(event.body.target.closure);
+      this.judge(host, mayBeCalledFailed(host, event, behaviour));
     }
   }
 
   #stored(host: string, event: JournalEvent): void {
     const { body, kind } = event;
     if (!('target' in body)) return;
-    const { stored } = this.facts;
-    const { rolloutId } = body.target;
+    const { stored, everStored, rollouts } = this.facts;
     const key = StoredFacts.key(kind, host, body.target);
-    this.#everStored.add(key);
+    everStored.add(key);
     if (!stored.events.has(key)) stored.events.set(key, this.#nowMs);
-    if (kind !== 'failed') return;
-    const failed = stored.failed.get(rolloutId) ?? new Set();
-    stored.failed.set(rolloutId, failed.add(host));
-    if (isHalted(this.facts, rolloutId, failed.size) && !stored.haltedAtMs.has(rolloutId)) {
-      stored.haltedAtMs.set(rolloutId, this.#nowMs);
-      this.#note(null, `more failed in ${rolloutId.slice(0, 8)} than it bears`);
-    }
+    const manifest = rollouts.get(body.target.rolloutId);
+    if (kind !== 'failed' || !manifest) return;
+    const isHalting = stored.failed(host, body.target, manifest, this.#nowMs);
+    if (isHalting) this.note(null, `more failed in ${body.target.rolloutId.slice(0, 8)} than it bears`);
   }
 
   #forked(host: string, seq: number): void {
-    const text = `event ${seq} of ${host} was signed twice, with different content`;
-    this.#judge([host], this.facts.restored.has(host) ? null : { invariant: 'S13', text });
+    if (this.facts.restored.has(host)) return;
+    this.judge(host, broken('S13', `event ${seq} of ${host} was signed twice, with different content`));
   }
 
   #headRead(host: string, bytes: Uint8Array): void {
     const head = JSON.parse(new TextDecoder().decode(bytes)) as HeadDocument;
-    const known = this.facts.heldSince.get(host);
-    const holds = new Map<string, number>();
-    for (const hash of head.holds) holds.set(hash, known?.get(hash) ?? this.#nowMs);
-    this.facts.heldSince.set(host, holds);
+    const known = this.facts.knowledge(host);
+    known.holds = new Map(head.holds.map((hash) => [hash, known.holds.get(hash) ?? this.#nowMs]));
+    known.headExpiresAt = head.expiresAt;
   }
 
   #dispatched(host: string, go: Go): void {
-    this.#note(host, `is told to start ${go.rolloutId.slice(0, 8)}`);
-    const dispatch = { host, go };
-    this.#judge(
-      [host],
-      mayDispatch(this.facts, dispatch, this.#nowMs, this.#now) ?? remembersHalt(dispatch, this.#forgotten),
-    );
+    this.note(host, `is told to start ${go.rolloutId.slice(0, 8)}`);
+    this.facts.knowledge(host).toldAtMs.set(go.rolloutId, this.#nowMs);
+    this.judge(host, mayDispatch(this.facts, { host, go, nowMs: this.#nowMs, now: this.#seen.now }));
   }
 
-  #isProven(host: string, closure: StorePath): Broken {
-    const passed = this.facts.ledger(host).passed.get(closure);
-    if (passed && this.#everStored.has(StoredFacts.key('probes-passed', host, passed.body.target))) return null;
-    return { invariant: 'S11', text: `${host} makes ${closure} its boot default before that was accepted` };
-  }
-
-  #judge(hosts: readonly string[], broken: Broken): void {
-    if (broken === null || this.broken) return;
-    this.broken = broken;
-    this.concerned = [...hosts, ...(broken.others ?? [])];
-    this.#note(hosts[0] ?? null, `BROKEN ${broken.invariant}: ${broken.text}`);
+  get #seen(): SimulatedFleet {
+    if (!this.#fleet) throw new Error('not begun');
+    return this.#fleet;
   }
 
   get #nowMs(): number {
     return this.#fleet?.scheduler.nowMs ?? 0;
   }
 
-  get #now(): Instant {
-    if (!this.#fleet) throw new Error('not begun');
-    return this.#fleet.now;
-  }
-
-  #note(host: string | null, text: string): void {
-    this.#fleet?.timeline.note(host, text);
+  #firstOf(host: string): StorePath {
+    const first = this.#first.get(host);
+    if (first === undefined) throw new Error(`${host} is not known`);
+    return first;
   }
 }

@@ -1,0 +1,160 @@
+import type { Go, Instant, ManifestHost, RolloutManifest } from '@nixfleet/contracts';
+import { type Facts, StoredFacts } from './facts.ts';
+import { type Broken, broken } from './rule.ts';
+
+/** A planning pass and the disk's answer, in milliseconds: what was decided just before may still be handed out. */
+const settleMs = 2000;
+/** Who was heard within this time is reachable for whatever control plane, in milliseconds. */
+const surelyReachableMs = 100_000;
+/** `rebuildSecondsMax`. */
+const rebuildMs = 120_000;
+
+interface Dispatch {
+  readonly host: string;
+  readonly go: Go;
+  readonly manifest: RolloutManifest;
+  readonly entry: ManifestHost;
+  readonly nowMs: number;
+  readonly now: Instant;
+}
+
+/** An honest control plane allows a start. */
+export function mayDispatch(
+  facts: Facts,
+  { host, go, nowMs, now }: Pick<Dispatch, 'host' | 'go' | 'nowMs' | 'now'>,
+): Broken {
+  if (!facts.isControlPlaneHonest) return null;
+  const manifest = facts.rollouts.get(go.rolloutId);
+  const entry = manifest?.hosts[host as never];
+  if (!manifest || !entry) return broken('S1', `${host} is told to start ${go.rolloutId}, which is not for it`);
+  const dispatch = { host, go, manifest, entry, nowMs, now };
+  return (
+    notBraked(facts, dispatch) ??
+    notHalted(facts, dispatch) ??
+    notRebuilding(facts, dispatch) ??
+    notAgain(facts, dispatch) ??
+    wavesPromoted(facts, dispatch) ??
+    edgesOpen(facts, dispatch) ??
+    channelsBefore(facts, dispatch)
+  );
+}
+
+/** S4: holds, freezes, windows, the head's expiry and `observe`, of what the control plane has stored. */
+function notBraked({ stored, holds }: Facts, { host, manifest, nowMs, now }: Dispatch): Broken {
+  const { channel, policy, windows } = manifest;
+  const refuse = (why: string): Broken => broken('S4', `${host} is told to start on ${channel}, ${why}`);
+  if (policy.mode === 'observe') return refuse('which only observes');
+  if (windows !== null && !windows.some(({ from, to }) => from <= now && now <= later(to))) {
+    return refuse('outside its windows');
+  }
+  const { release } = stored;
+  if (release === null || nowMs - release.atMs <= settleMs) return null;
+  if (later(release.head.expiresAt) < now) return refuse('under an expired head');
+  for (const hash of release.head.holds) {
+    const hold = holds.get(hash);
+    if (hold?.channel === channel && now < hold.expiresAt) return refuse('which is on hold');
+  }
+  const freezes = release.channels.get(channel)?.freezes ?? [];
+  if (freezes.some(({ from, to }) => later(from) < now && now < to)) return refuse('which is frozen');
+  return null;
+}
+
+/** S4, S9: more hosts failed than the rollout bears; also where the control plane has lost its state since. */
+function notHalted({ stored, haltedBefore }: Facts, { host, go, nowMs }: Dispatch): Broken {
+  const haltedAtMs = stored.haltedAtMs.get(go.rolloutId);
+  if (haltedAtMs !== undefined && nowMs - haltedAtMs > settleMs) {
+    return broken('S4', `${host} is told to start ${go.rolloutId}, which is halted`);
+  }
+  if (!haltedBefore.has(go.rolloutId)) return null;
+  return broken('S9', `${host} is told to start ${go.rolloutId}, which was halted before the state was lost`);
+}
+
+/** S9: after an empty start nothing is dispatched until everybody was heard, or the wait is over. */
+function notRebuilding({ stored, ledgers }: Facts, { host, nowMs }: Dispatch): Broken {
+  const { beganAtMs, heard } = stored;
+  if (beganAtMs === null || nowMs - beganAtMs > rebuildMs - settleMs) return null;
+  const unheard = [...ledgers.keys()].filter((name) => !heard.has(name));
+  return unheard.length === 0 ? null : broken('S9', `${host} is told to start while ${unheard.join(', ')} are unheard`);
+}
+
+/** S9: neither what it converged on, nor what failed there at this attempt or a later one. */
+function notAgain(facts: Facts, { host, go, entry, nowMs }: Dispatch): Broken {
+  if (facts.restored.has(host)) return null;
+  const { stored } = facts;
+  const isSettled = (atMs: number | undefined): boolean => atMs !== undefined && nowMs - atMs > settleMs;
+  const isThere = facts.ledger(host).target?.closure === entry.closure;
+  if (isThere && isSettled(stored.events.get(StoredFacts.key('converged', host, go)))) {
+    return broken('S9', `${host} is told to start what it converged on`);
+  }
+  const failures = stored.failures.get(host) ?? [];
+  const isKnown = failures.some(
+    ({ closure, attempt, atMs }) => closure === entry.closure && attempt >= go.attempt && isSettled(atMs),
+  );
+  return isKnown ? broken('S9', `${host} is told to try again what failed there at this attempt`) : null;
+}
+
+/** S2: of the hosts of earlier waves that are surely reachable, as many as `promoteWhen` demands have converged. */
+function wavesPromoted(facts: Facts, { host, go, manifest, entry, nowMs }: Dispatch): Broken {
+  for (let wave = 0; wave < entry.wave; wave++) {
+    const members = Object.entries(manifest.hosts).filter((found) => found[1].wave === wave);
+    const done = members.filter(([name, { attempt }]) => hasConverged(facts, name, { ...go, attempt }));
+    const reachable = members.filter(([name]) => isReachable(facts, name, nowMs));
+    const percent = manifest.waves[wave]?.promoteWhen.convergedPercent ?? 100;
+    const stays = reachable.filter(([name]) => isStillIn(facts, name, manifest));
+    const need = Math.ceil((percent * stays.length) / 100);
+    if (done.length < need) {
+      const text = `${host} of wave ${entry.wave} is told to start with ${done.length} of ${need} of wave ${wave}`;
+      return broken(
+        'S2',
+        text,
+        members.map(([name]) => name),
+      );
+    }
+  }
+  return null;
+}
+
+/** S3: what gates this host inside its channel has converged. */
+function edgesOpen(facts: Facts, { host, go, manifest }: Dispatch): Broken {
+  for (const { gated, gates } of manifest.edges) {
+    const entry = manifest.hosts[gates];
+    if (gated !== host || !entry || !isStillIn(facts, gates, manifest)) continue;
+    if (hasConverged(facts, gates, { ...go, attempt: entry.attempt })) continue;
+    return broken('S3', `${host} is told to start before ${gates}, which gates it`, [gates]);
+  }
+  return null;
+}
+
+/** S3: of the channels before this one, everybody surely reachable has converged on what is current there. */
+function channelsBefore(facts: Facts, { host, manifest, nowMs }: Dispatch): Broken {
+  const { release } = facts.stored;
+  if (release === null || nowMs - release.atMs <= settleMs) return null;
+  for (const { channel } of manifest.after) {
+    const rolloutId = release.channels.get(channel)?.rolloutId;
+    const before = rolloutId === undefined ? undefined : facts.rollouts.get(rolloutId);
+    if (rolloutId === undefined || !before) continue;
+    for (const [name, { attempt }] of Object.entries(before.hosts)) {
+      if (!isReachable(facts, name, nowMs) || hasConverged(facts, name, { rolloutId, attempt })) continue;
+      return broken('S3', `${host} is told to start before ${name} of ${channel}, which goes first`, [name]);
+    }
+  }
+  return null;
+}
+
+function hasConverged({ stored }: Facts, host: string, go: Pick<Go, 'rolloutId' | 'attempt'>): boolean {
+  return stored.events.has(StoredFacts.key('converged', host, go));
+}
+
+function isReachable({ contacts }: Facts, host: string, nowMs: number): boolean {
+  const atMs = contacts.get(host);
+  return atMs !== undefined && nowMs - atMs < surelyReachableMs;
+}
+
+/** It did not take part in a newer rollout of the channel. */
+function isStillIn(facts: Facts, host: string, { channel, introducedIn }: RolloutManifest): boolean {
+  return (facts.ledger(host).newest.get(channel) ?? 0) <= introducedIn;
+}
+
+function later(instant: Instant): Instant {
+  return new Date(Date.parse(instant) + settleMs).toISOString().replace(/\.\d+Z$/, 'Z') as Instant;
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeFailure } from './main.ts';
+import { simulateAll } from './pool.ts';
+import { type SimulationOptions, simulate } from './simulate.ts';
+
+/** Of each shape so many seeds at each test; `make simulate SEEDS=…` runs as many as wanted. */
+const shapes = [
+  { seeds: 4, hosts: 20, hours: 6 },
+  { seeds: 8, hosts: 6, hours: 5 },
+] as const;
+
+for (const { seeds, ...size } of shapes) {
+  test(`${seeds} fleets of ${size.hosts} hosts hold every invariant for ${size.hours} hours`, async () => {
+    const runs: SimulationOptions[] = Array.from({ length: seeds }, (_, i) => ({ seed: 1000 + i, ...size }));
+    const failures: string[] = [];
+    let events = 0;
+    await simulateAll(runs, {
+      onResult: (result) => {
+        events += result.counts.events;
+        if (result.broken) failures.push(describeFailure(result, size));
+        return 'more';
+      },
+    });
+    assert.deepEqual(failures, []);
+    assert.ok(events > seeds * 100, `only ${events} events`);
+  });
+}
+
+test('with real signatures the same holds', async () => {
+  const { broken } = await simulate({ seed: 3, hosts: 4, hours: 4, isCryptoReal: true });
+  assert.equal(broken, null);
+});

@@ -1,0 +1,62 @@
+import type { EventOf, StorePath } from '@nixfleet/contracts';
+import { type Behaviour, mayFail } from './behaviour.ts';
+import { type Facts, StoredFacts } from './facts.ts';
+import { type Broken, broken } from './rule.ts';
+
+/** S1: a closure runs. */
+export function mayRun(
+  facts: Facts,
+  { host, closure, behaviour }: { readonly host: string; readonly closure: StorePath; readonly behaviour: Behaviour },
+): Broken {
+  // Its path is what a release names; its contents are not.
+  if (behaviour === 'poisoned') return broken('S1', `${host} runs ${closure} with other contents than were signed`);
+  for (const { hosts } of facts.rollouts.values()) if (hosts[host as never]?.closure === closure) return null;
+  return broken('S1', `${host} runs ${closure}, which no valid release named for it`);
+}
+
+/** S10: a switch begins under a dead man's switch that goes back to what was confirmed, and the journal says so. */
+export function maySwitch(
+  facts: Facts,
+  {
+    host,
+    closure,
+    guardedTo,
+    first,
+  }: {
+    readonly host: string;
+    readonly closure: StorePath;
+    readonly guardedTo: StorePath | null;
+    readonly first: StorePath;
+  },
+): Broken {
+  const ledger = facts.ledger(host);
+  if (ledger.phase !== 'activating' || ledger.target?.closure !== closure) {
+    return broken('S13', `${host} switches to ${closure}, and its journal says ${ledger.phase}`);
+  }
+  if (guardedTo === null) return broken('S10', `${host} switches to ${closure} with nothing armed`);
+  if (guardedTo === first || ledger.confirmed.has(guardedTo) || facts.restored.has(host)) return null;
+  return broken('S10', `${host} would go back from ${closure} to ${guardedTo}, which was never confirmed`);
+}
+
+/** S11: a closure becomes the boot default: its probes have passed, and a control plane has stored that they did. */
+export function mayBeDefault(
+  facts: Facts,
+  { host, closure, behaviour }: { readonly host: string; readonly closure: StorePath; readonly behaviour: Behaviour },
+): Broken {
+  if (behaviour === 'sick') return broken('S11', `${host} makes ${closure} its boot default, whose probes never pass`);
+  const passed = facts.ledger(host).passed.get(closure);
+  if (passed && facts.everStored.has(StoredFacts.key('probes-passed', host, passed.body.target))) return null;
+  return broken('S11', `${host} makes ${closure} its boot default before that was accepted`);
+}
+
+/** S5: a host calls a closure failed. */
+export function mayBeCalledFailed(
+  host: string,
+  { body: { cause, target, detail } }: EventOf<'failed'>,
+  behaviour: Behaviour,
+): Broken {
+  // A disk without room for the profile is no silence: it is told as what it is.
+  if (mayFail(behaviour) || cause === 'profile-not-set') return null;
+  const why = `${cause}${detail === undefined ? '' : `, ${detail}`}`;
+  return broken('S5', `${host} calls ${target.closure} failed (${why}), which does nothing wrong (${behaviour})`);
+}

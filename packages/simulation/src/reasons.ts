@@ -1,0 +1,52 @@
+import { FleetView, type HostSummary, type Withheld, type WithheldCode } from '@nixfleet/contracts';
+import { broken } from './rule.ts';
+import type { SimulatedFleet } from './simulated-fleet.ts';
+import type { Witness } from './witness.ts';
+
+/** Reasons that end by themselves, and so must say when. */
+const timeBound: ReadonlySet<WithheldCode> = new Set(['hold', 'freeze', 'rebuilding', 'retry-backoff', 'local-hold']);
+/** The planner looks again at the least this often, in milliseconds. */
+const staleMs = 65_000;
+
+/** S7: every host that is waited for has a reason, or is told to start; and one that ends by itself says when, and ends then. */
+export async function judgeReasons(fleet: SimulatedFleet, witness: Witness): Promise<void> {
+  if (!fleet.server.isUp || !witness.facts.isControlPlaneHonest) return;
+  const view = await fleet.view('/v1/fleet');
+  if (view === null) return;
+  const { hosts, now } = FleetView.parse(view);
+  for (const host of hosts) {
+    const text = problemWith(fleet, witness, host, Date.parse(now));
+    if (text !== null) witness.judge(host.name, broken('S7', `${host.name} (${host.health}): ${text}`));
+  }
+}
+
+function problemWith(
+  fleet: SimulatedFleet,
+  { facts }: Witness,
+  { name, health, withheld, target, running, phase }: HostSummary,
+  nowMs: number,
+): string | null {
+  const told = [...facts.knowledge(name).toldAtMs.values()].some((atMs) => fleet.scheduler.nowMs - atMs < staleMs * 5);
+  const isAtIt = phase !== null && phase.name !== 'pending' && phase.name !== 'converged' && phase.name !== 'reverted';
+  if (
+    health !== 'converged' &&
+    health !== 'offline' &&
+    target !== running &&
+    withheld.length === 0 &&
+    !told &&
+    !isAtIt
+  ) {
+    return `it waits in ${phase?.name}, and nothing says for what`;
+  }
+  // Of one that is away, what it told of itself before may have ended since.
+  for (const reason of health === 'offline' ? [] : withheld) {
+    const text = problemWithReason(reason, nowMs);
+    if (text !== null) return text;
+  }
+  return null;
+}
+
+function problemWithReason({ code, until }: Withheld, nowMs: number): string | null {
+  if (until === undefined) return timeBound.has(code) ? `${code} ends by itself, and does not say when` : null;
+  return nowMs - Date.parse(until) > staleMs ? `${code} ended at ${until}, and is still given as a reason` : null;
+}

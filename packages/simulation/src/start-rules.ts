@@ -1,0 +1,129 @@
+import type { EventOf, Instant, Interval, RolloutManifest } from '@nixfleet/contracts';
+import type { Facts } from './facts.ts';
+import { type Broken, broken } from './rule.ts';
+
+/** From a host's last look at its brakes to the event that says it starts, in milliseconds: what came between may pass. */
+const armingMs = 6000;
+/** The same from the reply that permitted it: a bad line may keep that for its longest way. */
+const toldMs = 20_000;
+
+export interface Start {
+  readonly host: string;
+  readonly event: EventOf<'activating'>;
+  readonly manifest: RolloutManifest;
+  readonly nowMs: number;
+}
+
+/** A host writes that it starts to switch. */
+export function mayStart(facts: Facts, host: string, event: EventOf<'activating'>, nowMs: number): Broken {
+  const { target } = event.body;
+  const manifest = facts.rollouts.get(target.rolloutId);
+  const entry = manifest?.hosts[host as never];
+  if (!manifest || !entry) return broken('S1', `${host} starts ${target.rolloutId}, which no release named for it`);
+  const isAsSigned =
+    entry.closure === target.closure &&
+    entry.closureDigest === target.closureDigest &&
+    entry.wave === target.wave &&
+    entry.attempt === target.attempt;
+  if (!isAsSigned) return broken('S1', `${host} starts something else than ${target.rolloutId} gives it`);
+  const start = { host, event, manifest, nowMs };
+  return (
+    wavesBefore(facts, start) ??
+    budgetsKept(facts, start) ??
+    notHeld(facts, start) ??
+    justTold(facts, start) ??
+    notQuarantined(facts, start) ??
+    notBack(facts, start)
+  );
+}
+
+/** S2: of every earlier wave, as many hosts as the manifest demands have signed that they converged. */
+function wavesBefore(facts: Facts, { host, event, manifest }: Start): Broken {
+  const { target } = event.body;
+  for (let wave = 0; wave < target.wave; wave++) {
+    const members = Object.entries(manifest.hosts).filter(([, entry]) => entry.wave === wave);
+    const done = members.filter(([name, entry]) => {
+      const converged = facts.ledger(name).converged.get(target.rolloutId);
+      return converged?.closure === entry.closure && converged.attempt === entry.attempt;
+    });
+    const need = Math.ceil((members.length * (manifest.waves[wave]?.promoteWhen.receiptsPercent ?? 100)) / 100);
+    if (done.length >= need) continue;
+    const text = `${host} of wave ${target.wave} starts with ${done.length} of ${need} hosts of wave ${wave} converged`;
+    return broken('S2', text);
+  }
+  return null;
+}
+
+/** S3: hosts of a budget that are in the midst of a switch, this one among them. */
+function budgetsKept(facts: Facts, { host }: Start): Broken {
+  if (!facts.isControlPlaneHonest) return null;
+  for (const [name, { hosts, max }] of facts.budgets) {
+    if (!hosts.has(host)) continue;
+    const busy = [...hosts].filter((other) => other === host || facts.ledger(other).isSwitching);
+    if (busy.length > max) return broken('S3', `budget ${name} of ${max}: at once ${busy.join(', ')}`, busy);
+  }
+  return null;
+}
+
+/** S4: nothing stood against it that the host knew of when it looked for the last time. */
+function notHeld(facts: Facts, { host, event, manifest, nowMs }: Start): Broken {
+  const { at } = event;
+  const { channel, policy, windows } = manifest;
+  const known = facts.knowledge(host);
+  for (const [hash, sinceMs] of known.holds) {
+    const hold = facts.holds.get(hash);
+    if (hold?.channel === channel && at < hold.expiresAt && nowMs - sinceMs > armingMs) {
+      return broken('S4', `${host} starts although it has read the hold of ${channel}`);
+    }
+  }
+  if (known.headExpiresAt !== null && isPast(known.headExpiresAt, at)) {
+    return broken('S4', `${host} starts at ${at} under a head that expired at ${known.headExpiresAt}`);
+  }
+  if (known.locallyHeldSinceMs !== null && nowMs - known.locallyHeldSinceMs > armingMs) {
+    return broken('S4', `${host} starts although it is held locally`);
+  }
+  if (known.unsynchronisedSinceMs !== null && nowMs - known.unsynchronisedSinceMs > armingMs) {
+    return broken('S4', `${host} starts although its clock is not synchronised`);
+  }
+  if (policy.mode === 'observe') return broken('S4', `${host} starts on ${channel}, which only observes`);
+  if (windows !== null && !windows.some((window) => isInside(window, at))) {
+    return broken('S4', `${host} starts at ${at}, outside the windows of ${channel}`);
+  }
+  return null;
+}
+
+/** S4: the control plane permitted it a moment ago, so that a halt of the meantime would have stopped it. */
+function justTold(facts: Facts, { host, event, nowMs }: Start): Broken {
+  const { rolloutId } = event.body.target;
+  const toldAtMs = facts.knowledge(host).toldAtMs.get(rolloutId);
+  if (toldAtMs !== undefined && nowMs - toldAtMs <= toldMs) return null;
+  return broken('S4', `${host} starts ${rolloutId} without having been told so a moment ago`);
+}
+
+/** S9: what failed here is not tried again at the same attempt. */
+function notQuarantined(facts: Facts, { host, event }: Start): Broken {
+  if (facts.restored.has(host)) return null;
+  const { closure, attempt } = event.body.target;
+  const isKnown = facts
+    .ledger(host)
+    .failed.some(({ body: { target } }) => target.closure === closure && target.attempt >= attempt);
+  return isKnown ? broken('S9', `${host} tries ${closure} again at attempt ${attempt}`) : null;
+}
+
+/** S12: never back to a rollout that was introduced before the one it accepted last. */
+function notBack(facts: Facts, { host, event }: Start): Broken {
+  if (facts.restored.has(host)) return null;
+  const { channel, introducedIn } = event.body.target;
+  const accepted = facts.ledger(host).newest.get(channel) ?? 0;
+  if (introducedIn >= accepted) return null;
+  return broken('S12', `${host} goes back to a rollout of release ${introducedIn} after ${accepted}`);
+}
+
+/** By more than a host may take between its look and its start. */
+function isPast(limit: Instant, at: Instant): boolean {
+  return Date.parse(at) - Date.parse(limit) > armingMs;
+}
+
+function isInside({ from, to }: Interval, at: Instant): boolean {
+  return from <= at && !isPast(to, at);
+}
