@@ -46,7 +46,7 @@ describe('folds of the log', () => {
     assert.deepEqual(again.of('canary' as never).journal, expected.journal);
   });
 
-  test('a go is open until the journal shows what became of it, and is recorded once', async () => {
+  test('a go is open until the journal shows what became of it; trying again is a go of its own, recorded once', async () => {
     await using fixture = await Fixture.start();
     await fixture.join(...hosts);
     const canary = async () => (await FleetRecords.load(fixture.store)).of('canary' as never);
@@ -58,7 +58,10 @@ describe('folds of the log', () => {
     await fixture.tell('canary', { kind: 'refused', body: { target, reason: 'closure-unavailable' } });
     assert.equal((await canary()).issued, null);
     await fixture.clock.advance(60_000);
-    assert.equal(await fixture.gos(), gos);
+    assert.equal(await fixture.gos(), gos + 1, 'tried again, in a slot of its own');
+    assert.equal((await canary()).issued?.attempt, 1);
+    await fixture.clock.advance(60_000);
+    assert.equal(await fixture.gos(), gos + 1);
   });
 
   test('a record survives its own text', async () => {
