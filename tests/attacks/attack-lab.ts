@@ -30,6 +30,9 @@ export type Standing = ReadonlyMap<LoopHost, { readonly mark: number; readonly r
 /** The hosts that have an agent: `web-1` is in the second wave and is the one attacked. */
 const agents = ['canary', 'web-1'] as const;
 
+/** Of the operator whose eyes the tests are: it looks far more often than a person. */
+const identityRequests = { perSecond: 500, burst: 5000, bucketsMax: 1000 };
+
 /**
  * A fleet under attack. `canary` and `web-1` are honest hosts of the channel `stable`, in two waves; `mole` is enrolled in a
  * channel of its own, has no agent, and its key is the attacker's. The thief is a server with the control plane's real key.
@@ -53,7 +56,7 @@ export class AttackLab implements AsyncDisposable {
   }
 
   static async open(): Promise<AttackLab> {
-    const lab = await Lab.open({ intent: underAttack() });
+    const lab = await Lab.open({ intent: underAttack(), controlPlane: { limits: { identityRequests } } });
     const versions = [await lab.system('1'), await lab.system('2')];
     const evil = await lab.system('evil');
     const { privateKey } = await testKey('control-plane');

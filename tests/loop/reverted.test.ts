@@ -71,19 +71,21 @@ test('an unhealthy service: reverted, quarantined, the channel halted', async ()
 
 test('the same closure at the same attempt is not tried again; a higher attempt is', async () => {
   writeFileSync(sick, '');
-  let mark = canary.mark;
+  const before = canary.mark;
   await lab.release(v2);
-  await canary.until('reverted', { mark });
+  await canary.until('reverted', { mark: before });
   rmSync(sick);
 
   // Another commit with the same closure: another rollout, and still the closure that failed here.
-  mark = canary.mark;
+  const mark = canary.mark;
   await lab.release(v2, (next) => {
     next.channels.stable?.waves.forEach((wave) => {
       wave.soakSeconds++;
     });
   });
-  const { body } = await canary.until('withheld', { mark, where: (event) => event.body.withheld !== null });
+  await canary.until('release-accepted', { mark });
+  // Told when it began, which may be before that release, and not again.
+  const { body } = await canary.until('withheld', { mark: before, where: (event) => event.body.withheld !== null });
   assert.equal(body.withheld?.code, 'quarantined');
   await stays('nothing starts', () => !canary.kinds(mark).includes('fetching'), 1);
   assert.ok((await lab.controlPlane.why('canary')).withheld.some(({ code }) => code === 'quarantined'));

@@ -49,3 +49,12 @@ test('a clock that was not set when the phase began is followed', () => {
   clock.wallMs += 24 * 3600_000;
   assert.equal(instantToMs(time.now()), clock.wallMs);
 });
+
+test('a phase that begins within a second loses nothing of it', () => {
+  const clock = new TwoClocks();
+  clock.pass(900);
+  const time = new AgentTime(clock, null);
+  time.follow({ name: 'confirming' }, true);
+  clock.pass(200);
+  assert.equal(instantToMs(time.now()), noonMs + 1000);
+});

@@ -24,9 +24,7 @@ export class AgentTime {
   }
 
   now(): Instant {
-    const steady = this.#steadyFrom;
-    const ms = steady ? steady.ms + this.#clock.monotonicMs() - steady.atMs : this.#clock.now();
-    return msToInstant(Math.max(ms, this.#leastMs()));
+    return msToInstant(this.#nowMs());
   }
 
   /**
@@ -35,13 +33,20 @@ export class AgentTime {
    */
   follow(phase: Pick<HostPhase, 'name'>, isClockSynchronised: boolean): void {
     if (!timedPhases.has(phase.name)) this.#steadyFrom = null;
-    else if (isClockSynchronised) this.#steadyFrom ??= { ms: instantToMs(this.now()), atMs: this.#clock.monotonicMs() };
+    else if (isClockSynchronised) this.#steadyFrom ??= { ms: this.#nowMs(), atMs: this.#clock.monotonicMs() };
   }
 
   /** A verified `signedAt`: time has reached it. */
   reached(instant: Instant): void {
     this.#floorMs = Math.max(this.#leastMs(), instantToMs(instant));
     this.#floorAtMs = this.#clock.monotonicMs();
+  }
+
+  /** Not yet cut to whole seconds: what is taken for a start must not lag behind the clock. */
+  #nowMs(): number {
+    const steady = this.#steadyFrom;
+    const ms = steady ? steady.ms + this.#clock.monotonicMs() - steady.atMs : this.#clock.now();
+    return Math.max(ms, this.#leastMs());
   }
 
   #leastMs(): number {
