@@ -27,7 +27,6 @@ let
     isList
     isString
     length
-    listToAttrs
     map
     mapAttrs
     match
