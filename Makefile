@@ -8,6 +8,8 @@ TEST_FILES := 'packages/*/src/**/*.test.ts' 'tests/**/*.test.ts'
 # Milliseconds one test may take; scripts/test-watchdog.ts bounds a file.
 TEST_TIMEOUT_MS := 300000
 TEST_CONCURRENCY := 2
+# What ends a run of machines that hangs; everything of it ends with it.
+MACHINES_SECONDS_MAX := 1800
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -20,12 +22,8 @@ test: setup-tests ## run every test (FILES='…' runs only those)
 	  --import ./scripts/test-watchdog.ts $(or $(FILES),$(TEST_FILES))
 
 test-machines: setup-machines build ## agents on machines that systemd boots (root; FILES='…' runs only those)
-	@tests/machines/run.sh $(NODE) --test --test-reporter=spec --test-concurrency=1 --test-timeout=$(TEST_TIMEOUT_MS) \
-	  --import ./scripts/test-watchdog.ts $(or $(FILES),'tests/machines/*.scenario.ts')
-
-simulate: setup ## whole fleets in virtual time, from a seed (SEED= SEEDS= HOSTS= HOURS= REAL_CRYPTO=1)
-	@$(NODE) packages/simulation/src/main.ts $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOSTS),--hosts $(HOSTS)) \
-	  $(if $(HOURS),--hours $(HOURS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REAL_CRYPTO),--real-crypto)
+	@timeout --foreground $(MACHINES_SECONDS_MAX) tests/machines/run.sh $(NODE) --test --test-reporter=spec \
+	  --test-concurrency=1 --test-timeout=$(TEST_TIMEOUT_MS) $(or $(FILES),'tests/machines/*.scenario.ts')
 
 check: setup ## format, lint and types
 	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings --colors=$(if $(MAKE_TERMOUT),force,off) .

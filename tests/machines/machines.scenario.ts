@@ -1,29 +1,85 @@
-// A fleet of machines that systemd boots: an installer's system first, then releases.
+// A fleet of machines that systemd boots: an installer's system first, then releases, and then everything that may befall
+// a host while it switches. In every case it ends on the released or on the last confirmed system, in time.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { demoIntent, testChannel, testHost } from '@nixfleet/testkit';
 import { quick } from '../loop/harness/lab.ts';
 import { until } from '../loop/harness/until.ts';
+import { assign, play } from './harness/scenario.ts';
 import { controlPlaneHost, setClosure, World } from './harness/world.ts';
+import { cache } from './scenarios/cache.ts';
+import { clocks } from './scenarios/clocks.ts';
+import { disks } from './scenarios/disks.ts';
+import { interrupted } from './scenarios/interrupted.ts';
+import { releases } from './scenarios/releases.ts';
+import { state } from './scenarios/state.ts';
+import { switchEnds } from './scenarios/switch-ends.ts';
+import { undone } from './scenarios/undone.ts';
 
 const webs = ['web-1', 'web-2', 'web-3'];
+/** Each is alone in its channel, and works through scenarios of its own. */
+const lone = Array.from({ length: 8 }, (_, i) => `lone-${i + 1}`);
+/** How long a host of a wave may be silent before the rest goes on without it. */
+const offlineGraceSeconds = 10;
+
 const intent = quick({
   ...demoIntent(),
   hosts: {
     ...Object.fromEntries(webs.map((name) => [name, testHost('web')])),
+    ...Object.fromEntries(lone.map((name) => [name, testHost(name)])),
     [controlPlaneHost]: testHost('control'),
   },
-  channels: { web: testChannel([['web-1'], ['web-2', 'web-3']]), control: testChannel([[controlPlaneHost]], ['web']) },
+  channels: {
+    web: testChannel([['web-1'], ['web-2', 'web-3']]),
+    ...Object.fromEntries(lone.map((name) => [name, testChannel([[name]])])),
+    control: testChannel([[controlPlaneHost]], ['web']),
+  },
 });
 for (const [name, channel] of Object.entries(intent.channels)) {
   if (name === controlPlaneHost) channel.policy.confirm.by = 'local';
+  channel.policy.offlineGraceSeconds = offlineGraceSeconds;
 }
+
+/** A pattern of names, to look at a few. */
+const chosen = new RegExp(process.env.NIXFLEET_SCENARIOS ?? '');
+const scenarios = [
+  ...interrupted,
+  ...undone,
+  ...switchEnds,
+  ...cache,
+  ...disks,
+  ...state,
+  ...clocks,
+  ...releases,
+].filter(({ name }) => chosen.test(name));
+
 const world = await World.open(intent);
 after(() => world[Symbol.asyncDispose]());
 for (const host of Object.keys(intent.hosts)) for (const version of ['seed', '1']) world.want(host, version);
+world.want(controlPlaneHost, '2', { revision: '2' });
+for (const host of webs) world.want(host, '2');
+const lanes = assign(world, lone, scenarios);
 await world.build();
 await world.install('seed');
 await world.start();
+
+/** Waits until these hosts have converged on these versions, and do run them. */
+async function converged(hosts: readonly string[], version: string, seconds: number): Promise<void> {
+  const isDone = async (): Promise<boolean> => {
+    const view = await world.view();
+    return hosts.every((host) => {
+      const { closure } = world.closure(host, version);
+      const shown = view.hosts.find(({ name }) => name === host);
+      return shown?.health === 'converged' && shown.running === closure && world.machine(host).running === closure;
+    });
+  };
+  const explain = (): string => hosts.map((host) => world.machine(host).log).join('\n======\n');
+  await until(`converged: ${hosts.join(', ')}`, isDone, { seconds, explain });
+  for (const host of hosts) {
+    const { closure } = world.closure(host, version);
+    assert.deepEqual([world.machine(host).profile, world.machine(host).bootDefault], [closure, closure], host);
+  }
+}
 
 test('machines come up in the system that their boot loader names, every unit well', async () => {
   for (const machine of world.machines) {
@@ -38,11 +94,33 @@ test('a first release reaches every host, the control plane’s own last', async
   await world.publish((next) => {
     for (const { name } of world.machines) setClosure(next, name, world.closure(name, '1'));
   });
-  const isDone = async (): Promise<boolean> => (await world.view()).hosts.every(({ health }) => health === 'converged');
-  const explain = (): string => world.machines.map((machine) => machine.log).join('\n======\n');
-  await until('converged', isDone, { seconds: 60, explain });
-  for (const machine of world.machines) {
-    const { closure } = world.closure(machine.name, '1');
-    assert.deepEqual([machine.running, machine.profile], [closure, closure], machine.name);
-  }
+  await converged(Object.keys(intent.hosts), '1', 90);
 });
+
+test('a host is offline for its wave, and catches up when it is back', async () => {
+  const away = world.machine('web-2');
+  away.unplug();
+  await world.publish((next) => {
+    for (const host of webs) setClosure(next, host, world.closure(host, '2'));
+  });
+  await converged(['web-1', 'web-3'], '2', 90);
+  assert.equal(away.running, world.closure('web-2', '1').closure);
+  away.plugIn();
+  await converged(['web-2'], '2', 60);
+});
+
+test('the control plane upgrades itself', async () => {
+  const control = world.machine(controlPlaneHost);
+  const programOf = (): string => control.run('systemctl', 'show', '--property=ExecStart', 'nixfleet-control-plane');
+  const before = programOf();
+  await world.publish((next) => setClosure(next, controlPlaneHost, world.closure(controlPlaneHost, '2')));
+  await converged([controlPlaneHost], '2', 60);
+  assert.notEqual(programOf(), before);
+  const confirmed = control.journal().filter((event) => event.kind === 'confirmed');
+  assert.deepEqual(
+    confirmed.map(({ body }) => body.by),
+    ['local', 'local'],
+  );
+});
+
+play(world, lanes);

@@ -1,19 +1,24 @@
-# The units of the agent.
+# The agent and its dead man's switch, as every closure of a machine with an agent has them.
 { package, agentSettings }:
+let
+  agent = import ../../../nix/modules/agent-units.nix {
+    nixfleet = package;
+    searchPath = "/usr/sbin:/usr/bin:/sbin:/bin";
+  };
+in
 {
-  "nixfleet-agent.service" = {
-    description = "NixFleet agent";
-    wantedBy = [ "multi-user.target" ];
-    after = [ "network-addresses.service" ];
-    stopIfChanged = false;
-    restartTriggers = [ (builtins.hashString "sha256" (builtins.toJSON agentSettings)) ];
-    serviceConfig = {
-      ExecStart = "${package}/bin/nixfleet agent run";
-      StateDirectory = "nixfleet-agent";
-      StateDirectoryMode = "0700";
-      Restart = "always";
-      RestartSec = 1;
-      KillMode = "process";
+  etcPrograms.${builtins.substring 4 (-1) agent.deadManPath} = agent.deadMan;
+
+  units = {
+    "nixfleet-recover.service" = agent.services.nixfleet-recover;
+    "nixfleet-agent.service" = agent.services.nixfleet-agent // {
+      restartTriggers = [ (builtins.hashString "sha256" (builtins.toJSON agentSettings)) ];
+      serviceConfig = agent.services.nixfleet-agent.serviceConfig // {
+        # systemd-nspawn gives each boot its identity by a file over /proc, which these hide.
+        ProtectProc = "default";
+        ProtectKernelTunables = false;
+        ProtectControlGroups = false;
+      };
     };
   };
 }

@@ -21,6 +21,7 @@
 let
   inherit (builtins) toJSON;
   package = nixfleet revision;
+  agent = import ./agent-units.nix { inherit package agentSettings; };
 
   oneshot = {
     Type = "oneshot";
@@ -45,6 +46,17 @@ let
     serviceConfig = oneshot // {
       ExecStart = "/usr/sbin/nft -f /etc/firewall.nft";
       ExecStop = "/usr/sbin/nft flush ruleset";
+    };
+  };
+
+  # Where nobody keeps a machine's clock, as with time from a server that cannot be reached, there is a file that says so.
+  clock."time-sync.service" = {
+    description = "Synchronised clock";
+    wantedBy = [ "multi-user.target" ];
+    before = [ "nixfleet-agent.service" ];
+    unitConfig.ConditionPathExists = "!/var/lib/no-time-server";
+    serviceConfig = oneshot // {
+      ExecStart = "/bin/sh -ec 'mkdir -p /run/systemd/timesync; touch /run/systemd/timesync/synchronized'";
     };
   };
 
@@ -77,6 +89,7 @@ in
 import ../../../nix/testing/machine.nix (
   {
     inherit name version healthChecks;
+    inherit (agent) etcPrograms;
     packages = [ package ];
     etc = {
       "hosts" = ''
@@ -93,8 +106,9 @@ import ../../../nix/testing/machine.nix (
     // etc;
     units =
       network
+      // clock
       // daemon
-      // import ./agent-units.nix { inherit package agentSettings; }
+      // agent.units
       // (if controlPlane == null then { } else server)
       // (if firewall == null then { } else firewalled)
       // units;

@@ -14,6 +14,9 @@ const bootSize = '1m';
 const exitCodeReboot = 133;
 /** And when the boot loader found nothing to start: a panic, after which this machine tries again. */
 const panicsMax = 3;
+/** The least that a memory file system holds. */
+const pageBytes = 4096;
+const limitAttemptsMax = 20;
 /** Lines of the console that are kept for a failing test. */
 const consoleLinesMax = 200;
 const loader = join(import.meta.dirname, 'boot-loader.sh');
@@ -65,8 +68,8 @@ export class Machine extends WatchedHost implements AsyncDisposable {
   }
 
   get log(): string {
-    const said = this.isUp ? this.tryRun('journalctl', '--no-pager', '--output=cat', '--lines=80') : '';
-    return [...this.#console.slice(-30), said].join('\n');
+    if (!this.isUp) return this.#console.slice(-20).join('\n');
+    return this.tryRun('journalctl', '--no-pager', '--output=cat', '--lines=100', '--unit=nixfleet-*', '--boot=all');
   }
 
   get isUp(): boolean {
@@ -142,6 +145,14 @@ export class Machine extends WatchedHost implements AsyncDisposable {
     await until(`${this.name} is up`, isUp, { explain: () => this.#console.join('\n') });
   }
 
+  /** Waits until it runs each of these, one after the other. */
+  async untilRuns(...systems: readonly string[]): Promise<void> {
+    for (const system of systems) {
+      const isRunning = (): boolean => this.running === system;
+      await until(`${this.name} runs ${system}`, isRunning, { seconds: 60, explain: () => this.log });
+    }
+  }
+
   /** No process of it takes another step; what it wrote stays. */
   async cutPower(): Promise<void> {
     this.#isWanted = false;
@@ -195,16 +206,12 @@ export class Machine extends WatchedHost implements AsyncDisposable {
 
   /** Leaves so many bytes free on its disk; null: as many as it had. */
   limitDisk(freeBytes: number | null): void {
-    const used = Number(command('df', '--output=used', '--block-size=1', this.#disk).trim().split('\n').at(-1));
-    const size = freeBytes === null ? diskSize : String(used + freeBytes);
-    command('mount', '-o', `remount,size=${size}`, this.#disk);
+    limit(this.#disk, freeBytes, diskSize);
   }
 
   /** The same for its boot partition. */
   limitBoot(freeBytes: number | null): void {
-    const boot = join(this.#disk, 'boot');
-    const used = Number(command('df', '--output=used', '--block-size=1', boot).trim().split('\n').at(-1));
-    command('mount', '-o', `remount,size=${freeBytes === null ? bootSize : Math.max(4096, used + freeBytes)}`, boot);
+    limit(join(this.#disk, 'boot'), freeBytes, bootSize);
   }
 
   /** A copy of its disk, while it is switched off. */
@@ -297,6 +304,24 @@ export class Machine extends WatchedHost implements AsyncDisposable {
 
   #inside(path: string): string {
     return `/proc/${this.#leader ?? 'none'}/root${path}`;
+  }
+}
+
+/** Leaves so many bytes free in a memory file system; null: as many as it had. */
+function limit(directory: string, freeBytes: number | null, size: string): void {
+  if (freeBytes === null) {
+    command('mount', '-o', `remount,size=${size}`, directory);
+    return;
+  }
+  // Refused when something was written between the look and the limit.
+  for (let attempt = 1; ; attempt++) {
+    const used = Number(command('df', '--output=used', '--block-size=1', directory).trim().split('\n').at(-1));
+    try {
+      command('mount', '-o', `remount,size=${Math.max(pageBytes, used + freeBytes)}`, directory);
+      return;
+    } catch (error) {
+      if (attempt === limitAttemptsMax) throw error;
+    }
   }
 }
 

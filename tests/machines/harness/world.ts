@@ -210,7 +210,8 @@ export class World extends OperatorViews implements AsyncDisposable {
       trust: '/etc/nixfleet/trust.json',
       controlPlanes: [`https://control:${controlPlanePort}`],
       substituters: [`http://cache:${cachePort}`],
-      backend: { kind: 'profile', storeDirectory: '/', systemRoot: '/' },
+      path: '/run/current-system/sw/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      backend: { kind: 'nixos', clockSynchronisedFile: '/run/systemd/timesync/synchronized' },
     };
   }
 }

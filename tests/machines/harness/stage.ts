@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { systemClock } from '@nixfleet/agent';
+import type { EventKind, EventOf, HostState, JournalEvent } from '@nixfleet/contracts';
+import { applyEvent, initialHostState } from '@nixfleet/engine';
+import type { RealClosure, TestIntent } from '@nixfleet/testkit';
+import { quick } from '../../loop/harness/lab.ts';
+import { until } from '../../loop/harness/until.ts';
+import type { Machine } from './machine.ts';
+import type { World } from './world.ts';
+
+/** What one scenario has to do with: a host of its own, the world around it, and a watch. */
+export class Stage {
+  readonly world: World;
+  readonly machine: Machine;
+  /** What the host had confirmed when the scenario began. */
+  readonly before: string;
+  readonly #test: TestContext;
+  readonly #scenario: string;
+  readonly #seconds: number;
+  #mark: number;
+  #beganMs = systemClock.monotonicMs();
+
+  constructor(options: {
+    world: World;
+    machine: Machine;
+    test: TestContext;
+    /** Begins the versions of its systems. */
+    scenario: string;
+    /** Most that may pass from a release, or whatever else began it, to the end. */
+    seconds: number;
+  }) {
+    this.world = options.world;
+    this.machine = options.machine;
+    this.#test = options.test;
+    this.#scenario = options.scenario;
+    this.#seconds = options.seconds;
+    this.#mark = this.machine.mark;
+    this.before = this.machine.profile ?? '';
+  }
+
+  get address(): string {
+    return this.world.addressOf(this.machine.name);
+  }
+
+  /** Events since the scenario began, in a journal that was not put aside since. */
+  get events(): readonly JournalEvent[] {
+    return this.machine.journal().slice(this.#mark);
+  }
+
+  get kinds(): readonly EventKind[] {
+    return this.events.map(({ kind }) => kind);
+  }
+
+  /** The host's journal, folded. */
+  get state(): HostState {
+    return this.machine.journal().reduce((state, event) => applyEvent(state, event), initialHostState);
+  }
+
+  closure(version: string): RealClosure {
+    return this.world.closure(this.machine.name, `${this.#scenario}-${version}`);
+  }
+
+  /** A new journal begins: what was read before is another's. */
+  newJournal(): void {
+    this.#mark = 0;
+  }
+
+  /** The watch starts. */
+  begin(): void {
+    this.#beganMs = systemClock.monotonicMs();
+  }
+
+  /** Releases a system to this host; the watch starts when the control plane has it. */
+  async release(version: string, change: (next: TestIntent) => void = () => {}): Promise<void> {
+    this.#mark = this.machine.mark;
+    await this.world.release(this.machine.name, this.closure(version), (next) => {
+      // As it was in the beginning, whatever scenarios before made of it.
+      quick({ ...next, channels: { [this.machine.name]: this.channel(next) } });
+      change(next);
+    });
+    this.begin();
+  }
+
+  /** The host's channel, of which it is the only host. */
+  channel(next: TestIntent) {
+    const channel = next.channels[this.machine.name];
+    if (!channel) throw new Error(`no channel ${this.machine.name}`);
+    return channel;
+  }
+
+  until<Kind extends EventKind>(kind: Kind, where?: (event: EventOf<Kind>) => boolean): Promise<EventOf<Kind>> {
+    const { machine } = this;
+    const isIt = (event: JournalEvent): event is EventOf<Kind> =>
+      event.kind === kind && (where?.(event as EventOf<Kind>) ?? true);
+    return until(`${kind} in the journal of ${machine.name}`, () => this.events.find(isIt), {
+      seconds: this.#seconds,
+      explain: () => this.explain(),
+    });
+  }
+
+  /**
+   * Waits until the machine runs one of these systems, boots it by itself and has nothing armed, all within the
+   * scenario's time; says how long that took; and checks that the journal says the same.
+   */
+  async endsOn(...systems: readonly [string, ...string[]]): Promise<void> {
+    const { machine } = this;
+    const isThere = (): boolean => {
+      const running = systems.find((system) => machine.running === system);
+      if (running === undefined) return false;
+      return machine.profile === running && machine.bootDefault === running && this.isSettled(running);
+    };
+    await until(`${machine.name} ends on ${systems.join(' or ')}`, isThere, {
+      seconds: Math.max(1, this.#seconds - this.elapsedSeconds),
+      explain: () => this.explain(),
+    });
+    this.#test.diagnostic(`${machine.name}: ${this.elapsedSeconds.toFixed(1)} s of ${this.#seconds} s`);
+    this.#assertTrue(machine.running ?? '');
+  }
+
+  get elapsedSeconds(): number {
+    return (systemClock.monotonicMs() - this.#beganMs) / 1000;
+  }
+
+  explain(): string {
+    const { running, profile, bootDefault } = this.machine;
+    const withheld = JSON.stringify(this.state.withheld);
+    return [
+      `runs ${running}, profile ${profile}, boots ${bootDefault}, before ${this.before}`,
+      `phase ${JSON.stringify(this.state.phase)}`,
+      `withheld ${withheld}`,
+      this.kinds.join(' '),
+      this.machine.tryRun('sh', '-c', 'cd /var/lib/nixfleet-agent/switch && tail --verbose --bytes=400 */*'),
+      this.machine.log,
+    ].join('\n');
+  }
+
+  /** Nothing is under way, as the journal has it. */
+  isSettled(system: string): boolean {
+    const { phase } = this.state;
+    if (phase.name === 'converged') return phase.target.closure === system;
+    return (
+      phase.name === 'reverted' || phase.name === 'refused' || phase.name === 'pending' || phase.name === 'deferred'
+    );
+  }
+
+  /** The journal tells the truth: what runs and what is confirmed, no success that was taken back, no revert that was not. */
+  #assertTrue(system: string): void {
+    const { running, confirmed, phase } = this.state;
+    assert.equal(running, system, `what the journal says of what runs\n${this.explain()}`);
+    assert.equal(confirmed?.closure, system, `what the journal says of what was confirmed\n${this.explain()}`);
+    if (phase.name === 'reverted') assert.equal(phase.to, system, this.explain());
+    // Each switch that began ended, one way or the other, and the last one as the machine shows.
+    const ends = this.events.filter(
+      ({ kind }) => kind === 'activating' || kind === 'confirmed' || kind === 'reverted' || kind === 'refused',
+    );
+    for (const [i, event] of ends.entries()) {
+      if (event.kind === 'activating') assert.notEqual(ends[i + 1]?.kind ?? 'nothing', 'nothing', this.explain());
+    }
+    const last = ends.at(-1);
+    if (last?.kind === 'confirmed') assert.equal(last.body.target.closure, system, this.explain());
+    if (last?.kind === 'reverted') assert.equal(last.body.to, system, this.explain());
+    assert.equal(
+      this.machine.tryRun('systemctl', 'list-units', '--no-legend', '--plain', 'nixfleet-dead-man-*.timer').trim(),
+      '',
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import type { Scenario } from '../harness/scenario.ts';
+
+/** More than a machine has to write for a release, and less than it has to fetch. */
+const littleBytes = 64 * 1024;
+
+export const disks: readonly Scenario[] = [
+  {
+    name: 'the boot partition is full when the release would be confirmed',
+    seconds: 75,
+    systems: { next: { system: { kernelVersion: '6.6.2' } } },
+    async run(stage) {
+      stage.machine.limitBoot(0);
+      await stage.release('next');
+      const { body } = await stage.until('failed');
+      assert.equal(body.cause, 'profile-not-set');
+      await stage.until('reverted');
+      await stage.endsOn(stage.before);
+    },
+  },
+  {
+    name: 'the disk is full while it fetches',
+    seconds: 120,
+    systems: { next: { etc: { ballast: 'x'.repeat(100_000) } } },
+    async run(stage) {
+      stage.machine.limitDisk(littleBytes);
+      await stage.release('next');
+      await stage.until('refused');
+      assert.equal(stage.machine.running, stage.before);
+      stage.machine.limitDisk(null);
+      stage.begin();
+      await stage.endsOn(stage.closure('next').closure);
+    },
+  },
+  {
+    name: 'the disk is full when the state would be written',
+    seconds: 120,
+    systems: { next: {} },
+    async run(stage) {
+      const next = stage.closure('next').closure;
+      await stage.release('next');
+      await stage.until('activating');
+      stage.machine.limitDisk(0);
+      stage.begin();
+      // Nothing can be confirmed, and going back needs no disk.
+      await stage.machine.untilRuns(next, stage.before);
+      stage.machine.limitDisk(null);
+      // Silence is tried again; where the profile could not be set, the closure has failed here.
+      await stage.until('reverted');
+      const hasFailed = stage.kinds.includes('failed');
+      await stage.endsOn(hasFailed ? stage.before : next);
+    },
+  },
+];

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import type { Scenario } from '../harness/scenario.ts';
+
+const agent = 'nixfleet-agent.service';
+
+export const state: readonly Scenario[] = [
+  {
+    name: 'the state directory is lost',
+    seconds: 60,
+    systems: { next: {} },
+    async run(stage) {
+      const { machine } = stage;
+      machine.run('systemctl', 'stop', agent);
+      machine.run('sh', '-c', 'rm -rf /var/lib/nixfleet-agent/*');
+      stage.newJournal();
+      machine.run('systemctl', 'start', agent);
+      await stage.until('journal-started');
+      await stage.release('next');
+      await stage.endsOn(stage.closure('next').closure);
+    },
+  },
+  {
+    name: 'the journal is damaged',
+    seconds: 60,
+    systems: { next: {} },
+    async run(stage) {
+      const { machine } = stage;
+      machine.run('systemctl', 'stop', agent);
+      machine.run('sed', '-i', '2s/.*/{"event":"damaged"}/', '/var/lib/nixfleet-agent/journal/journal.jsonl');
+      machine.run('systemctl', 'start', agent);
+      stage.newJournal();
+      const { body } = await stage.until('journal-started');
+      assert.equal(body.reason, 'state-lost');
+      await stage.release('next');
+      await stage.endsOn(stage.closure('next').closure);
+    },
+  },
+  {
+    name: 'the floors are damaged: nothing starts until somebody has looked',
+    seconds: 60,
+    systems: { next: {} },
+    async run(stage) {
+      const { machine } = stage;
+      machine.run('systemctl', 'stop', agent);
+      machine.write('/var/lib/nixfleet-agent/floors.json', '{"damaged":');
+      machine.run('systemctl', 'start', agent);
+      await stage.until('withheld', ({ body }) => body.withheld?.refusal === 'floor-unreadable');
+      await stage.release('next');
+      await stage.endsOn(stage.before);
+      machine.run('systemctl', 'stop', agent);
+      machine.remove('/var/lib/nixfleet-agent/floors.json');
+      machine.run('systemctl', 'start', agent);
+      stage.begin();
+      await stage.endsOn(stage.closure('next').closure);
+    },
+  },
+  {
+    name: 'the host is restored from a snapshot',
+    seconds: 75,
+    systems: { next: {} },
+    async run(stage) {
+      const { machine } = stage;
+      await machine.cutPower();
+      machine.snapshot();
+      await machine.start();
+      await stage.release('next');
+      await stage.endsOn(stage.closure('next').closure);
+      await machine.cutPower();
+      machine.restore();
+      await machine.start();
+      assert.equal(machine.running, stage.before);
+      stage.newJournal();
+      stage.begin();
+      const { body } = await stage.until('journal-started', (event) => event.body.reason === 'restored');
+      assert.equal(body.running, stage.before);
+      await stage.endsOn(stage.closure('next').closure);
+    },
+  },
+];
