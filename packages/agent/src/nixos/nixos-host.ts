@@ -294,9 +294,12 @@ export class NixosHost implements Host {
     const [running, result] = [await this.running(), await record.result()];
     await systemd.forget(record.revertUnit);
     const output = typeof end === 'object' ? { output: await outputOf(`${record.directory}/revert.log`, end) } : {};
-    if (running === to && result?.isDone === true) return { running, by: 'agent', ...output };
-    // It ended well and without a result: the machine reboots, into what it goes back to.
-    if (result === null && typeof end === 'object' && end.exitCode === 0) await clock.sleep(shutdownMsMax, signal);
+    const hasEndedWell = typeof end === 'object' && end.exitCode === 0;
+    // A full disk takes no result; then what counts is that it ended well, and what runs.
+    const isDone = result === null ? hasEndedWell : result.isDone;
+    if (running === to && isDone) return { running, by: 'agent', ...output };
+    // It ended well, without a result and elsewhere: the machine reboots, into what it goes back to.
+    if (result === null && hasEndedWell) await clock.sleep(shutdownMsMax, signal);
     return { running: null, by: 'agent', ...output, detail: `the machine runs ${running ?? 'nothing known'}` };
   }
 
