@@ -4,6 +4,15 @@ import type { Scenario } from '../harness/scenario.ts';
 /** More than a machine has to write for a release, and less than it has to fetch. */
 const littleBytes = 64 * 1024;
 
+/** Leaves time to fill the disk between the switch and its confirmation. */
+const unhurried = {
+  kind: 'exec',
+  command: ['/bin/sleep', '3'],
+  intervalSeconds: 1,
+  timeoutSeconds: 5,
+  failureThreshold: 2,
+};
+
 export const disks: readonly Scenario[] = [
   {
     name: 'the boot partition is full when the release would be confirmed',
@@ -35,20 +44,19 @@ export const disks: readonly Scenario[] = [
   {
     name: 'the disk is full when the state would be written',
     seconds: 120,
-    systems: { next: {} },
+    systems: { next: { healthChecks: { unhurried } } },
     async run(stage) {
       const next = stage.closure('next').closure;
       await stage.release('next');
-      await stage.until('activating');
+      await stage.until('confirming');
       stage.machine.limitDisk(0);
       stage.begin();
       // Nothing can be confirmed, and going back needs no disk.
-      await stage.machine.untilRuns(next, stage.before);
+      await stage.machine.untilRuns(stage.before);
       stage.machine.limitDisk(null);
       // Silence is tried again; where the profile could not be set, the closure has failed here.
       await stage.until('reverted');
-      const hasFailed = stage.kinds.includes('failed');
-      await stage.endsOn(hasFailed ? stage.before : next);
+      await stage.endsOn(stage.kinds.includes('failed') ? stage.before : next);
     },
   },
 ];
