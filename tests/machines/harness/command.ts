@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 
 /** Longest a command of the harness may take, and most it may print. */
 const timeoutMs = 60_000;
@@ -11,20 +11,5 @@ export function command(program: string, ...args: readonly string[]): string {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
     maxBuffer: outputBytesMax,
-  });
-}
-
-/** The same, without keeping other scenarios waiting. */
-export function commandLater(program: string, ...args: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      program,
-      args,
-      { encoding: 'utf8', timeout: timeoutMs, maxBuffer: outputBytesMax },
-      (error, stdout, stderr) => {
-        if (error) reject(new Error(`${program} ${args.join(' ')}: ${error.message}\n${stderr}`));
-        else resolve(stdout);
-      },
-    );
   });
 }

@@ -5,14 +5,14 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, wri
 import { join } from 'node:path';
 import { until } from '../../loop/harness/until.ts';
 import { WatchedHost } from '../../loop/harness/watched-host.ts';
-import { command, commandLater } from './command.ts';
+import { command } from './command.ts';
 
 /** What its disk holds, the image below it apart; and its boot partition. */
 const diskSize = '1g';
 const bootSize = '1m';
 /** How systemd-nspawn ends when the machine asks for a reboot. */
 const exitCodeReboot = 133;
-/** And when the boot loader found nothing to start: a panic, after which this machine tries again. */
+/** Any other end is a panic, as when the boot loader finds nothing to start; this machine then boots again, so often. */
 const panicsMax = 3;
 /** The least that a memory file system holds. */
 const pageBytes = 4096;
@@ -43,6 +43,7 @@ export class Machine extends WatchedHost implements AsyncDisposable {
   #process: ChildProcess | null = null;
   #isWanted = false;
   #boots = 0;
+  #panics = 0;
 
   constructor(options: MachineOptions) {
     super();
@@ -182,10 +183,6 @@ export class Machine extends WatchedHost implements AsyncDisposable {
     return command('nsenter', '--target', String(this.#mustBeUp()), '--all', '--', ...argv);
   }
 
-  runLater(...argv: readonly string[]): Promise<string> {
-    return commandLater('nsenter', '--target', String(this.#mustBeUp()), '--all', '--', ...argv);
-  }
-
   /** The same; what it said, whether or not it failed. */
   tryRun(...argv: readonly string[]): string {
     try {
@@ -264,9 +261,9 @@ export class Machine extends WatchedHost implements AsyncDisposable {
       ...['--network-bridge', this.#options.bridge, '--kill-signal=SIGRTMIN+3', '--console=read-only'],
       ...['--bind-ro', `${loader}:/run/host/boot-loader`, '/run/host/boot-loader'],
     ];
-    const join_ =
+    const joinGroups =
       'for group; do [ "$group" != -- ] || break; shift; echo $$ > "$group/cgroup.procs"; done; shift; exec "$@"';
-    const child = spawn('/bin/sh', ['-euc', join_, 'sh', ...groups, '--', ...nspawn], {
+    const child = spawn('/bin/sh', ['-euc', joinGroups, 'sh', ...groups, '--', ...nspawn], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const keep = (chunk: Buffer): void => {
@@ -284,8 +281,6 @@ export class Machine extends WatchedHost implements AsyncDisposable {
       if (this.#panics <= panicsMax) this.#boot();
     });
   }
-
-  #panics = 0;
 
   /** Its PID 1 as this process knows it. */
   get #leader(): number | null {

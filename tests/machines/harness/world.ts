@@ -161,17 +161,6 @@ export class World extends OperatorViews implements AsyncDisposable {
     return published.then((version) => this.#untilRead(version));
   }
 
-  /** Signs and pushes a release without telling the control plane or waiting for it. */
-  async pushOnly(change: (next: TestIntent) => void): Promise<void> {
-    const published = this.#publishing.then(async () => {
-      this.fleet.now = signingTime();
-      await this.fleet.publish(change);
-      this.#forge.push(this.fleet.files);
-    });
-    this.#publishing = published.catch(() => {});
-    await published;
-  }
-
   /** Releases a system to one host. */
   release(host: string, closure: RealClosure, change: (next: TestIntent) => void = () => {}): Promise<void> {
     return this.publish((next) => {
