@@ -13,7 +13,7 @@ import {
   trustPath,
 } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import { hostileForms, putSigned, signTestBytes, testKey } from '@nixfleet/testkit';
+import { hostileForms, putSigned, signTestBytes, type TestRelease, testKey } from '@nixfleet/testkit';
 import type { Attack } from './attack.ts';
 import type { AttackLab, Tree } from './attack-lab.ts';
 
@@ -38,6 +38,26 @@ async function forgeRelease(
   await lab.forgeHead(tree, (head) => {
     head.release = { version: draft.version, sha256, bytes: bytes.length };
   });
+}
+
+/** What was released first, once rightly signed. */
+function firstRelease(lab: AttackLab): TestRelease {
+  const [first] = lab.fleet.releases;
+  if (!first) throw new Error('no first release');
+  return first;
+}
+
+/** A head of the thief's, so many versions ahead, over the first release. */
+async function headOverOldRelease(lab: AttackLab, versionsAhead: number): Promise<string> {
+  const { version, document, release } = firstRelease(lab);
+  const { sha256 } = await sealDocument(nodeCrypto, document);
+  const tree = lab.tree();
+  await lab.forgeHead(tree, (head) => {
+    head.version += versionsAhead;
+    head.release = { version, sha256, bytes: release.bytes.length };
+  });
+  await lab.offer({ tree });
+  return lab.refused();
 }
 
 /** The manifest of the victim's channel, as the newest release names it. */
@@ -101,9 +121,7 @@ export const documentAttacks: readonly Attack[] = [
     reason: 'head: rolled-back',
     async attempt(lab) {
       const tree = lab.tree();
-      const [first] = lab.fleet.releases;
-      if (!first) throw new Error('no first release');
-      putSigned(tree, 'head.json', first.head);
+      putSigned(tree, 'head.json', firstRelease(lab).head);
       await lab.offer({ tree });
       return lab.refused();
     },
@@ -114,17 +132,7 @@ export const documentAttacks: readonly Attack[] = [
     tuf: 'rollback',
     refusedBy: 'agent',
     reason: 'release: rolled-back',
-    async attempt(lab) {
-      const tree = lab.tree();
-      const [first] = lab.fleet.releases;
-      if (!first) throw new Error('no first release');
-      const { sha256 } = await sealDocument(nodeCrypto, first.document);
-      await lab.forgeHead(tree, (head) => {
-        head.release = { version: first.version, sha256, bytes: first.release.bytes.length };
-      });
-      await lab.offer({ tree });
-      return lab.refused();
-    },
+    attempt: (lab) => headOverOldRelease(lab, 0),
   },
   {
     title: 'a head a million versions ahead that names an old release: it moves no floor',
@@ -132,18 +140,7 @@ export const documentAttacks: readonly Attack[] = [
     tuf: 'fast-forward',
     refusedBy: 'agent',
     reason: 'release: rolled-back',
-    async attempt(lab) {
-      const tree = lab.tree();
-      const [first] = lab.fleet.releases;
-      if (!first) throw new Error('no first release');
-      const { sha256 } = await sealDocument(nodeCrypto, first.document);
-      await lab.forgeHead(tree, (head) => {
-        head.version += 1_000_000;
-        head.release = { version: first.version, sha256, bytes: first.release.bytes.length };
-      });
-      await lab.offer({ tree });
-      return lab.refused();
-    },
+    attempt: (lab) => headOverOldRelease(lab, 1_000_000),
   },
   {
     title: 'a second head of the same version',
