@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { systemClock } from '@nixfleet/agent';
-import type { EventKind, EventOf, HostState, JournalEvent } from '@nixfleet/contracts';
+import { type EventKind, type EventOf, type HostState, JournalEvent } from '@nixfleet/contracts';
 import { applyEvent, initialHostState } from '@nixfleet/engine';
 import type { RealClosure, TestIntent } from '@nixfleet/testkit';
 import { quick } from '../../loop/harness/lab.ts';
@@ -97,6 +97,28 @@ export class Stage {
       seconds: this.#seconds,
       explain: () => this.explain(),
     });
+  }
+
+  /**
+   * Waits until the control plane was told of a new journal. The host may have pruned that event by then: told, it needs
+   * it no more.
+   */
+  async untilNewJournal(reason: EventOf<'journal-started'>['body']['reason'], since: number): Promise<void> {
+    const isTold = async (): Promise<boolean> => {
+      const told = await this.world.events();
+      return told.some(({ host, position, event }) => {
+        if (host !== this.machine.name || position <= since) return false;
+        const parsed = JournalEvent.parse(JSON.parse(event));
+        return parsed.kind === 'journal-started' && parsed.body.reason === reason;
+      });
+    };
+    const explain = (): string => this.explain();
+    await until(`a new journal of ${this.machine.name}: ${reason}`, isTold, { seconds: this.#seconds, explain });
+  }
+
+  /** Position of the newest event that the control plane was told. */
+  async told(): Promise<number> {
+    return (await this.world.events()).at(-1)?.position ?? 0;
   }
 
   /**

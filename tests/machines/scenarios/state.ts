@@ -10,11 +10,13 @@ export const state: readonly Scenario[] = [
     systems: { next: {} },
     async run(stage) {
       const { machine } = stage;
+      const told = await stage.told();
       machine.run('systemctl', 'stop', agent);
       machine.run('sh', '-c', 'rm -rf /var/lib/nixfleet-agent/*');
       stage.newJournal();
       machine.run('systemctl', 'start', agent);
-      await stage.until('journal-started');
+      // Nothing is left that could say that it ever had another.
+      await stage.untilNewJournal('first-contact', told);
       await stage.release('next');
       await stage.endsOn(stage.closure('next').closure);
     },
@@ -25,12 +27,12 @@ export const state: readonly Scenario[] = [
     systems: { next: {} },
     async run(stage) {
       const { machine } = stage;
+      const told = await stage.told();
       machine.run('systemctl', 'stop', agent);
       machine.run('sed', '-i', '2s/.*/{"event":"damaged"}/', '/var/lib/nixfleet-agent/journal/journal.jsonl');
       machine.run('systemctl', 'start', agent);
       stage.newJournal();
-      const { body } = await stage.until('journal-started');
-      assert.equal(body.reason, 'state-lost');
+      await stage.untilNewJournal('state-lost', told);
       await stage.release('next');
       await stage.endsOn(stage.closure('next').closure);
     },
@@ -65,14 +67,14 @@ export const state: readonly Scenario[] = [
       await machine.start();
       await stage.release('next');
       await stage.endsOn(stage.closure('next').closure);
+      const told = await stage.told();
       await machine.cutPower();
       machine.restore();
       await machine.start();
       assert.equal(machine.running, stage.before);
       stage.newJournal();
       stage.begin();
-      const { body } = await stage.until('journal-started', (event) => event.body.reason === 'restored');
-      assert.equal(body.running, stage.before);
+      await stage.untilNewJournal('restored', told);
       await stage.endsOn(stage.closure('next').closure);
     },
   },
