@@ -169,6 +169,7 @@ let
           ;
         # Left out where nothing was ever asked for.
         ${if channel.reboots == 0 then null else "reboots"} = channel.reboots;
+        ${if channel.drift == "report" then null else "drift"} = channel.drift;
         inherit (policy) onFailedUnits onHealthFailure;
         maxFailures = dropNulls policy.maxFailures;
         offlineGraceSeconds = channel.offline.graceSeconds;

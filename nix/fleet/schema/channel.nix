@@ -129,6 +129,16 @@ types.record {
       description = "Raise it to have every host of the channel boot once more, whatever `reboot` says: wave by wave, like a release of the same systems. A host that was booted since it first saw the number does nothing. Lowered, it asks for nothing.";
       example = "1";
     };
+    drift = {
+      type = types.oneOf [
+        "report"
+        "hold"
+        "reactivate"
+      ];
+      default = "report";
+      description = "What becomes of a machine that somebody changed outside NixFleet. It is told in any case; `report` leaves it at that, and the next release replaces the change. With `hold` nothing is started on that machine, nor is it booted, until it runs again what it confirmed last or what it is to run. With `reactivate` it switches to its closure again, under brakes and budgets and with its probes.";
+      example = ''"hold"'';
+    };
     withoutControlPlane = {
       type = types.oneOf [
         "hold"

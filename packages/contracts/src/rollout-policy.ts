@@ -42,6 +42,10 @@ export type CompliancePolicy = z.infer<typeof CompliancePolicy>;
 export const OnFailedUnits = z.enum(['new', 'any', 'ignore']);
 export type OnFailedUnits = z.infer<typeof OnFailedUnits>;
 
+/** It is told; and, beyond that, nothing starts while it lasts, or the host's confirmed closure is switched to again. */
+export const DriftPolicy = z.enum(['report', 'hold', 'reactivate']);
+export type DriftPolicy = z.infer<typeof DriftPolicy>;
+
 /** What a channel's manifest says beyond hosts, waves and intervals. Times in seconds. */
 export const ChannelPolicy = z.object({
   /** `observe` plans and reports, and switches nothing. */
@@ -72,6 +76,8 @@ export const ChannelPolicy = z.object({
    * runs. A host that has booted since it first saw the number does nothing.
    */
   reboots: z.int().min(0).max(1_000_000).optional(),
+  /** What becomes of a machine that was changed outside NixFleet. Absent: `report`. */
+  drift: DriftPolicy.optional(),
   withoutControlPlane: z.enum(['hold', 'timed']),
   /** Most hosts of the channel that fetch at once. Null: no limit. */
   fetchesMax: z.int().min(1).max(10_000).nullable(),

@@ -28,6 +28,7 @@ export const WithheldCode = z.enum([
   'retry-backoff',
   'refused',
   'reboot-needed',
+  'drift',
   'trial',
   'failed',
   'in-progress',

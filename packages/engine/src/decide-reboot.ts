@@ -33,25 +33,21 @@ export function rebootOrder({ manifest, hosts, rolloutId }: Survey): RebootOrder
   return { wave, names: booting.filter(({ entry }) => entry.wave === wave).map(({ name }) => name) };
 }
 
-/**
- * For a host that has converged and in which something waits for a boot: whether it may boot now. Null where nothing
- * does. Wave after wave, under brakes, halt and budgets; the boot is confirmed, soaked and counted like a switch.
- */
-export function decideReboot({
-  host,
-  turn,
-  onAll,
-  reboots,
-  budgets,
-  now,
-}: {
+/** A host that has converged, in what is decided of it. */
+export interface ConvergedHost {
   readonly host: SurveyedHost;
   readonly turn: Survey;
   readonly onAll: AgainstAll;
   readonly reboots: RebootOrder;
   readonly budgets: Budgets;
   readonly now: Instant;
-}): HostDecision | null {
+}
+
+/**
+ * For a host that has converged and in which something waits for a boot: whether it may boot now. Null where nothing
+ * does. Wave after wave, under brakes, halt and budgets; the boot is confirmed, soaked and counted like a switch.
+ */
+export function decideReboot({ host, turn, onAll, reboots, budgets, now }: ConvergedHost): HostDecision | null {
   const { name, entry, view } = host;
   const { rolloutId, manifest } = turn;
   const state = view?.fold?.state;

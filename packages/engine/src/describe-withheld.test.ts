@@ -31,6 +31,7 @@ const sentences: Readonly<Record<WithheldCode, string>> = {
   'retry-backoff': 'The last switch was not confirmed and was reverted; it is tried again (after try 1)',
   refused: 'The host refused: disk-full (because)',
   'reboot-needed': 'A reboot is needed (because)',
+  drift: 'The machine was changed outside NixFleet (because)',
   trial: 'The host tries another closure, and then goes back',
   failed: 'The switch failed (because)',
   'in-progress': 'The switch is under way (because)',

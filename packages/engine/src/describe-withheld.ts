@@ -56,6 +56,8 @@ function clause(withheld: Withheld): string {
       return `The host refused: ${withheld.refusal ?? 'no reason given'}${because}`;
     case 'reboot-needed':
       return `A reboot is needed${because}`;
+    case 'drift':
+      return `The machine was changed outside NixFleet${because}`;
     case 'trial':
       return 'The host tries another closure, and then goes back';
     case 'failed':

@@ -44,9 +44,10 @@ const arbitraryIntent: fc.Arbitrary<Intent | null> = fc.option(
       isHalting: fc.boolean(),
       reboot: fc.constantFrom('never' as const, 'window' as const, 'immediate' as const),
       reboots: fc.integer({ min: 0, max: 2 }),
+      drift: fc.constantFrom(undefined, 'hold' as const, 'reactivate' as const),
       trialUntil: fc.constantFrom(undefined, undefined, muchLater),
     })
-    .map(({ number, closure, attempt, go, brake, isLocal, isHalting, reboot, reboots, trialUntil }) =>
+    .map(({ number, closure, attempt, go, brake, isLocal, isHalting, reboot, reboots, drift, trialUntil }) =>
       intentOf(
         { ...targetOf(number, { closure, attempt, reboots }), ...(trialUntil && { trialUntil }) },
         {
@@ -56,6 +57,7 @@ const arbitraryIntent: fc.Arbitrary<Intent | null> = fc.option(
           policy: {
             ...policy,
             reboot,
+            ...(drift && { drift }),
             confirm: { ...policy.confirm, by: isLocal ? 'local' : 'control-plane' },
             onHealthFailure: isHalting ? 'halt' : 'rollback-and-halt',
           },

@@ -116,7 +116,7 @@ function onTick(pass: Pass): void {
 /** The machine is being changed by us: what it runs meanwhile is no drift. */
 const midSwitch: ReadonlySet<HostPhaseName> = new Set(['activating', 'rebooting', 'confirming', 'trying', 'reverting']);
 
-/** A change outside NixFleet is told, and its end too; it is not undone. */
+/** A change outside NixFleet is told, and its end too. What becomes of it is the channel's policy. */
 function onObserved(pass: Pass, running: StorePath | null): void {
   const { phase, state } = pass;
   if (midSwitch.has(phase.name)) return;

@@ -1,5 +1,6 @@
-import { addSeconds, type HostTarget, instantToMs, type Withheld } from '@nixfleet/contracts';
+import { addSeconds, type HostPhase, type HostTarget, instantToMs, type Withheld } from '@nixfleet/contracts';
 import { backoffSeconds } from './backoff.ts';
+import { heldByDrift, isToReactivate } from './drift.ts';
 import type { Intent } from './host-input.ts';
 import { failingProbe, isRunning, owesBoot, quarantineOf } from './host-state.ts';
 import { type Pass, unreachable } from './pass.ts';
@@ -51,9 +52,8 @@ export function pursue(pass: Pass): void {
 function consider(pass: Pass, intent: Intent): void {
   const { phase } = pass;
   const { target, policy } = intent;
-  // A host whose closure is unchanged keeps its soak.
-  if (phase.name === 'soaking' && phase.target.closure === target.closure) return;
-  if ((phase.name === 'converged' || phase.name === 'deferred') && isSame(phase.target, target)) return;
+  // What it holds already is switched to once more only where the machine was changed and is to be put right.
+  if (holds(phase, target) && !isToReactivate(pass.state, intent)) return;
   if (target.trialUntil !== undefined && !mayTry(pass.state, target, pass.now)) return;
   if (isAt(pass, target)) {
     // A boot that was refused is not asked for again at once.
@@ -85,6 +85,12 @@ function consider(pass: Pass, intent: Intent): void {
   pass.start({ type: 'fetch', target });
 }
 
+/** A host whose closure is unchanged keeps its soak. */
+function holds(phase: HostPhase, target: HostTarget): boolean {
+  if (phase.name === 'soaking') return phase.target.closure === target.closure;
+  return (phase.name === 'converged' || phase.name === 'deferred') && isSame(phase.target, target);
+}
+
 /** What stands against this target whether or not there is a go; in the order in which it is shown. */
 function obstacleTo({ state, now }: Pass, { target, policy, brake }: Intent): Withheld | null {
   const quarantine = quarantineOf(state, target);
@@ -93,6 +99,8 @@ function obstacleTo({ state, now }: Pass, { target, policy, brake }: Intent): Wi
     return { code: 'retry-backoff', until: state.retry.notBefore };
   }
   if (policy.mode === 'observe') return { code: 'observe' };
+  const held = heldByDrift(state, { closure: target.closure, policy });
+  if (held) return held;
   return brake !== null && brake.code !== 'control-plane-silent' ? brake : null;
 }
 
@@ -120,6 +128,8 @@ function considerFetching(pass: Pass, fetching: HostTarget, intent: Intent): voi
   if (!isSame(fetching, intent.target)) return turnTo(pass, intent);
   // Booted meanwhile by somebody else, which was all that was left.
   if (isAt(pass, fetching)) return convergeInPlace(pass, fetching);
+  const held = heldByDrift(pass.state, { closure: fetching.closure, policy: intent.policy });
+  if (held) return withhold(pass, held);
   // A fetch may outlast a minute of silence: what counts is the recheck before arming.
   if (intent.brake && intent.brake.code !== 'control-plane-silent') return withhold(pass, intent.brake);
   if (pass.working.busy === null) pass.start({ type: 'fetch', target: fetching });
@@ -142,8 +152,9 @@ export function isStillWanted(pass: Pass, target: HostTarget, intent: Intent | n
     turnTo(pass, intent);
     return false;
   }
-  if (intent.brake === null) return true;
-  withhold(pass, intent.brake);
+  const against = heldByDrift(pass.state, { closure: target.closure, policy: intent.policy }) ?? intent.brake;
+  if (against === null) return true;
+  withhold(pass, against);
   return false;
 }
 

@@ -1,4 +1,5 @@
 import { addSeconds, type HostPhase, type HostTarget, type StorePath } from '@nixfleet/contracts';
+import { heldByDrift } from './drift.ts';
 import type { HostInput, Intent } from './host-input.ts';
 import { clip, type Pass } from './pass.ts';
 import { refused } from './refused.ts';
@@ -21,7 +22,7 @@ function rebootDue({ phase, state }: Pass, intent: Intent): string | null {
   const { policy, brake, mayReboot, target } = intent;
   if (!mayReboot || policy.reboot === 'never' || !isSame(phase.target, target)) return null;
   const isBraked = brake !== null && !(policy.reboot === 'immediate' && brake.code === 'outside-window');
-  if (isBraked) return null;
+  if (isBraked || heldByDrift(state, { closure: target.closure, policy })) return null;
   return phase.name === 'deferred' ? phase.component : (state.rebootPending?.component ?? null);
 }
 

@@ -13,6 +13,7 @@ const hostsOwnCodes: ReadonlySet<WithheldCode> = new Set([
   'clock-unsynchronised',
   'head-from-the-future',
   'floor-lost',
+  'drift',
 ]);
 
 /** What keeps the host from starting `rolloutId`, by its own journal; null if nothing does. */

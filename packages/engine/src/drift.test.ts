@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ChannelPolicy, HostPhaseName, HostState, Instant } from '@nixfleet/contracts';
+import { manifest, PlannedFleet, type SketchedManifest, targetIn } from './fixtures/fleet.ts';
+import {
+  closureOf,
+  awaitedId as id,
+  intentOf,
+  memoryIn,
+  otherClosure,
+  policy,
+  target,
+  targetOf,
+} from './fixtures/host.ts';
+import { busy, only, react } from './fixtures/react.ts';
+import type { Intent } from './host-input.ts';
+
+const newer = targetOf(3);
+const under = (drift: ChannelPolicy['drift'], to = target, change: Partial<Intent> = {}) => ({
+  type: 'intent' as const,
+  intent: intentOf(to, { policy: { ...policy, ...(drift && { drift }) }, ...change }),
+});
+const drifted = (name: HostPhaseName, state: Partial<HostState> = {}) =>
+  memoryIn(name, {}, { running: otherClosure, ...state });
+const brake = { code: 'hold' } as const;
+
+describe('a machine that was changed outside NixFleet', () => {
+  it('H24: by `report` it is told and left alone, and the next release replaces the change', () => {
+    const told = react(memoryIn('converged'), { type: 'observed', running: otherClosure });
+    assert.deepEqual(only(told.events, 'drift'), { expected: target.closure, running: otherClosure });
+    for (const drift of [undefined, 'report'] as const) {
+      assert.deepEqual(react(drifted('converged'), under(drift)).events, []);
+      assert.deepEqual(react(drifted('soaking'), under(drift)).events, []);
+      assert.deepEqual(react(drifted('converged'), under(drift, newer)).kinds, ['fetching']);
+    }
+  });
+
+  it('H24: by `hold` nothing starts and nothing boots, until it runs what was confirmed or what it is to run', () => {
+    const held = react(drifted('converged'), under('hold', newer));
+    assert.deepEqual(only(held.events, 'withheld').withheld, { code: 'drift', reason: `it runs ${otherClosure}` });
+    assert.deepEqual(held.effects, []);
+    const back = react(held.after, { type: 'observed', running: target.closure });
+    assert.deepEqual(react(back.after, under('hold', newer)).kinds, ['fetching']);
+    assert.deepEqual(react(drifted('converged', { running: newer.closure }), under('hold', newer)).kinds, ['fetching']);
+    const waiting = { rebootPending: { since: '2026-06-01T08:00:00Z' as Instant, component: 'kernel' } };
+    const mayBoot = {
+      hasGo: false,
+      mayReboot: true,
+      policy: { ...policy, reboot: 'immediate', drift: 'hold' },
+    } as const;
+    assert.deepEqual(react(drifted('converged', waiting), under('hold', target, mayBoot)).effects, []);
+    const well = memoryIn('converged', {}, waiting);
+    assert.deepEqual(react(well, under('hold', target, mayBoot)).types, ['recheck'], 'and boots without');
+  });
+
+  it('H24: by `hold` a change in the midst of a fetch ends it, also just before arming', () => {
+    const fetching = react(drifted('fetching'), under('hold'));
+    assert.deepEqual([fetching.kinds, fetching.after.state.phase.name], [['withheld'], 'pending']);
+    const rechecking = memoryIn('fetching', busy('recheck'), { running: otherClosure });
+    const { intent } = under('hold');
+    assert.deepEqual(react(rechecking, { type: 'rechecked', id, intent }).kinds, ['withheld']);
+  });
+
+  it('H24: by `reactivate` the closure that it holds is switched to again, with a go and unbraked', () => {
+    for (const name of ['converged', 'soaking'] as const) {
+      const again = react(drifted(name), under('reactivate'));
+      assert.deepEqual([again.kinds, again.types], [['fetching'], ['fetch']], name);
+      assert.equal(only(again.events, 'fetching').target.closure, target.closure);
+      assert.deepEqual(react(drifted(name), under('reactivate', target, { hasGo: false })).effects, [], name);
+      assert.deepEqual(react(drifted(name), under('reactivate', target, { brake })).kinds, ['withheld'], name);
+      assert.deepEqual(react(memoryIn(name), under('reactivate')).events, [], `${name}, unchanged`);
+    }
+  });
+
+  it('H24: what NixFleet itself does is no change from outside', () => {
+    for (const name of ['failed', 'unconfirmed', 'reverting', 'confirming', 'trying'] as const) {
+      assert.deepEqual(react(memoryIn(name), under('hold', newer)).kinds.includes('withheld'), false, name);
+    }
+    const first = memoryIn('pending', {}, { confirmed: null, running: otherClosure });
+    assert.deepEqual(react(first, under('hold')).kinds, ['fetching'], 'nothing was ever confirmed');
+  });
+});
+
+describe('the planner and a machine that was changed outside NixFleet', () => {
+  const running = closureOf('by-hand');
+  const reason = `it runs ${running}`;
+  const budgets = [{ name: 'one', hosts: ['a', 'b', 'c'], maxInFlight: 1 }];
+  const sketch = { introducedIn: 1, waves: [['a', 'b'], ['c']] };
+  const of = (drift: ChannelPolicy['drift'], more: object = {}) =>
+    manifest({ ...sketch, policy: drift ? { drift } : {}, ...more });
+  const change = (fleet: PlannedFleet, current: SketchedManifest, ...names: string[]): PlannedFleet => {
+    for (const name of names) {
+      fleet.tell(name, { kind: 'drift', body: { expected: targetIn(current, name).closure, running } });
+    }
+    return fleet;
+  };
+  const converged = (current: SketchedManifest): PlannedFleet =>
+    new PlannedFleet({ stable: { current } }).converged(current, 'a', 'b', 'c');
+
+  it('P26: it is shown by every policy, and switched to its closure again by `reactivate` alone', () => {
+    for (const [drift, goes] of [
+      [undefined, []],
+      ['hold', []],
+      ['reactivate', ['a', 'c']],
+    ] as const) {
+      const current = of(drift);
+      const fleet = change(converged(current), current, 'a', 'c');
+      assert.deepEqual(fleet.withheld('a'), [{ code: 'drift', reason }], drift);
+      assert.deepEqual(fleet.goes(), goes, drift);
+      assert.deepEqual(fleet.withheld('b'), [], drift);
+    }
+  });
+
+  it('P26: brakes, a halt, local holds, quarantine and budgets keep it from that', () => {
+    const current = of('reactivate', { budgets });
+    const fleet = change(converged(current), current, 'a', 'b');
+    assert.deepEqual([fleet.goes(), fleet.codes('b')], [['a'], ['drift', 'budget']]);
+    fleet.holds = [{ channel: 'stable', reason: 'audit', expiresAt: '2026-06-01T13:00:00Z' as Instant }];
+    assert.deepEqual([fleet.goes(), fleet.codes('a')], [[], ['drift', 'hold']]);
+    const halted = change(converged(current), current, 'a').failed(current, 'b');
+    assert.deepEqual([halted.goes(), halted.codes('a')], [[], ['drift', 'halted']]);
+    const hold = { until: '2026-06-01T13:00:00Z' as Instant, reason: 'disk' };
+    const held = change(converged(current), current, 'a').tell('a', { kind: 'local-hold', body: { hold } });
+    assert.deepEqual([held.goes(), held.codes('a')], [[], ['drift', 'local-hold']]);
+  });
+
+  it('P26: by `hold` a newer release passes it by, and takes no slot for it', () => {
+    const before = of('hold');
+    const next = manifest({ ...sketch, introducedIn: 2, policy: { drift: 'hold' }, budgets });
+    const fleet = change(converged(before), before, 'a');
+    fleet.channels = { stable: { current: next } };
+    assert.deepEqual([fleet.goes(), fleet.codes('a')], [['b'], ['drift']]);
+  });
+});
