@@ -26,6 +26,7 @@ const labels: Readonly<Record<WithheldCode, string>> = {
   'retry-backoff': 'retries after a silent switch',
   refused: 'refused by the host',
   'reboot-needed': 'needs a reboot',
+  drift: 'changed outside NixFleet',
   trial: 'tries another closure',
   failed: 'failed',
   'in-progress': 'in progress',
