@@ -37,6 +37,6 @@ export const bundleOptions = {
  * for a second each hour touches compilers whose code then stays in its memory.
  */
 export const nodeFlags = {
-  agent: ['--max-semi-space-size=1', '--no-opt', '--no-maglev'],
+  agent: ['--max-semi-space-size=1', '--no-opt', '--no-maglev', '--optimize-for-size'],
   controlPlane: ['--max-semi-space-size=4'],
 } as const;
