@@ -35,6 +35,11 @@ export const documentBytesMax = {
   hold: 16 * 1024,
   resume: 16 * 1024,
   event: 256 * 1024,
+  'static-report': 64 * 1024 * 1024,
+  'waiver-register': 16 * 1024 * 1024,
+  waiver: 16 * 1024,
+  evidence: 512 * 1024,
+  drill: 64 * 1024,
 } as const;
 export type DocumentType = keyof typeof documentBytesMax;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { complianceEventBodies } from './compliance-event.ts';
 import { envelope } from './document.ts';
 import { CheckMode } from './health-check.ts';
 import { FailedCause, Floor, HostState, HostTarget, RevertCause, UnconfirmedCause } from './host-state.ts';
@@ -101,6 +102,7 @@ export const eventBodies = {
   drift: z.object({ expected: StorePath, running: StorePath.nullable() }),
   'floor-lost': z.object({ detail }),
   'head-expiring': z.object({ expiresAt: Instant }),
+  ...complianceEventBodies,
 } as const;
 export type EventKind = keyof typeof eventBodies;
 export const eventKinds = Object.keys(eventBodies) as [EventKind, ...EventKind[]];

@@ -12,6 +12,39 @@ export {
   windowStartsMax,
 } from './change-window.ts';
 export { type ClosurePath, closureDigest, closureDigestText, closurePathsMax } from './closure-digest.ts';
+export {
+  CatalogueControl,
+  CatalogueRule,
+  ComplianceCatalogue,
+  catalogueBytesMax,
+  collectionSecondsMax,
+  Expectation,
+  Governance,
+  ProbeDescriptor,
+  probeOutputBytesMax,
+  probeSecondsMax,
+} from './compliance-catalogue.ts';
+export { complianceEventBodies, RuntimeGateErrorReason } from './compliance-event.ts';
+export {
+  ArticleId,
+  ComplianceDecision,
+  ComplianceMode,
+  ComplianceStatus,
+  ControlId,
+  ControlType,
+  controlsMax,
+  FrameworkArticles,
+  FrameworkName,
+  GovernanceLevel,
+  HostType,
+  InactiveVia,
+  NotApplicableReason,
+  RuleId,
+  rulesMax,
+  unwaivableControls,
+  VocabularyName,
+  WaiverId,
+} from './compliance-names.ts';
 export type { Crypto, KeyAlgorithm, PrivateKey, PublicKey, Signer } from './crypto.ts';
 export {
   DocumentRef,
@@ -22,6 +55,7 @@ export {
   knownFeatures,
   Reason,
 } from './document.ts';
+export { DrillFailAt, DrillRecord, DrillStep, DrillStepName } from './drill-record.ts';
 export { ContractsError, type ContractsErrorCode } from './errors.ts';
 export {
   CommandOutput,
@@ -34,6 +68,17 @@ export {
   journalStart,
   SignedEvent,
 } from './event.ts';
+export {
+  EvidenceControl,
+  EvidenceDocument,
+  EvidenceRule,
+  EvidenceSummary,
+  EvidenceTrigger,
+  evidenceChainStart,
+  evidenceNamespace,
+  evidenceProfile,
+  ProbeRun,
+} from './evidence.ts';
 export { ChannelEdge, FleetChannel, FleetDocument, FleetHost, FleetWave, OpensshPublicLine } from './fleet.ts';
 export { Forecast, ForecastBlock, ForecastRollout, ForecastWave } from './forecast.ts';
 export { HeadDocument, holdsMax } from './head.ts';
@@ -163,6 +208,14 @@ export {
   sshsigCharactersMax,
   verifySshsig,
 } from './sshsig.ts';
+export {
+  HostCompliance,
+  StaticControlResult,
+  StaticHostReport,
+  StaticObservation,
+  StaticReport,
+  StaticRuleResult,
+} from './static-report.ts';
 export { isStrictEd25519 } from './strict-ed25519.ts';
 export { CacheKey, ControlPlanePin, DeclaredKey, type RoleName, TrustDocument } from './trust.ts';
 export { readTrustKeys, type TrustedKey, type TrustState } from './trust-keys.ts';
@@ -195,6 +248,14 @@ export {
   RolloutView,
   WhyView,
 } from './views.ts';
+export {
+  minimalWaiverSecondsMax,
+  WaiverDocument,
+  WaiverRegister,
+  WaiverScope,
+  waiverSecondsMax,
+  waiversMax,
+} from './waiver.ts';
 export { pinTrust, trustStepsMax, type WalkTrustRefusal, walkTrust } from './walk-trust.ts';
 export {
   batchEventsMax,

@@ -23,7 +23,6 @@ export const ReleaseChannel = z.object({
 });
 export type ReleaseChannel = z.infer<typeof ReleaseChannel>;
 
-/** `release/<sha256>.json`: everything one commit released, bound by hash. TUF's snapshot role. */
 /** Longest trial, from the release that began it, in seconds. */
 export const trialSecondsMax = 24 * 3600;
 /** Most trials at once. */
@@ -38,6 +37,7 @@ export const Trial = z.object({
 });
 export type Trial = z.infer<typeof Trial>;
 
+/** `release/<sha256>.json`: everything one commit released, bound by hash. TUF's snapshot role. */
 export const ReleaseDocument = z.object({
   ...envelope('release'),
   version: z.int().min(1),
@@ -49,6 +49,8 @@ export const ReleaseDocument = z.object({
   resolvedFleet: DocumentRef,
   /** `reports/<sha256>.json`, where a compliance policy asks for one. */
   staticReport: DocumentRef.optional(),
+  /** `reports/<sha256>.json`: the waivers of this commit, with their signatures. Absent: none. */
+  waiverRegister: DocumentRef.optional(),
   /** Passes windows and freezes until `expiresAt`, if trust's number of approvers signed this release too. */
   emergency: z.object({ reason: Reason, expiresAt: Instant }).optional(),
   /** Hosts that failed to build and keep the closure of the release before. */

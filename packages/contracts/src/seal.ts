@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { Crypto, Signer } from './crypto.ts';
+import { DrillRecord } from './drill-record.ts';
 import { ContractsError } from './errors.ts';
+import { EvidenceDocument } from './evidence.ts';
 import { FleetDocument } from './fleet.ts';
 import { HeadDocument } from './head.ts';
 import { HoldDocument } from './hold.ts';
@@ -11,9 +13,11 @@ import { keyIdOf } from './public-key.ts';
 import { ReleaseDocument } from './release.ts';
 import { ResumeDocument } from './resume.ts';
 import { RolloutManifest } from './rollout-manifest.ts';
+import { StaticReport } from './static-report.ts';
 import { TrustDocument } from './trust.ts';
+import { WaiverDocument, WaiverRegister } from './waiver.ts';
 
-/** Any document of `releases/`. */
+/** Any document of `releases/`, and those about compliance. */
 export type SealableDocument =
   | TrustDocument
   | HeadDocument
@@ -21,7 +25,12 @@ export type SealableDocument =
   | FleetDocument
   | RolloutManifest
   | HoldDocument
-  | ResumeDocument;
+  | ResumeDocument
+  | StaticReport
+  | WaiverDocument
+  | WaiverRegister
+  | EvidenceDocument
+  | DrillRecord;
 
 const schemas: { readonly [Type in SealableDocument['type']]: z.ZodType<SealableDocument> } = {
   trust: TrustDocument,
@@ -31,6 +40,11 @@ const schemas: { readonly [Type in SealableDocument['type']]: z.ZodType<Sealable
   rollout: RolloutManifest,
   hold: HoldDocument,
   resume: ResumeDocument,
+  'static-report': StaticReport,
+  waiver: WaiverDocument,
+  'waiver-register': WaiverRegister,
+  evidence: EvidenceDocument,
+  drill: DrillRecord,
 };
 
 export interface SealedDocument {

@@ -174,6 +174,10 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     case 'probes-passed':
     case 'floor-lost':
     case 'head-expiring':
+    case 'compliance-failure':
+    case 'runtime-gate-error':
+    case 'compliance-passed':
+    case 'compliance-drift':
       return state;
     default:
       return unreachable(event);

@@ -115,6 +115,19 @@ export function eventText(event: JournalEvent): string {
     case 'head-expiring':
       parts.push(`at ${event.body.expiresAt}`);
       break;
+    case 'compliance-failure':
+      parts.push(`${event.body.controlId} ${event.body.status} (${event.body.mode}): ${event.body.ruleIds.join(', ')}`);
+      break;
+    case 'runtime-gate-error':
+      parts.push(`${event.body.reason} (${event.body.mode})`);
+      said(event.body.detail);
+      break;
+    case 'compliance-passed':
+      parts.push(`collection ${event.body.sequence}`);
+      break;
+    case 'compliance-drift':
+      parts.push(`${event.body.controlId} (${event.body.mode}): ${event.body.ruleIds.join(', ')}`);
+      break;
     default:
       event satisfies never;
   }

@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { Governance } from './compliance-catalogue.ts';
+import {
+  ComplianceDecision,
+  ComplianceMode,
+  ComplianceStatus,
+  ControlId,
+  controlsMax,
+  FrameworkArticles,
+  GovernanceLevel,
+  InactiveVia,
+  NotApplicableReason,
+  RuleId,
+  rulesMax,
+  WaiverId,
+} from './compliance-names.ts';
+import { envelope } from './document.ts';
+import { ChannelName, HostName, Sha256Hex } from './names.ts';
+
+/** Longest text that points into a configuration or says what to write there. */
+const optionText = z.string().max(1024);
+
+/** What evaluating one rule over a host's configuration yielded: an entry of the Nix side's `rules`. */
+export const StaticObservation = z.object({
+  id: RuleId,
+  passed: z.boolean(),
+  expected: z.json(),
+  observed: z.json(),
+  optionPath: optionText,
+  /** The lines that would make it pass. */
+  fix: z.string().max(4000),
+});
+export type StaticObservation = z.infer<typeof StaticObservation>;
+
+/**
+ * What the evaluation of one host says of its compliance: `compliance.<host>` of the fleet's expression, JSON. Null where
+ * the host has no compliance module. `catalogue` is the very text of `etc/nixfleet/compliance.json` in its closure.
+ */
+export const HostCompliance = z.object({
+  catalogue: z
+    .string()
+    .min(2)
+    .max(1024 * 1024),
+  /** One entry for each rule with `hasStatic`, in any order. */
+  static: z.array(StaticObservation).max(controlsMax * rulesMax),
+});
+export type HostCompliance = z.infer<typeof HostCompliance>;
+
+export const StaticRuleResult = z.object({
+  id: RuleId,
+  severity: GovernanceLevel,
+  via: InactiveVia.nullable(),
+  status: ComplianceStatus,
+  reason: NotApplicableReason.optional(),
+  decision: ComplianceDecision,
+  waiverId: WaiverId.optional(),
+  expected: z.json().optional(),
+  observed: z.json().optional(),
+  optionPath: optionText.optional(),
+  /** Only where it does not pass. */
+  fix: z.string().max(4000).optional(),
+});
+export type StaticRuleResult = z.infer<typeof StaticRuleResult>;
+
+export const StaticControlResult = z.object({
+  controlId: ControlId,
+  mode: ComplianceMode,
+  status: ComplianceStatus,
+  decision: ComplianceDecision,
+  frameworkArticles: FrameworkArticles,
+  rules: z.array(StaticRuleResult).max(rulesMax),
+});
+export type StaticControlResult = z.infer<typeof StaticControlResult>;
+
+export const StaticHostReport = z.object({
+  channel: ChannelName,
+  /** What the channel's signed policy says: a control's own mode can only be weaker. */
+  mode: ComplianceMode,
+  /** Of the bytes of `etc/nixfleet/compliance.json`. Null: the host has no compliance module, so nothing was evaluated. */
+  catalogue: z.object({ version: z.string().min(1).max(64), sha256: Sha256Hex, bytes: z.int().min(2) }).nullable(),
+  governance: Governance.nullable(),
+  /** The host keeps the closure of an earlier release, and these are that release's measurements. */
+  isCarriedOver: z.boolean(),
+  /** Sorted by identifier. */
+  controls: z.array(StaticControlResult).max(controlsMax),
+});
+export type StaticHostReport = z.infer<typeof StaticHostReport>;
+
+/**
+ * `reports/<sha256>.json`: every static rule over every host of a release, which binds it by hash. It holds no time: the
+ * release's `createdAt` is the time at which waivers were judged, so that the same inputs make the same bytes.
+ */
+export const StaticReport = z.object({
+  ...envelope('static-report'),
+  /** Waivers that it rests on: the register's hash; null where there was none. */
+  waiverRegister: Sha256Hex.nullable(),
+  hosts: z.record(HostName, StaticHostReport),
+  /** Counts of rules that are active, over all hosts. `blocking`: failures that stop a release. */
+  summary: z.object({
+    hosts: z.int().min(0),
+    pass: z.int().min(0),
+    fail: z.int().min(0),
+    error: z.int().min(0),
+    waived: z.int().min(0),
+    blocking: z.int().min(0),
+  }),
+});
+export type StaticReport = z.infer<typeof StaticReport>;
