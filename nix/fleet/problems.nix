@@ -23,6 +23,9 @@ let
   where = { origin ? null, ... }: if origin == null then "" else "    in:   ${origin}\n";
 in
 {
+  # One problem as three lines.
+  inherit line;
+
   # Fleet's name (as given, possibly wrong itself) → problems → text.
   message =
     name: problems:

@@ -1,0 +1,5 @@
+# The catalogue: one file a control.
+[
+  ./access-control.nix
+  ./baseline-hardening.nix
+]

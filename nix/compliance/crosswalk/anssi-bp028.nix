@@ -1,0 +1,101 @@
+# Levels are cumulative: 11, 40, 58 and 80 recommendations; two public transcriptions agree. Which rule answers which is in the rules
+# themselves, since recommendations are as narrow as they are.
+let
+  r = level: title: { inherit level title; };
+  minimal = r "minimal";
+  intermediary = r "intermediary";
+  enhanced = r "enhanced";
+  high = r "high";
+in
+{
+  framework = "anssi-bp028";
+  title = "ANSSI-BP-028, Configuration recommendations of a GNU/Linux system";
+  version = "2.0";
+  source = "https://cyber.gouv.fr/publications/recommandations-de-securite-relatives-un-systeme-gnulinux";
+  relationship = "intersects-with";
+  confidence = "high";
+
+  # Titles in our words.
+  recommendations = {
+    R1 = enhanced "choosing and configuring the hardware";
+    R2 = intermediary "configuring BIOS or UEFI";
+    R3 = intermediary "UEFI secure boot";
+    R4 = high "replacing the preloaded keys";
+    R5 = intermediary "a password or no editor for the boot loader";
+    R6 = high "protecting kernel command line and initramfs";
+    R7 = enhanced "IOMMU";
+    R8 = intermediary "memory options of the kernel";
+    R9 = intermediary "kernel settings";
+    R10 = enhanced "no loading of modules";
+    R11 = intermediary "Yama";
+    R12 = intermediary "IPv4 settings";
+    R13 = intermediary "IPv6 settings";
+    R14 = intermediary "file system settings";
+    R15 = high "kernel build: memory";
+    R16 = high "kernel build: data structures";
+    R17 = high "kernel build: allocator";
+    R18 = high "kernel build: modules";
+    R19 = high "kernel build: abnormal events";
+    R20 = high "kernel build: security functions";
+    R21 = high "kernel build: compiler plugins";
+    R22 = high "kernel build: network stack";
+    R23 = high "kernel build: various behaviours";
+    R24 = high "kernel build: 32 bit";
+    R25 = high "kernel build: x86_64";
+    R26 = high "kernel build: ARM";
+    R27 = high "kernel build: ARM 64";
+    R28 = intermediary "typical partitioning";
+    R29 = enhanced "access to /boot";
+    R30 = minimal "unused accounts";
+    R31 = minimal "strong passwords";
+    R32 = intermediary "ending idle sessions";
+    R33 = intermediary "accountability of administrators";
+    R34 = intermediary "service accounts disabled";
+    R35 = intermediary "service accounts unique";
+    R36 = enhanced "umask";
+    R37 = enhanced "mandatory access control";
+    R38 = enhanced "a group for sudo";
+    R39 = intermediary "sudo directives";
+    R40 = intermediary "sudo to users without privileges";
+    R41 = enhanced "limits on EXEC in sudo";
+    R42 = intermediary "no negations in sudo";
+    R43 = intermediary "explicit arguments in sudo";
+    R44 = intermediary "editing with sudoedit";
+    R45 = enhanced "AppArmor profiles";
+    R46 = high "SELinux targeted policy";
+    R47 = high "confining interactive users";
+    R48 = high "SELinux booleans";
+    R49 = high "SELinux tools removed";
+    R50 = intermediary "access to sensitive files";
+    R51 = enhanced "changing installed secrets";
+    R52 = intermediary "access to sockets and pipes";
+    R53 = minimal "no files without owner";
+    R54 = minimal "sticky bit";
+    R55 = intermediary "temporary directories of users";
+    R56 = minimal "no needless setuid";
+    R57 = enhanced "setuid root limited";
+    R58 = minimal "only needed packages";
+    R59 = minimal "trusted repositories";
+    R60 = enhanced "hardened repositories";
+    R61 = minimal "updates";
+    R62 = minimal "only needed services";
+    R63 = intermediary "only needed features of services";
+    R64 = enhanced "privileges of services";
+    R65 = enhanced "partitioning services";
+    R66 = high "hardening the partitions";
+    R67 = intermediary "remote authentication by PAM";
+    R68 = minimal "stored passwords";
+    R69 = intermediary "remote user databases";
+    R70 = intermediary "separating system accounts and directory";
+    R71 = enhanced "logging";
+    R72 = enhanced "dedicated logs";
+    R73 = enhanced "auditd";
+    R74 = intermediary "local mail";
+    R75 = intermediary "mail of service accounts";
+    R76 = high "sealing";
+    R77 = high "protecting the seals";
+    R78 = enhanced "partitioning network services";
+    R79 = intermediary "hardening exposed services";
+    R80 = minimal "surface of network services";
+  };
+}
