@@ -1,7 +1,8 @@
 # The descriptor of a probe, with its defaults. The rule's `check` returns one; `command`, the store path of the probes' program,
 # is added where a closure is made, so that the closure's hash pins it.
 #
-#   probe { name; expect; args ? [ ]; timeoutSecs ? 30; schema; privilege ? "user"; network ? "none"; maxOutputBytes ? 65536; }
+#   probe { name; expect; args ? [ ]; timeoutSecs ? 30; schema; privilege ? "user"; network ? "none";
+#           applicability ? "always"; maxOutputBytes ? 65536; }
 { lib, types }:
 let
   inherit (import ../fleet/check.nix { inherit lib types; }) check;
@@ -10,7 +11,7 @@ let
     title = "probe";
     rules = [
       {
-        holds = value: value.expect != { } && value.expect != null;
+        holds = value: builtins.isAttrs value.expect && value.expect != { };
         reads = [ "expect" ];
         rule = "a probe that expects nothing would always pass";
         fix = "say what its output must have";
@@ -32,7 +33,8 @@ let
             says = "an argument";
             bytesMax = 4096;
           };
-          max = 256;
+          # With its name, the 64 of the catalogue document.
+          max = 63;
         };
         default = [ ];
         description = "The arguments after it.";
@@ -74,9 +76,17 @@ let
         default = "none";
         description = "Loopback only, or not.";
       };
+      applicability = {
+        type = types.oneOf [
+          "always"
+          "probed"
+        ];
+        default = "always";
+        description = "`probed`: its output may say that there is nothing here that the rule could be about. `always`: that is an error.";
+      };
       maxOutputBytes = {
         type = types.int {
-          min = 1;
+          min = 2;
           max = 65536;
         };
         default = 65536;
