@@ -105,13 +105,15 @@ else
     installPhase = ''
       mkdir -p $out/bin $out/lib
       cp -r dist $out/lib/nixfleet
-      {
-        echo '#!${pkgs.runtimeShell}'
-        echo 'export NIXFLEET_NODE=''${NIXFLEET_NODE:-${pkgs.nodejs_24}/bin/node}'
-        echo 'export PATH="''${PATH:+$PATH:}${pkgs.coreutils}/bin:${pkgs.git}/bin:${pkgs.openssh}/bin"'
-        echo "exec ${pkgs.runtimeShell} $out/lib/nixfleet/nixfleet \"\$@\""
-      } > $out/bin/nixfleet
-      chmod +x $out/bin/nixfleet
+      for name in nixfleet nixfleet-probe; do
+        {
+          echo '#!${pkgs.runtimeShell}'
+          echo 'export NIXFLEET_NODE=''${NIXFLEET_NODE:-${pkgs.nodejs_24}/bin/node}'
+          echo 'export PATH="''${PATH:+$PATH:}${pkgs.coreutils}/bin:${pkgs.git}/bin:${pkgs.openssh}/bin"'
+          echo "exec ${pkgs.runtimeShell} $out/lib/nixfleet/$name \"\$@\""
+        } > $out/bin/$name
+        chmod +x $out/bin/$name
+      done
     '';
 
     doInstallCheck = true;

@@ -1,6 +1,6 @@
 // Builds what is shipped, under dist/:
 //
-//   nixfleet     launcher, finds Node 24 and starts lib/main.js
+//   nixfleet     launcher, finds Node 24 and starts lib/main.js; nixfleet-probe the same for lib/probe.js
 //   lib/         the programs below, split so that a command loads only its own code
 //   share/nix    the declarative half, share/demo the reference fleet's template
 //
@@ -17,6 +17,7 @@ const STAGE = join(DIST, `.stage-${process.pid}`);
 /** Programs that are started by path. Those whose package has no such file yet are left out. */
 const PROGRAMS = [
   { out: 'main', source: 'packages/cli/src/main.ts' },
+  { out: 'probe', source: 'packages/probes/src/probe-main.ts' },
   { out: 'dead-man', source: 'packages/agent/src/dead-man-main.ts' },
   { out: 'evaluate-worker', source: 'packages/release/src/evaluate-worker.ts' },
   { out: 'demo', source: 'demo/main.ts' },
@@ -28,8 +29,8 @@ const DATA = [
   { out: 'demo', source: 'demo/template' },
 ] as const;
 
-const LAUNCHER = `#!/bin/sh
-# Starts nixfleet with $NIXFLEET_NODE, a node of version 24 or newer on the PATH, or the one of the checkout around this file.
+const FIND_NODE = `#!/bin/sh
+# Starts it with $NIXFLEET_NODE, a node of version 24 or newer on the PATH, or the one of the checkout around this file.
 set -eu
 here=$(dirname -- "$(readlink -f -- "$0")")
 node=\${NIXFLEET_NODE:-}
@@ -46,13 +47,19 @@ if [ -z "$node" ]; then
     exit 1
   fi
 fi
-case "\${1:-} \${2:-}" in
+`;
+
+const LAUNCHERS: Readonly<Record<string, string>> = {
+  nixfleet: `case "\${1:-} \${2:-}" in
   'agent run') flags='${nodeFlags.agent.join(' ')}' ;;
   'control-plane run') flags='${nodeFlags.controlPlane.join(' ')}' ;;
   *) flags= ;;
 esac
 exec "$node" --disable-warning=ExperimentalWarning $flags "$here/lib/main.js" "$@"
-`;
+`,
+  'nixfleet-probe': `exec "$node" ${nodeFlags.probe.join(' ')} "$here/lib/probe.js" "$@"
+`,
+};
 
 async function isThere(path: string): Promise<boolean> {
   return stat(path).then(
@@ -90,7 +97,7 @@ async function copyData(): Promise<void> {
 }
 
 async function moveIntoPlace(): Promise<void> {
-  for (const name of ['lib', 'share', 'nixfleet']) {
+  for (const name of ['lib', 'share', ...Object.keys(LAUNCHERS)]) {
     const place = join(DIST, name);
     const previous = join(STAGE, `previous-${name}`);
     if (await isThere(place)) await rename(place, previous);
@@ -103,8 +110,10 @@ await mkdir(STAGE, { recursive: true });
 try {
   await bundlePrograms();
   await copyData();
-  await writeFile(join(STAGE, 'nixfleet'), LAUNCHER);
-  await chmod(join(STAGE, 'nixfleet'), 0o755);
+  for (const [name, start] of Object.entries(LAUNCHERS)) {
+    await writeFile(join(STAGE, name), FIND_NODE + start);
+    await chmod(join(STAGE, name), 0o755);
+  }
   await moveIntoPlace();
 } finally {
   await rm(STAGE, { recursive: true, force: true });

@@ -33,10 +33,12 @@ export const bundleOptions = {
 } as const satisfies BuildOptions;
 
 /**
- * What Node is told for programs that stay. By default it keeps 48 MB for young objects alone, and an agent that verifies
+ * What Node is told for programs that stay, and for probes. By default it keeps 48 MB for young objects alone, and an agent that verifies
  * for a second each hour touches compilers whose code then stays in its memory.
  */
 export const nodeFlags = {
   agent: ['--max-semi-space-size=1', '--no-opt', '--no-maglev', '--optimize-for-size'],
   controlPlane: ['--max-semi-space-size=4'],
+  // The bound of every probe's memory: a runaway one is an error, and not the machine's problem.
+  probe: ['--max-semi-space-size=1', '--max-old-space-size=64'],
 } as const;

@@ -16,8 +16,9 @@ const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
   ['evidence', ['contracts']],
   ['release', ['contracts', 'engine', 'evidence']],
   ['control-plane', ['contracts', 'engine', 'evidence']],
-  ['agent', ['contracts', 'engine', 'evidence']],
-  ['cli', ['contracts', 'engine', 'evidence', 'release', 'control-plane', 'agent']],
+  ['probes', ['contracts']],
+  ['agent', ['contracts', 'engine', 'evidence', 'probes']],
+  ['cli', ['contracts', 'engine', 'evidence', 'release', 'control-plane', 'agent', 'probes']],
   ['dashboard', ['contracts', 'engine']],
   ['testkit', ['contracts']],
   ['simulation', ['contracts', 'engine', 'evidence', 'release', 'control-plane', 'agent', 'testkit']],
@@ -32,6 +33,7 @@ const OUTSIDE: ReadonlyMap<string, readonly string[]> = new Map([
   ['contracts', ['zod']],
   ['engine', []],
   ['evidence', ['zod']],
+  ['probes', []],
 ]);
 
 const SCOPE = '@nixfleet/';

@@ -30,6 +30,8 @@ export interface MachineOptions {
   /** What the disk starts from, topmost first. */
   readonly layers: readonly string[];
   readonly bridge: string;
+  /** What becomes PID 1; by default its boot loader. */
+  readonly init?: string;
 }
 
 /**
@@ -135,9 +137,14 @@ export class Machine extends WatchedHost implements AsyncDisposable {
 
   /** Switched on; it starts again after every reboot, until it is switched off. */
   async start(): Promise<void> {
+    this.switchOn();
+    await this.untilUp();
+  }
+
+  /** The same, without waiting. */
+  switchOn(): void {
     this.#isWanted = true;
     this.#boot();
-    await this.untilUp();
   }
 
   /** Waits until systemd runs in it, for `boots` starts at least. */
@@ -259,7 +266,7 @@ export class Machine extends WatchedHost implements AsyncDisposable {
       // Known to nobody outside: no machined, no unit, no journal.
       ...['--register=no', '--keep-unit', '--link-journal=no', '--resolv-conf=off', '--timezone=off'],
       ...['--network-bridge', this.#options.bridge, '--kill-signal=SIGRTMIN+3', '--console=read-only'],
-      ...['--bind-ro', `${loader}:/run/host/boot-loader`, '/run/host/boot-loader'],
+      ...['--bind-ro', `${loader}:/run/host/boot-loader`, this.#options.init ?? '/run/host/boot-loader'],
     ];
     const joinGroups =
       'for group; do [ "$group" != -- ] || break; shift; echo $$ > "$group/cgroup.procs"; done; shift; exec "$@"';

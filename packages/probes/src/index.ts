@@ -1,0 +1,6 @@
+export { type ArgumentSpec, type ArgumentSpecs, flagOf } from './arguments.ts';
+export { ProbeError, type ProbeErrorCode } from './errors.ts';
+export type { Fact, Finding, NotApplicable, Probe, Violation } from './probe.ts';
+export { probeTable } from './probe-table.ts';
+export { probeLoaders } from './registry.ts';
+export { outputBytesMax, violationsMax } from './run-probe.ts';
