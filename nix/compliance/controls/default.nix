@@ -1,5 +1,31 @@
 # The catalogue: one file a control.
 [
   ./access-control.nix
+  ./agent-egress-exemption.nix
+  ./asset-inventory.nix
+  ./audit-logging.nix
+  ./authentication.nix
   ./baseline-hardening.nix
+  ./backup-retention.nix
+  ./change-management.nix
+  ./disaster-recovery.nix
+  ./encryption-at-rest.nix
+  ./encryption-in-transit.nix
+  ./incident-response.nix
+  ./key-management.nix
+  ./network-segmentation.nix
+  ./secure-boot.nix
+  ./supply-chain.nix
+  ./vulnerability-mgmt.nix
+  ./account-hygiene.nix
+  ./privilege-escalation.nix
+  ./filesystem-hygiene.nix
+  ./service-hardening.nix
+  ./mandatory-access.nix
+  ./kernel-build.nix
+  ./integrity-sealing.nix
+  ./time-sync.nix
+  ./evidence-integrity.nix
+  ./platform.nix
+  ./synthetic-always-fail.nix
 ]

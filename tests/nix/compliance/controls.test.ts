@@ -31,30 +31,45 @@ describe('the static projections', async () => {
 });
 
 test('the catalogue agrees with the crosswalk', async () => {
-  const { controls, levels } = (await evaluated({
+  const { controls, named, levels } = (await evaluated({
     expression: `
       let compliance = import ./nix/compliance; in {
         controls = map (control: {
           inherit (control) controlId;
           rules = map (rule: { inherit (rule) id severity; recommendations = rule.articles.anssi-bp028 or [ ]; }) control.rules;
         }) compliance.controls;
+        named = compliance.crosswalk.controls;
         levels = builtins.mapAttrs (_: r: r.level) compliance.crosswalk.frameworks.anssi-bp028.recommendations;
       }`,
   })) as {
     controls: { controlId: string; rules: { id: string; severity: string; recommendations: string[] }[] }[];
+    named: string[];
     levels: Record<string, string>;
   };
+  const ids = new Set(controls.map(({ controlId }) => controlId));
+  assert.deepEqual(
+    named.filter((control) => !ids.has(control)),
+    [],
+    'controls of the crosswalk that do not exist',
+  );
   const severities = ['minimal', 'standard', 'strict', 'paranoid'];
   const bySeverity = ['minimal', 'intermediary', 'enhanced', 'high'];
+  const answered = new Set<string>();
   for (const { id, severity, recommendations } of controls.flatMap(({ rules }) => rules)) {
     if (recommendations.length === 0) continue;
     for (const recommendation of recommendations) {
       assert.ok(recommendation in levels, `${id}: there is no ${recommendation}`);
+      answered.add(recommendation);
     }
     // BP-028's levels are cumulative: a rule is active from the lowest level that asks for it.
     const ranks = recommendations.map((recommendation) => bySeverity.indexOf(levels[recommendation] ?? ''));
     assert.equal(severity, severities[Math.min(...ranks)], `${id}, ${recommendations.join(' ')}`);
   }
+  assert.deepEqual(
+    Object.keys(levels).filter((recommendation) => !answered.has(recommendation)),
+    [],
+    'recommendations that no rule answers',
+  );
   const counts = bySeverity.map(
     (_, at) => Object.values(levels).filter((level) => bySeverity.indexOf(level) <= at).length,
   );

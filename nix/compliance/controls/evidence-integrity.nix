@@ -1,0 +1,72 @@
+# That the other results can be believed. It cannot be waived.
+{
+  types,
+  checks,
+  pending,
+  ...
+}:
+let
+  inherit (checks) at isOn want;
+in
+{
+  controlId = "evidence-integrity";
+  optionName = "evidenceIntegrity";
+  title = "Evidence integrity";
+  purpose = "Evidence is collected, signed with the declared key, and without gaps.";
+  type = "both";
+  schema = "evidence/v1";
+
+  options.minFreeMegabytes = {
+    type = types.int {
+      min = 1;
+      max = 100000;
+    };
+    default = 256;
+    direction = "max";
+    description = "Free space where evidence is kept.";
+  };
+
+  rules = [
+    {
+      id = "EI-01";
+      name = "Evidence is collected, recently";
+      severity = "minimal";
+      tags = [ "evidence" ];
+      evaluate =
+        { config, ... }:
+        [
+          (want "compliance.evidence.collector.enable" (isOn "compliance.evidence.collector.enable" config) true)
+          # Without one, nothing that is collected can be signed.
+          (want "services.openssh.hostKeys" (
+            builtins.any (key: (key.type or "") == "ed25519") (checks.listAt "services.openssh.hostKeys" config)
+            || at "services.nixfleet-agent.key" config != null
+          ) true // { fix = ''services.openssh.hostKeys = [ { type = "ed25519"; path = "/etc/ssh/ssh_host_ed25519_key"; } ];''; })
+        ];
+      remediation = "Enable compliance.evidence.collector, and see why its last run failed.";
+    }
+    {
+      id = "EI-02";
+      name = "The chain of evidence has no gap";
+      severity = "minimal";
+      tags = [ "evidence" ];
+      unmeasured = pending;
+      remediation = "Find out who removed evidence; the chain goes on, the gap stays visible.";
+    }
+    {
+      id = "EI-03";
+      name = "Evidence is signed with the declared key";
+      severity = "minimal";
+      tags = [ "evidence" ];
+      unmeasured = pending;
+      remediation = "Declare the host's key in the fleet, or put the declared key back.";
+    }
+    {
+      id = "EI-04";
+      name = "There is space for evidence";
+      severity = "minimal";
+      tags = [ "evidence" ];
+      unmeasured = pending;
+      remediation = "Free space below compliance.evidence.collector.outputDir.";
+    }
+  ];
+}

@@ -1,0 +1,167 @@
+# Services are few, and may do little.
+{
+  types,
+  checks,
+  pending,
+  ...
+}:
+let
+  inherit (checks)
+    attrsAt
+    isOn
+    want
+    wantOf
+    ;
+  inherit (builtins)
+    attrNames
+    concatMap
+    elem
+    filter
+    map
+    ;
+
+  # What few servers need, and many have.
+  optional = [
+    "services.avahi.enable"
+    "services.blueman.enable"
+    "services.nfs.server.enable"
+    "services.printing.enable"
+    "services.rpcbind.enable"
+    "services.samba.enable"
+    "services.xserver.enable"
+    "services.xinetd.enable"
+    "hardware.bluetooth.enable"
+  ];
+
+  services = config: attrsAt "systemd.services" config;
+  settingsOf = config: name: (services config).${name}.serviceConfig or { };
+  wanted = {
+    NoNewPrivileges = value: value == true || value == "true" || value == "yes";
+    PrivateTmp = value: value == true || value == "true" || value == "yes" || value == "disconnected";
+    ProtectSystem = value: value == "strict" || value == "full";
+    ProtectHome = value: value == true || value == "true" || value == "yes" || value == "read-only" || value == "tmpfs";
+  };
+  lacking =
+    config: name:
+    let
+      settings = settingsOf config name;
+      isOther =
+        (settings.DynamicUser or false) == true
+        || !(elem (settings.User or null) [
+          null
+          "root"
+          "0"
+          ""
+        ]);
+    in
+    (if isOther then [ ] else [ "${name}: User" ])
+    ++ map (key: "${name}: ${key}") (filter (key: !(wanted.${key} (settings.${key} or null))) (attrNames wanted));
+in
+{
+  controlId = "service-hardening";
+  optionName = "serviceHardening";
+  title = "Service hardening";
+  purpose = "A service that is taken over gives its taker little.";
+  type = "both";
+  schema = "anssi-bp028/v1";
+
+  options = {
+    maxExposure = {
+      type = types.int {
+        min = 0;
+        max = 100;
+      };
+      default = 50;
+      direction = "min";
+      description = "Highest score of systemd-analyze security, times ten.";
+    };
+    exposedUnits = {
+      type = types.listOf {
+        of = types.text {
+          says = "the name of a service, without .service";
+          pattern = "[A-Za-z0-9@_.-]+";
+          bytesMax = 128;
+        };
+        max = 128;
+        isSet = true;
+      };
+      default = [ ];
+      direction = "declared";
+      description = "Services that others reach.";
+    };
+    neededServices = {
+      type = types.listOf {
+        of = types.oneOf optional;
+        max = 16;
+        isSet = true;
+      };
+      default = [ ];
+      direction = "intersect";
+      description = "Services of the list of rarely needed ones that this host needs.";
+    };
+  };
+
+  rules = [
+    {
+      id = "SH-01";
+      name = "Only needed services are enabled";
+      severity = "minimal";
+      tags = [ "services" ];
+      articles.anssi-bp028 = [ "R62" ];
+      evaluate =
+        { config, options }:
+        [
+          (wantOf {
+            option = "compliance.controls.serviceHardening.neededServices";
+            what = "enabled, and not needed";
+            observed = filter (option: isOn option config) optional;
+            expect."$subset" = options.neededServices;
+            fix = "disable them, or name them there";
+          })
+        ];
+      remediation = "Disable the named services, or declare them as needed.";
+    }
+    {
+      id = "SH-02";
+      name = "Exposed services score well";
+      severity = "standard";
+      tags = [ "services" ];
+      articles.anssi-bp028 = [
+        "R63"
+        "R79"
+      ];
+      unmeasured = pending;
+      remediation = "Look at systemd-analyze security <unit>, and add what it misses to serviceConfig.";
+    }
+    {
+      id = "SH-03";
+      name = "Exposed services run as users of their own, and see little of the host";
+      severity = "strict";
+      tags = [ "services" ];
+      articles.anssi-bp028 = [
+        "R64"
+        "R65"
+      ];
+      evaluate =
+        { config, options }:
+        [
+          (want "compliance.controls.serviceHardening.exposedUnits" (
+            filter (name: !((services config) ? ${name})) options.exposedUnits
+          ) [ ] // { fix = "correct the name, or take it out"; })
+          (want "systemd.services" (concatMap (lacking config) (filter (name: (services config) ? ${name}) options.exposedUnits)) [ ] // {
+            fix = "set these in systemd.services.<name>.serviceConfig";
+          })
+        ];
+      remediation = "Set User or DynamicUser, NoNewPrivileges, PrivateTmp, ProtectSystem and ProtectHome of the named services.";
+    }
+    {
+      id = "SH-04";
+      name = "What keeps services apart is itself hardened";
+      severity = "paranoid";
+      tags = [ "services" ];
+      articles.anssi-bp028 = [ "R66" ];
+      unmeasured = pending;
+      remediation = "Harden the container manager or hypervisor as its own guide says.";
+    }
+  ];
+}
