@@ -184,6 +184,26 @@ test('a corrupt journal is told as lost state, and nothing is switched again', a
   await world.stop();
 });
 
+test('under another host key a new journal begins with all that the old one knew', async () => {
+  const world = await World.create();
+  await world.publish(1);
+  await world.start();
+  await world.pass(25);
+  const before = world.plane.events.at(-1);
+  await world.stop();
+  await world.changeKey();
+  await world.start();
+  await world.pass(20);
+  const restarted = world.plane.events.findLast(({ kind }) => kind === 'journal-started');
+  assert.ok(restarted?.kind === 'journal-started');
+  assert.equal(restarted.body.reason, 'key-changed');
+  assert.equal(restarted.body.previous?.journal, before?.journal);
+  const since = world.kinds.slice(world.plane.events.indexOf(restarted));
+  assert.deepEqual(since.slice(0, 3), ['journal-started', 'checkpoint', 'converged'], 'with its receipt');
+  assert.deepEqual(world.host.done, ['activate', 'setDefault', 'disarm'], 'nothing is switched again');
+  await world.stop();
+});
+
 test('stopped at every moment of a switch, the agent comes back to its target or to where it was', async () => {
   const world = await World.create();
   await world.publish(1);

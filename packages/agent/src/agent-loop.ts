@@ -114,10 +114,14 @@ export class AgentLoop {
     this.#workers = workers;
     this.#bootId = await host.bootId();
     const running = await host.running();
-    if (found.journal.kind === 'intact') {
+    if (found.journal.kind === 'intact' || found.journal.kind === 'other-key') {
       const state = journal.entries.reduce((folded, { event }) => applyEvent(folded, event), this.#memory.state);
       this.#memory = { ...this.#memory, state };
       if (found.journal.tornBytes > 0) log('warn', 'a cut-off last line of the journal was dropped', found.journal);
+      if (found.journal.kind === 'other-key') {
+        log('warn', 'the host key is another one than before: a new journal is started');
+        await this.#startEpochAfter('key-changed');
+      }
     } else {
       if (found.journal.kind === 'corrupt') log('error', 'the journal is corrupt and was put aside', found.journal);
       await journal.startEpoch();
@@ -150,30 +154,16 @@ export class AgentLoop {
   /** This host's state was brought back from an earlier time: a new epoch, visibly, with the whole state at its start. */
   readonly restored = (stale: JournalId, detail: string): void =>
     this.#enqueue(async () => {
-      const { journal, agentVersion, log } = this.#deps;
-      const { journal: id, seq } = journal.position;
+      const { journal, log } = this.#deps;
+      const { journal: id } = journal.position;
       // Two deliveries may find the same out.
       if (id !== stale) return;
       // Only so many old journals are kept, and they are evidence that the control plane may not have.
       if (!this.#restorations.tryTake()) {
         return log('error', 'this journal is said not to be the newest, again: it is kept', { detail });
       }
-      const { state } = this.#memory;
       log('error', 'this journal is not the newest: a new one is started', { detail });
-      await journal.startEpoch();
-      await this.#record([
-        {
-          kind: 'journal-started',
-          body: {
-            reason: 'restored',
-            previous: { journal: id, seq },
-            running: state.running,
-            confirmed: state.confirmed?.closure ?? null,
-            agentVersion,
-          },
-        },
-        ...checkpointOf(state),
-      ]);
+      await this.#startEpochAfter('restored');
     });
 
   readonly contacted = (): void => {
@@ -257,6 +247,28 @@ export class AgentLoop {
     await this.#queue;
   }
 
+  /** Another journal, with the whole state of the one before at its start. */
+  async #startEpochAfter(reason: 'restored' | 'key-changed'): Promise<void> {
+    const { journal, agentVersion } = this.#deps;
+    const { journal: id, seq } = journal.position;
+    const { state } = this.#memory;
+    const { running } = state;
+    await journal.startEpoch();
+    await this.#record([
+      {
+        kind: 'journal-started',
+        body: {
+          reason,
+          previous: { journal: id, seq },
+          running,
+          confirmed: state.confirmed?.closure ?? null,
+          agentVersion,
+        },
+      },
+      ...checkpointOf(state),
+    ]);
+  }
+
   #enqueue(task: () => Promise<void>): void {
     this.#queue = this.#queue.then(task).catch((error: unknown) => {
       this.#deps.log('error', 'a step failed', { error: messageOf(error) });
@@ -300,6 +312,7 @@ export class AgentLoop {
     });
     if (journal.isCheckpointDue && !switchingPhases.has(this.#memory.state.phase.name)) {
       await this.#attempt('checkpoint', () => this.#record(checkpointOf(this.#memory.state)));
+      await this.#attempt('archive', () => journal.archive());
     }
   }
 

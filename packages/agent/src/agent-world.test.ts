@@ -171,7 +171,7 @@ export class MemoryControlPlane implements Transport {
     }
     const verified = await verifyEvents(this.fleet.ctx, {
       host: first.host,
-      keys: [(await this.fleet.hostKey('canary')).publicKey],
+      keys: [(await testKey('host:canary')).publicKey, (await testKey(nextKey)).publicKey],
       journal,
       after: { journal, seq: first.seq - 1, sha256: first.prevSha256 },
       events,
@@ -203,6 +203,9 @@ const nix: Nix = {
   discard: async () => 0,
 };
 
+/** What `changeKey` puts in the place of the host's key. */
+const nextKey = 'host:canary-next';
+
 export class World {
   readonly files = new MemoryFiles();
   readonly host = new MemoryHost();
@@ -225,6 +228,12 @@ export class World {
     world.files.files.set('/key', Uint8Array.from(Buffer.from(privateKeyToPem(key.privateKey))));
     world.files.files.set('/trust.json', Uint8Array.from(world.fleet.trustChain[0]?.bytes ?? []));
     return world;
+  }
+
+  /** While the agent is stopped; the control plane knows both keys. */
+  async changeKey(): Promise<void> {
+    const { privateKey } = await testKey(nextKey);
+    this.files.files.set('/key', Uint8Array.from(Buffer.from(privateKeyToPem(privateKey))));
   }
 
   async start(): Promise<void> {

@@ -1,16 +1,33 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { type BootId, type EventContent, FleetName, HostName, type Instant, verifyEvents } from '@nixfleet/contracts';
+import {
+  addSeconds,
+  type BootId,
+  type EventContent,
+  FleetName,
+  HostName,
+  type Instant,
+  verifyEvents,
+} from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { initialHostState } from '@nixfleet/engine';
 import { SeededRandom, testKey } from '@nixfleet/testkit';
 import { AgentError } from './errors.ts';
 import { fileSystem } from './file-system.ts';
 import type { Files } from './files.ts';
-import { checkpointEvery, Journal } from './journal.ts';
+import { archivesMax, checkpointEvery, Journal } from './journal.ts';
 
 const directories: string[] = [];
 after(() => {
@@ -106,7 +123,62 @@ test('anything else that does not verify is corrupt, put aside, and a new epoch 
   }
   writeFileSync(path, good);
   const stranger = await testKey('host:web-1');
-  assert.equal((await open(directory, fileSystem, stranger)).found.kind, 'corrupt', 'another key');
+  rmSync(join(directory, 'key.json'));
+  assert.equal((await open(directory, fileSystem, stranger)).found.kind, 'corrupt', 'a key that nobody remembers');
+});
+
+test('under another host key the journal is read once more, whole, and not continued', async () => {
+  const { directory, path } = await withEvents(3);
+  const written = readFileSync(path);
+  const next = await testKey('host:web-1');
+  const { journal, found } = await open(directory, fileSystem, next);
+  assert.deepEqual(found, { kind: 'other-key', tornBytes: 0 });
+  assert.equal(journal.position.seq, 3);
+  await journal.startEpoch();
+  await journal.append([first], place);
+  const old = readdirSync(directory).filter((name) => name.startsWith('old-'));
+  assert.equal(old.length, 1);
+  assert.deepEqual(readFileSync(join(directory, old[0] ?? '')), written, 'kept as it was');
+  assert.equal((await open(directory, fileSystem, next)).found.kind, 'intact');
+
+  const { path: other, directory: tampered } = await withEvents(3);
+  writeFileSync(other, readFileSync(other, 'utf8').replace('0.1.0', '0.1.1'));
+  assert.equal((await open(tampered, fileSystem, next)).found.kind, 'corrupt', 'verified like any other');
+});
+
+test('a journal that nobody collects is archived up to its newest checkpoint, and the parts are one chain', async () => {
+  const directory = newDirectory();
+  const options = { files: fileSystem, directory, fleet: ctx.fleet, host, signer, ctx, random };
+  const { journal } = await Journal.open({ ...options, isCollected: false, archiveFromBytes: 4000 });
+  await journal.startEpoch();
+  await journal.append([first], place);
+  const checkpoint: EventContent = { kind: 'checkpoint', body: { state: initialHostState } };
+  await journal.archive();
+  assert.equal(journal.entries.length, 1, 'without a checkpoint everything stays');
+  const counts: number[] = [];
+  for (let part = 0; part < archivesMax + 2; part++) {
+    for (let i = 0; i < 8; i++) await journal.append([started], place);
+    await journal.append([checkpoint], { ...place, at: addSeconds(place.at, part) });
+    await journal.archive();
+    counts.push(journal.entries.length);
+  }
+  assert.ok(
+    counts.every((count) => count <= 9),
+    `kept ${counts}`,
+  );
+  const archives = readdirSync(directory).filter((name) => name.startsWith('archive-'));
+  assert.equal(archives.length, archivesMax, 'and the oldest parts are dropped');
+  const lines = [...archives, 'journal.jsonl'].flatMap((name) =>
+    readFileSync(join(directory, name), 'utf8').trim().split('\n'),
+  );
+  const events = lines.map((line) => JSON.parse(line));
+  const { seq, prevSha256 } = JSON.parse(events[0].event);
+  const after = { journal: journal.position.journal, seq: seq - 1, sha256: prevSha256 };
+  const keys = [signer.publicKey];
+  const verified = await verifyEvents(ctx, { host, keys, journal: after.journal, after, events, signatures: 'every' });
+  assert.ok(verified.ok, verified.ok ? '' : verified.detail);
+  assert.deepEqual(verified.value.position, journal.position);
+  assert.equal((await open(directory)).found.kind, 'intact');
 });
 
 test('a full disk appends nothing, and the journal goes on when there is room again', async () => {

@@ -1,7 +1,9 @@
 import {
   type BootId,
   canonicalize,
+  decodeBase64,
   type EventContent,
+  encodeBase64,
   type FleetName,
   type HostName,
   type Instant,
@@ -11,11 +13,13 @@ import {
   type Json,
   journalStart,
   type PublicKey,
+  parseSpki,
   type Random,
   type Sha256Hex,
   SignedEvent,
   type Signer,
   sha256Hex,
+  spkiOf,
   type VerifyContext,
   verifyEvents,
 } from '@nixfleet/contracts';
@@ -41,6 +45,10 @@ const chattyKinds: ReadonlySet<EventContent['kind']> = new Set([
 export const checkpointEvery = 200;
 /** Old or corrupt journals that are kept beside the current one. */
 const keptMax = 3;
+/** Bytes from which on the part of a journal that nobody collects and that a checkpoint replaces is archived. */
+export const archiveFromBytes = 4 * 1024 * 1024;
+/** Archived parts that are kept on the host, each little more than `archiveFromBytes`: years of an ordinary host. */
+export const archivesMax = 32;
 
 /** One event as it lies in the file. */
 export interface JournalEntry {
@@ -60,6 +68,10 @@ export interface JournalOptions {
   readonly random: Random;
   /** Default: `journalAppendBytesMax`. */
   readonly appendBytesMax?: number;
+  /** False where there is no control plane: nothing is ever acknowledged, and `archive` bounds the file. Default: true. */
+  readonly isCollected?: boolean;
+  /** Default: `archiveFromBytes`. */
+  readonly archiveFromBytes?: number;
 }
 
 /** What was found at the start. */
@@ -67,10 +79,16 @@ export type JournalFound =
   | { readonly kind: 'absent' }
   /** Complete and chained, its last event signed by this host's key. `tornBytes`: a cut-off last line was dropped. */
   | { readonly kind: 'intact'; readonly tornBytes: number }
+  /**
+   * The same, under the key that this host had before: it can be read and not continued, so a new epoch must be started.
+   */
+  | { readonly kind: 'other-key'; readonly tornBytes: number }
   /** Not readable in the middle: put aside, and a new epoch must be started. */
   | { readonly kind: 'corrupt'; readonly detail: string };
 
 const Acknowledged = z.object({ journal: JournalId, seq: z.int().min(0) });
+/** SubjectPublicKeyInfo, base64, of the key that signs this journal. */
+const SigningKey = z.object({ spki: z.string().max(1024) });
 
 /**
  * The host's journal: one file, one signed event a line, appended with fsync before the event has any effect.
@@ -126,6 +144,7 @@ export class Journal {
       this.#fileBytes = 0;
       this.#isTorn = false;
       this.#acknowledgedSeq = 0;
+      await this.#rememberKey();
       return this.#id;
     });
   }
@@ -156,7 +175,7 @@ export class Journal {
       const signature = Buffer.from(await signer.sign(bytes)).toString('base64');
       added.push({ signed: { event: text, signature }, event, sha256 });
     }
-    const lines = new TextEncoder().encode(added.map(({ signed }) => `${JSON.stringify(signed)}\n`).join(''));
+    const lines = linesOf(added);
     const isChatty = contents.every(({ kind }) => chattyKinds.has(kind));
     const bytesMax = isChatty ? appendBytesMax / 2 : appendBytesMax;
     if (this.#fileBytes + lines.length > bytesMax) {
@@ -206,7 +225,8 @@ export class Journal {
   get isCheckpointDue(): boolean {
     const last = this.#entries.at(-1)?.event.seq ?? 0;
     const checkpoint = this.#newestCheckpoint()?.event.seq ?? 0;
-    return last - checkpoint >= checkpointEvery && this.#acknowledgedSeq >= checkpoint;
+    if (last - checkpoint < checkpointEvery) return false;
+    return this.#options.isCollected === false || this.#acknowledgedSeq >= checkpoint;
   }
 
   /** Drops what is acknowledged and older than the newest checkpoint that is acknowledged too. */
@@ -220,8 +240,36 @@ export class Journal {
     );
     const first = this.#entries[0];
     if (!checkpoint || !first || checkpoint.event.seq === first.event.seq) return;
-    const kept = this.#entries.filter(({ event }) => event.seq >= checkpoint.event.seq);
-    const lines = new TextEncoder().encode(kept.map(({ signed }) => `${JSON.stringify(signed)}\n`).join(''));
+    await this.#keepFrom(checkpoint.event.seq);
+  }
+
+  /**
+   * Where nobody collects this journal: moves what the newest checkpoint replaces into a file of its own, once it has grown to
+   * `archiveFromBytes`. The archived parts and the journal, one after the other, are the whole chain. Throws like `append`.
+   */
+  archive(): Promise<void> {
+    return this.#inTurn(() => this.#archive());
+  }
+
+  async #archive(): Promise<void> {
+    const { files, directory, isCollected = true, archiveFromBytes: fromBytes = archiveFromBytes } = this.#options;
+    const checkpoint = this.#newestCheckpoint();
+    const first = this.#entries[0];
+    if (isCollected || this.#fileBytes < fromBytes || !checkpoint || !first) return;
+    const { seq } = checkpoint.event;
+    if (seq === first.event.seq) return;
+    // Sorts by age. Should the host stop before the journal is cut, the next attempt writes the same name again.
+    const name = `archive-${first.event.at.replaceAll(/[^0-9]/g, '')}-${first.event.journal}-${first.event.seq}.jsonl`;
+    await files.write(`${directory}/${name}`, linesOf(this.#entries.filter(({ event }) => event.seq < seq)));
+    await this.#keepFrom(seq);
+    const archived = (await files.list(directory)).filter((file) => file.startsWith('archive-'));
+    const tooMany = archived.slice(0, Math.max(0, archived.length - archivesMax));
+    for (const file of tooMany) await files.remove(`${directory}/${file}`);
+  }
+
+  async #keepFrom(seq: number): Promise<void> {
+    const kept = this.#entries.filter(({ event }) => event.seq >= seq);
+    const lines = linesOf(kept);
     await this.#options.files.write(this.#path, lines);
     this.#entries = kept;
     this.#fileBytes = lines.length;
@@ -275,19 +323,30 @@ export class Journal {
     const end = bytes.lastIndexOf(0x0a) + 1;
     // No whole line: the very first append was cut off.
     if (end === 0) return { kind: 'absent' };
-    const detail = await this.#read(bytes.subarray(0, end));
-    if (detail !== null) {
-      this.#entries = [];
-      return { kind: 'corrupt', detail };
+    const { publicKey } = this.#options.signer;
+    const lines = bytes.subarray(0, end);
+    const detail = await this.#read(lines, publicKey);
+    if (detail === null) {
+      this.#fileBytes = end;
+      this.#isTorn = end < bytes.length;
+      await this.#loadAcknowledged();
+      await this.#rememberKey();
+      return { kind: 'intact', tornBytes: bytes.length - end };
     }
-    this.#fileBytes = end;
-    this.#isTorn = end < bytes.length;
-    await this.#loadAcknowledged();
-    return { kind: 'intact', tornBytes: bytes.length - end };
+    const previous = await this.#rememberedKey();
+    const isOfPrevious = previous !== null && (await this.#read(lines, previous)) === null;
+    return isOfPrevious ? { kind: 'other-key', tornBytes: bytes.length - end } : { kind: 'corrupt', detail };
   }
 
-  /** Null, or what is wrong. */
-  async #read(lines: Uint8Array): Promise<string | null> {
+  /** Null, or what is wrong; then there are no entries. */
+  async #read(lines: Uint8Array, key: PublicKey): Promise<string | null> {
+    this.#entries = [];
+    const detail = await this.#readEntries(lines, key);
+    if (detail !== null) this.#entries = [];
+    return detail;
+  }
+
+  async #readEntries(lines: Uint8Array, key: PublicKey): Promise<string | null> {
     const events: SignedEvent[] = [];
     for (const [i, line] of new TextDecoder().decode(lines).split('\n').slice(0, -1).entries()) {
       const parsed = parseLine(line);
@@ -296,14 +355,13 @@ export class Journal {
     }
     const first = placeOf(events[0]);
     if (first === null) return 'the first line is not an event';
-    const { host, signer, ctx } = this.#options;
-    const keys: readonly PublicKey[] = [signer.publicKey];
+    const { host, ctx } = this.#options;
     let after: JournalPosition = { journal: first.journal, seq: first.seq - 1, sha256: first.prevSha256 };
     for (let at = 0; at < events.length; at += chunkEvents) {
       const chunk = events.slice(at, at + chunkEvents);
       const verified = await verifyEvents(ctx, {
         host,
-        keys,
+        keys: [key],
         journal: first.journal,
         after,
         events: chunk,
@@ -320,13 +378,40 @@ export class Journal {
   }
 
   async #loadAcknowledged(): Promise<void> {
-    const bytes = await this.#options.files.read(`${this.#options.directory}/acknowledged.json`, 1024);
-    if (bytes === null) return;
     // Lost or unreadable costs only that events are sent again.
-    const parsed = Acknowledged.safeParse(parseJson(new TextDecoder().decode(bytes)));
-    if (parsed.success && parsed.data.journal === this.#id) {
-      this.#acknowledgedSeq = Math.min(parsed.data.seq, this.position.seq);
-    }
+    const known = await this.#readJson('acknowledged.json', Acknowledged);
+    if (known && known.journal === this.#id) this.#acknowledgedSeq = Math.min(known.seq, this.position.seq);
+  }
+
+  /**
+   * So that after a change of the host key the journal of the one before can still be read. Where it cannot be written,
+   * that change is told as lost state.
+   */
+  async #rememberKey(): Promise<void> {
+    const { signer } = this.#options;
+    const spki = encodeBase64(spkiOf(signer.publicKey));
+    const known = await this.#readJson('key.json', SigningKey);
+    if (known?.spki === spki) return;
+    await this.#writeJson('key.json', { spki }).catch((error: unknown) => {
+      if (!(error instanceof AgentError)) throw error;
+    });
+  }
+
+  async #rememberedKey(): Promise<PublicKey | null> {
+    const known = await this.#readJson('key.json', SigningKey);
+    const spki = known && decodeBase64(known.spki);
+    return spki ? parseSpki(spki) : null;
+  }
+
+  /** Null where it is absent, unreadable or malformed: nothing that is kept so is needed to be safe. */
+  async #readJson<Value>(name: string, schema: z.ZodType<Value>): Promise<Value | null> {
+    const path = `${this.#options.directory}/${name}`;
+    const bytes = await this.#options.files.read(path, 4096).catch((error: unknown) => {
+      if (error instanceof AgentError) return null;
+      throw error;
+    });
+    const parsed = bytes && schema.safeParse(parseJson(new TextDecoder().decode(bytes)));
+    return parsed?.success ? parsed.data : null;
   }
 
   async #putAside(): Promise<void> {
@@ -352,6 +437,10 @@ export class Journal {
 const chunkEvents = 5000;
 
 const Place = z.object({ journal: JournalId, seq: z.int().min(1), prevSha256: z.string() });
+
+function linesOf(entries: readonly JournalEntry[]): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(entries.map(({ signed }) => `${JSON.stringify(signed)}\n`).join(''));
+}
 
 function placeOf(signed: SignedEvent | undefined) {
   const parsed = Place.safeParse(signed ? parseJson(signed.event) : undefined);

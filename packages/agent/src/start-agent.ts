@@ -91,6 +91,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     signer,
     ctx,
     random,
+    isCollected: deps.transport !== undefined || config.controlPlanes.length > 0,
   });
   const isFloorLost = opened !== null && (await areFloorsLost(opened.floors, { journal, found, cache }));
   const time = new AgentTime(clock, opened?.floors.values.time ?? journal.entries.at(-1)?.event.at ?? null);

@@ -24,9 +24,12 @@ const target = HostTarget;
 
 /** The bodies of journal events, by kind. Every transition of the host machine is one of them. */
 export const eventBodies = {
-  /** First event of every journal. `previous`: the epoch this host wrote before, if it still knows. */
+  /**
+   * First event of every journal. `previous`: the epoch this host wrote before, if it still knows. A journal is continued
+   * under the key that began it, so another host key begins another one.
+   */
   'journal-started': z.object({
-    reason: z.enum(['first-contact', 'state-lost', 'restored']),
+    reason: z.enum(['first-contact', 'state-lost', 'restored', 'key-changed']),
     previous: z.object({ journal: JournalId, seq: z.int().min(0) }).optional(),
     running: StorePath.nullable(),
     confirmed: StorePath.nullable(),

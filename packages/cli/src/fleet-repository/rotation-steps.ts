@@ -58,7 +58,7 @@ export function rotationSteps(name: HostName, secrets: SecretsManager): readonly
         `nixfleet host show ${name}`,
       ],
       because:
-        'the old key is kept until the host was seen with the new one; its journal begins anew, visibly, as state-lost',
+        'the old key is kept until the host was seen with the new one; its journal begins anew, visibly, as key-changed',
     },
     {
       what: `Once it is seen with the new key, forget the old one${newOnly.length === 0 ? '' : ', in secrets too'}`,
