@@ -7,6 +7,7 @@ import { createServer as createTcpServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { Instant, selfSignedCertificate } from '@nixfleet/contracts';
+import { otherEndOf, type TcpTimer, tcpTimerOf } from '@nixfleet/testkit';
 import { HttpsTransport } from './https-transport.ts';
 import type { ClientIdentity } from './pinned-connection.ts';
 import { systemClock } from './system-clock.ts';
@@ -54,7 +55,7 @@ after(() => {
 });
 
 async function serve(
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  handler: (request: IncomingMessage, response: ServerResponse) => unknown,
   maxVersion: 'TLSv1.2' | 'TLSv1.3' = 'TLSv1.3',
 ): Promise<TestServer> {
   const connections: TLSSocket[] = [];
@@ -100,6 +101,21 @@ const get: TransportRequest = { method: 'GET', path: '/x', timeoutMs: 5000, repl
 function reasonOf(result: TransportResult): string {
   return result.ok ? `status ${result.reply.status}` : result.reason;
 }
+
+test('a server that is silent is asked by the kernel whether it is still there, also over a kept connection', async () => {
+  const timers: (TcpTimer | null)[] = [];
+  const { url, connections } = await serve(async (request, response) => {
+    timers.push(await tcpTimerOf(otherEndOf(request.socket)));
+    response.end('ok');
+  });
+  const transport = transportTo([url]);
+  for (let i = 0; i < 2; i++) assert.equal(reasonOf(await transport.request(get)), 'status 200');
+  assert.equal(connections.length, 1, 'kept');
+  for (const timer of timers) {
+    assert.equal(timer?.kind, 'keep-alive');
+    assert.ok(timer.seconds > 5 && timer.seconds <= 20, `asked after ${timer.seconds} s`);
+  }
+});
 
 test('a pinned server gets the request and sees the key of the client', async () => {
   const { url } = await serve((request, response) => {

@@ -2,7 +2,7 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:htt
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@nixfleet/contracts';
 import { Agent, httpRequest } from './node-http.ts';
-import { type ClientIdentity, connectPinned } from './pinned-connection.ts';
+import { type ClientIdentity, connectPinned, peerProbeMs } from './pinned-connection.ts';
 import {
   type Transport,
   type TransportRequest,
@@ -136,7 +136,13 @@ class PinnedAgent extends Agent {
   readonly #connecting = new AbortController();
 
   constructor(options: HttpsTransportOptions & { readonly url: URL; readonly keepAlive: boolean }) {
-    super({ keepAlive: options.keepAlive, maxSockets: connectionsMax, maxFreeSockets: connectionsMax });
+    super({
+      keepAlive: options.keepAlive,
+      // A connection that is kept is probed at this pace from then on; by default it would be once a second.
+      keepAliveMsecs: peerProbeMs,
+      maxSockets: connectionsMax,
+      maxFreeSockets: connectionsMax,
+    });
     this.#options = options;
   }
 

@@ -27,6 +27,12 @@ export interface PinnedConnectionOptions {
 export type PinnedConnection = { readonly ok: true; readonly socket: TLSSocket } | Unreachable;
 
 /**
+ * Milliseconds of silence before the kernel asks whether the server is still there; it asks ten times within ten seconds. A
+ * server that lost its power while our check-in was held is noticed so, and not at the end of the hold.
+ */
+export const peerProbeMs = 20_000;
+
+/**
  * The one client connector of agent and CLI. TLS 1.3 with our own key; the server's key is compared with the pins at
  * `secureConnect`, before a byte of ours is written: only then is the socket handed out.
  * `rejectUnauthorized` is off because nobody issued the server's certificate, and `checkServerIdentity` is not relied on,
@@ -49,6 +55,7 @@ export async function connectPinned(options: PinnedConnectionOptions): Promise<P
     ALPNProtocols: ['http/1.1'],
   });
   socket.setNoDelay(true);
+  socket.setKeepAlive(true, peerProbeMs);
   const outcome = await handshake(socket, { where, clock, ...(signal ? { signal } : {}) });
   if (outcome) {
     socket.destroy();

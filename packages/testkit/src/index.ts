@@ -4,6 +4,7 @@ export { type HostileForm, hostileForms } from './hostile-forms.ts';
 export { NixCache, type RealClosure } from './nix-cache.ts';
 export { putSigned, readSigned } from './release-files.ts';
 export { SeededRandom } from './seeded-random.ts';
+export { otherEndOf, type TcpTimer, tcpTimerOf } from './tcp-timer.ts';
 export {
   createTestFleet,
   TestFleet,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { connect as tcpConnect } from 'node:net';
 import { describe, test } from 'node:test';
 import { protocolHeader } from '@nixfleet/contracts';
-import { testKey } from '@nixfleet/testkit';
+import { otherEndOf, tcpTimerOf, testKey } from '@nixfleet/testkit';
 import { the, withoutWeb2 } from '../fixture.test.ts';
 import { pemOf, Running, untilClosed } from './running-server.test.ts';
 
@@ -68,6 +68,15 @@ describe('TLS', () => {
     assert.match(await untilClosed(stays), /^HTTP\/1\.1 200 /);
     assert.equal((await running.request('host:web-2', { path: '/v1/signed/head.json' })).status, 403);
   });
+});
+
+test('a peer that is silent is asked by the kernel whether it is still there', async () => {
+  await using running = await Running.start();
+  const socket = await running.connect('host:canary');
+  const timer = await tcpTimerOf(otherEndOf(socket));
+  assert.equal(timer?.kind, 'keep-alive');
+  assert.ok(the(timer).seconds <= 20, `asked after ${timer?.seconds} s`);
+  socket.destroy();
 });
 
 describe('requests that are no requests', () => {

@@ -22,6 +22,11 @@ export interface ServerTimeouts {
   readonly keepAliveMs: number;
   /** Without a byte in either direction: longer than the longest hold. */
   readonly idleMs: number;
+  /**
+   * Of silence, before the kernel asks whether the peer is still there; it asks ten times within ten seconds. A host that
+   * lost its power while its check-in was held is noticed so, and not at the end of the hold.
+   */
+  readonly peerProbeMs: number;
   /** How often the two limits on requests are looked at. */
   readonly checkMs: number;
 }
@@ -32,6 +37,7 @@ const defaultTimeouts: ServerTimeouts = {
   requestMs: 30_000,
   keepAliveMs: 75_000,
   idleMs: 150_000,
+  peerProbeMs: 20_000,
   checkMs: 5000,
 };
 const headerBytesMax = 16 * 1024;
@@ -87,7 +93,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   https.on('request', requestListener({ ...options, peerOf: (socket) => connections.peerOf(socket) }));
   // A head that is no head: the connection says nothing that could be answered.
   https.on('clientError', (_error, socket) => socket.destroy());
-  guardConnections(https, (socket) => connections.admit(socket));
+  guardConnections(https, (socket) => {
+    const isAdmitted = connections.admit(socket);
+    if (isAdmitted) socket.setKeepAlive(true, timeouts.peerProbeMs);
+    return isAdmitted;
+  });
   options.controlPlane.onIdentitiesChanged = () => connections.closeUndeclared();
   const bound = await listen(https, options);
   // Such as no file descriptors left: a connection is lost, not the process.
