@@ -12,7 +12,7 @@ import {
 import type { AgentTime } from './agent-time.ts';
 import { Allowance, AllowancePerKind } from './allowance.ts';
 import type { Checkin } from './checkin.ts';
-import { checkpointOf } from './checkpoint.ts';
+import { checkpointOf, epochStart } from './checkpoint.ts';
 import { DeadManWatch } from './dead-man-watch.ts';
 import type { Delivery } from './delivery.ts';
 import type { DocumentSource } from './document-source.ts';
@@ -250,23 +250,10 @@ export class AgentLoop {
   /** Another journal, with the whole state of the one before at its start. */
   async #startEpochAfter(reason: 'restored' | 'key-changed'): Promise<void> {
     const { journal, agentVersion } = this.#deps;
-    const { journal: id, seq } = journal.position;
     const { state } = this.#memory;
-    const { running } = state;
+    const previous = journal.position;
     await journal.startEpoch();
-    await this.#record([
-      {
-        kind: 'journal-started',
-        body: {
-          reason,
-          previous: { journal: id, seq },
-          running,
-          confirmed: state.confirmed?.closure ?? null,
-          agentVersion,
-        },
-      },
-      ...checkpointOf(state),
-    ]);
+    await this.#record(epochStart(reason, { state, previous, agentVersion }));
   }
 
   #enqueue(task: () => Promise<void>): void {

@@ -11,7 +11,7 @@ import {
   type WireErrorCode,
 } from '@nixfleet/contracts';
 import type { z } from 'zod';
-import type { JournalEntry } from './journal.ts';
+import type { JournalEntry } from './journal-lines.ts';
 import type { Transport, TransportRequest } from './transport.ts';
 
 /** For a request that is answered at once, and on top of what a held one may wait, in milliseconds. */

@@ -1,9 +1,7 @@
 import {
   type BootId,
   canonicalize,
-  decodeBase64,
   type EventContent,
-  encodeBase64,
   type FleetName,
   type HostName,
   type Instant,
@@ -13,19 +11,17 @@ import {
   type Json,
   journalStart,
   type PublicKey,
-  parseSpki,
   type Random,
   type Sha256Hex,
-  SignedEvent,
   type Signer,
   sha256Hex,
-  spkiOf,
   type VerifyContext,
-  verifyEvents,
 } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { AgentError } from './errors.ts';
 import type { Files } from './files.ts';
+import { type JournalEntry, journalLines, parseJson, readJournalLines } from './journal-lines.ts';
+import { keyOfRecord, SigningKey, signingKeyRecord } from './signing-key-record.ts';
 
 /** Largest journal file that is read, in bytes: some 100,000 events, kept while nobody acknowledges them. */
 export const journalBytesMax = 64 * 1024 * 1024;
@@ -49,13 +45,6 @@ const keptMax = 3;
 export const archiveFromBytes = 4 * 1024 * 1024;
 /** Archived parts that are kept on the host, each little more than `archiveFromBytes`: years of an ordinary host. */
 export const archivesMax = 32;
-
-/** One event as it lies in the file. */
-export interface JournalEntry {
-  readonly signed: SignedEvent;
-  readonly event: JournalEvent;
-  readonly sha256: Sha256Hex;
-}
 
 export interface JournalOptions {
   readonly files: Files;
@@ -87,8 +76,6 @@ export type JournalFound =
   | { readonly kind: 'corrupt'; readonly detail: string };
 
 const Acknowledged = z.object({ journal: JournalId, seq: z.int().min(0) });
-/** SubjectPublicKeyInfo, base64, of the key that signs this journal. */
-const SigningKey = z.object({ spki: z.string().max(1024) });
 
 /**
  * The host's journal: one file, one signed event a line, appended with fsync before the event has any effect.
@@ -175,7 +162,7 @@ export class Journal {
       const signature = Buffer.from(await signer.sign(bytes)).toString('base64');
       added.push({ signed: { event: text, signature }, event, sha256 });
     }
-    const lines = linesOf(added);
+    const lines = journalLines(added);
     const isChatty = contents.every(({ kind }) => chattyKinds.has(kind));
     const bytesMax = isChatty ? appendBytesMax / 2 : appendBytesMax;
     if (this.#fileBytes + lines.length > bytesMax) {
@@ -260,7 +247,7 @@ export class Journal {
     if (seq === first.event.seq) return;
     // Sorts by age. Should the host stop before the journal is cut, the next attempt writes the same name again.
     const name = `archive-${first.event.at.replaceAll(/[^0-9]/g, '')}-${first.event.journal}-${first.event.seq}.jsonl`;
-    await files.write(`${directory}/${name}`, linesOf(this.#entries.filter(({ event }) => event.seq < seq)));
+    await files.write(`${directory}/${name}`, journalLines(this.#entries.filter(({ event }) => event.seq < seq)));
     await this.#keepFrom(seq);
     const archived = (await files.list(directory)).filter((file) => file.startsWith('archive-'));
     const tooMany = archived.slice(0, Math.max(0, archived.length - archivesMax));
@@ -269,7 +256,7 @@ export class Journal {
 
   async #keepFrom(seq: number): Promise<void> {
     const kept = this.#entries.filter(({ event }) => event.seq >= seq);
-    const lines = linesOf(kept);
+    const lines = journalLines(kept);
     await this.#options.files.write(this.#path, lines);
     this.#entries = kept;
     this.#fileBytes = lines.length;
@@ -340,41 +327,11 @@ export class Journal {
 
   /** Null, or what is wrong; then there are no entries. */
   async #read(lines: Uint8Array, key: PublicKey): Promise<string | null> {
-    this.#entries = [];
-    const detail = await this.#readEntries(lines, key);
-    if (detail !== null) this.#entries = [];
-    return detail;
-  }
-
-  async #readEntries(lines: Uint8Array, key: PublicKey): Promise<string | null> {
-    const events: SignedEvent[] = [];
-    for (const [i, line] of new TextDecoder().decode(lines).split('\n').slice(0, -1).entries()) {
-      const parsed = parseLine(line);
-      if (parsed === null) return `line ${i + 1} is not a signed event`;
-      events.push(parsed);
-    }
-    const first = placeOf(events[0]);
-    if (first === null) return 'the first line is not an event';
-    const { host, ctx } = this.#options;
-    let after: JournalPosition = { journal: first.journal, seq: first.seq - 1, sha256: first.prevSha256 };
-    for (let at = 0; at < events.length; at += chunkEvents) {
-      const chunk = events.slice(at, at + chunkEvents);
-      const verified = await verifyEvents(ctx, {
-        host,
-        keys: [key],
-        journal: first.journal,
-        after,
-        events: chunk,
-        signatures: 'last',
-      });
-      if (!verified.ok) return verified.detail;
-      for (const { event, sha256, text, signature } of verified.value.events) {
-        this.#entries.push({ signed: { event: text, signature }, event, sha256 });
-      }
-      after = verified.value.position;
-    }
-    this.#id = first.journal;
-    return null;
+    const { ctx, host } = this.#options;
+    const read = await readJournalLines(ctx, { host, key, lines });
+    this.#entries = read.ok ? read.entries : [];
+    if (read.ok) this.#id = read.journal;
+    return read.ok ? null : read.detail;
   }
 
   async #loadAcknowledged(): Promise<void> {
@@ -389,18 +346,16 @@ export class Journal {
    */
   async #rememberKey(): Promise<void> {
     const { signer } = this.#options;
-    const spki = encodeBase64(spkiOf(signer.publicKey));
-    const known = await this.#readJson('key.json', SigningKey);
-    if (known?.spki === spki) return;
-    await this.#writeJson('key.json', { spki }).catch((error: unknown) => {
+    const known = signingKeyRecord(signer.publicKey);
+    if ((await this.#readJson('key.json', SigningKey))?.spki === known.spki) return;
+    await this.#writeJson('key.json', known).catch((error: unknown) => {
       if (!(error instanceof AgentError)) throw error;
     });
   }
 
   async #rememberedKey(): Promise<PublicKey | null> {
     const known = await this.#readJson('key.json', SigningKey);
-    const spki = known && decodeBase64(known.spki);
-    return spki ? parseSpki(spki) : null;
+    return known && keyOfRecord(known);
   }
 
   /** Null where it is absent, unreadable or malformed: nothing that is kept so is needed to be safe. */
@@ -430,33 +385,6 @@ export class Journal {
       `${this.#options.directory}/${name}`,
       new TextEncoder().encode(`${JSON.stringify(value)}\n`),
     );
-  }
-}
-
-/** Events verified in one call. */
-const chunkEvents = 5000;
-
-const Place = z.object({ journal: JournalId, seq: z.int().min(1), prevSha256: z.string() });
-
-function linesOf(entries: readonly JournalEntry[]): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(entries.map(({ signed }) => `${JSON.stringify(signed)}\n`).join(''));
-}
-
-function placeOf(signed: SignedEvent | undefined) {
-  const parsed = Place.safeParse(signed ? parseJson(signed.event) : undefined);
-  return parsed.success ? { ...parsed.data, prevSha256: parsed.data.prevSha256 as Sha256Hex } : null;
-}
-
-function parseLine(line: string): SignedEvent | null {
-  const parsed = SignedEvent.safeParse(parseJson(line));
-  return parsed.success ? parsed.data : null;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
+import { systemClock } from '@nixfleet/contracts/node-clock';
 
 /** Jiffies are shown in hundredths of a second, whatever the kernel's own rate. */
 const ticksPerSecond = 100;
@@ -28,7 +28,7 @@ export async function tcpTimerOf(socket: Ends): Promise<TcpTimer | null> {
   for (let looks = 1; ; looks++) {
     const timer = timerNow(socket);
     if (timer?.kind !== 'retransmit' || looks === looksMax) return timer;
-    await setTimeout(lookEveryMs);
+    await systemClock.sleep(lookEveryMs, new AbortController().signal);
   }
 }
 
