@@ -20,7 +20,7 @@ const ARROWS: ReadonlyMap<string, readonly string[]> = new Map([
   ['agent', ['contracts', 'engine', 'evidence', 'probes']],
   ['cli', ['contracts', 'engine', 'evidence', 'release', 'control-plane', 'agent', 'probes']],
   ['dashboard', ['contracts', 'engine']],
-  ['testkit', ['contracts']],
+  ['testkit', ['contracts', 'evidence']],
   ['simulation', ['contracts', 'engine', 'evidence', 'release', 'control-plane', 'agent', 'testkit']],
 ]);
 

@@ -10,7 +10,7 @@ import {
 } from './source-file.ts';
 
 /** Packages that run unchanged in Node and in a browser, hence touch neither. */
-const PURE = ['contracts', 'engine'];
+const PURE = ['contracts', 'engine', 'evidence'];
 
 /** Where they meet a platform: the adapters of the ports Crypto, Clock and Random. */
 const PLATFORM_ADAPTERS: ReadonlyMap<string, RegExp> = new Map([
@@ -41,12 +41,12 @@ function isProgramSource({ path }: SourceFile): boolean {
   return packageOf(path) !== undefined && path.includes('/src/') && !isTestOrTool(path);
 }
 
-/** Contracts and engine know no platform. */
+/** Contracts, engine and evidence know no platform. */
 export const noPlatform: Rule = (files) =>
   files
     .filter((file) => PURE.includes(packageOf(file.path) ?? '') && isProgramSource(file))
     .flatMap((file) => {
-      const message = 'contracts and engine run in Node and in browsers: take a port instead';
+      const message = 'contracts, engine and evidence run in Node and in browsers: take a port instead';
       const allowed = PLATFORM_ADAPTERS.get(file.path);
       const found = [
         ...violationsOf(file, { rule: 'no-platform', pattern: PLATFORM, view: 'code', message }),

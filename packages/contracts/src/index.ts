@@ -123,6 +123,7 @@ export {
   type ParseCanonicalReason,
   type ParseCanonicalResult,
   parseCanonical,
+  parseJson,
 } from './json.ts';
 export {
   BootId,

@@ -9,6 +9,7 @@ import {
   type Json,
   type JsonBounds,
   parseCanonical,
+  parseJson,
 } from './json.ts';
 
 const bounds: JsonBounds = { bytesMax: 1 << 20 };
@@ -201,4 +202,19 @@ test('what is not JSON is refused, not written', () => {
       (error) => error instanceof ContractsError && error.code === 'not-canonicalizable',
     );
   }
+});
+
+test('parseJson: any layout, and numbers as asked', () => {
+  const parse = (text: string, numbers: 'integers' | 'finite') => {
+    const parsed = parseJson(new TextEncoder().encode(text), { bytesMax: 64, depthMax: 4, numbers });
+    return parsed.ok ? parsed.value : parsed.reason;
+  };
+  assert.deepEqual(parse(' {"b": 1,\n "a": 2}', 'integers'), { b: 1, a: 2 });
+  assert.equal(parse('[1.5]', 'integers'), 'unsafe-number');
+  assert.deepEqual(parse('[1.5]', 'finite'), [1.5]);
+  assert.equal(parse('[1.5,1e999]', 'finite'), 'unsafe-number');
+  assert.equal(parse('["\\ud800"]', 'finite'), 'malformed');
+  assert.equal(parse('[[[[[]]]]]', 'finite'), 'too-deep');
+  assert.equal(parse(`"${'x'.repeat(64)}"`, 'finite'), 'oversized');
+  assert.equal(parse('{', 'finite'), 'malformed');
 });

@@ -103,6 +103,52 @@ function notCanonicalizable(what: string): ContractsError {
  * such an object by assignment. Look names up in a Map.
  */
 export function parseCanonical(bytes: Uint8Array, bounds: JsonBounds): ParseCanonicalResult {
+  const parsed = parseText(bytes, bounds);
+  if (!parsed.ok) return parsed;
+  const { value, text } = parsed;
+  // The walk recurses at most depthMax deep, which the scan has just made sure of.
+  const walked: Walked = { unsafe: null, isFinite: true, isSorted: true, isWellFormed: true };
+  walk(value, walked, text.includes('\\u'));
+  if (walked.unsafe !== null) {
+    return refused('unsafe-number', `expected integers within ±(2^53−1), got ${walked.unsafe}`);
+  }
+  if (!walked.isWellFormed) return refused('malformed', 'lone surrogate in a string');
+  // With its keys in order, a value is written by JSON.stringify as RFC 8785 writes it, in a quarter of the time. Where
+  // that is not the text, our own writer decides: keys that look like array indices may come out in another order.
+  if (!walked.isSorted || JSON.stringify(value) !== text) {
+    const canonical = canonicalize(value);
+    if (canonical !== text) {
+      return refused(
+        'not-canonical',
+        `differs from its RFC 8785 form at character ${firstDifference(canonical, text)}`,
+      );
+    }
+  }
+  return { ok: true, value, text };
+}
+
+/**
+ * Parses bytes that need not be canonical: what a program printed, a document of somebody else's. Bounded and checked as
+ * `parseCanonical` does it, but for the canonical form; of a key that stands twice the last one counts. `numbers`: `integers`
+ * refuses all others, `finite` takes what `JSON.parse` makes of them (and refuses what it cannot hold).
+ */
+export function parseJson(
+  bytes: Uint8Array,
+  bounds: JsonBounds & { readonly numbers: 'integers' | 'finite' },
+): ParseCanonicalResult {
+  const parsed = parseText(bytes, bounds);
+  if (!parsed.ok) return parsed;
+  const walked: Walked = { unsafe: null, isFinite: true, isSorted: true, isWellFormed: true };
+  walk(parsed.value, walked, parsed.text.includes('\\u'));
+  if (!walked.isWellFormed) return refused('malformed', 'lone surrogate in a string');
+  if (bounds.numbers === 'integers' && walked.unsafe !== null) {
+    return refused('unsafe-number', `expected integers within ±(2^53−1), got ${walked.unsafe}`);
+  }
+  if (!walked.isFinite) return refused('unsafe-number', 'expected finite numbers');
+  return parsed;
+}
+
+function parseText(bytes: Uint8Array, bounds: JsonBounds): ParseCanonicalResult {
   if (bytes.length > bounds.bytesMax) {
     return refused('oversized', `expected at most ${bounds.bytesMax} bytes, got ${bytes.length}`);
   }
@@ -120,24 +166,6 @@ export function parseCanonical(bytes: Uint8Array, bounds: JsonBounds): ParseCano
     value = JSON.parse(text);
   } catch {
     return refused('malformed', 'not JSON');
-  }
-  // The walk recurses at most depthMax deep, which the scan has just made sure of.
-  const walked: Walked = { unsafe: null, isSorted: true, isWellFormed: true };
-  walk(value, walked, text.includes('\\u'));
-  if (walked.unsafe !== null) {
-    return refused('unsafe-number', `expected integers within ±(2^53−1), got ${walked.unsafe}`);
-  }
-  if (!walked.isWellFormed) return refused('malformed', 'lone surrogate in a string');
-  // With its keys in order, a value is written by JSON.stringify as RFC 8785 writes it, in a quarter of the time. Where
-  // that is not the text, our own writer decides: keys that look like array indices may come out in another order.
-  if (!walked.isSorted || JSON.stringify(value) !== text) {
-    const canonical = canonicalize(value);
-    if (canonical !== text) {
-      return refused(
-        'not-canonical',
-        `differs from its RFC 8785 form at character ${firstDifference(canonical, text)}`,
-      );
-    }
   }
   return { ok: true, value, text };
 }
@@ -201,6 +229,8 @@ function isClosing(unit: number): boolean {
 interface Walked {
   /** The first number that is no safe integer, as text; null when there is none. */
   unsafe: string | null;
+  /** False where a number is too large for a double. */
+  isFinite: boolean;
   /** Whether the keys of every object are in the order of their UTF-16 code units (RFC 8785 §3.2.3). */
   isSorted: boolean;
   isWellFormed: boolean;
@@ -212,7 +242,10 @@ function walk(value: Json, found: Walked, hasEscapes: boolean): void {
     if (hasEscapes && !value.isWellFormed()) found.isWellFormed = false;
   } else if (typeof value === 'number') {
     if (Object.is(value, -0)) found.unsafe ??= '-0';
-    else if (!Number.isSafeInteger(value)) found.unsafe ??= String(value);
+    else if (!Number.isSafeInteger(value)) {
+      found.unsafe ??= String(value);
+      if (!Number.isFinite(value)) found.isFinite = false;
+    }
   } else if (typeof value === 'object' && value !== null) {
     if (Array.isArray(value)) for (const member of value) walk(member, found, hasEscapes);
     else walkObject(value as { readonly [key: string]: Json }, found, hasEscapes);

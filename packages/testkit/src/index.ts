@@ -1,10 +1,17 @@
-export { accepted } from './accepted.ts';
+export { accepted, present } from './accepted.ts';
 export { FakeClock } from './fake-clock.ts';
 export { type HostileForm, hostileForms } from './hostile-forms.ts';
 export { NixCache, type RealClosure } from './nix-cache.ts';
 export { putSigned, readSigned } from './release-files.ts';
 export { SeededRandom } from './seeded-random.ts';
 export { otherEndOf, type TcpTimer, tcpTimerOf } from './tcp-timer.ts';
+export {
+  type TestCollection,
+  TestEvidence,
+  testCatalogue,
+  testRule,
+  testWaiver,
+} from './test-compliance.ts';
 export {
   createTestFleet,
   TestFleet,

@@ -46,6 +46,7 @@ import { putSigned, readSigned } from './release-files.ts';
 import { demoIntent, fleetDocumentOf, manifestOf, type TestIntent } from './test-intent.ts';
 import { TestJournal } from './test-journal.ts';
 import { type TestKey, testKey } from './test-key.ts';
+import { sealReports } from './test-reports.ts';
 import { signTestBytes } from './test-signing.ts';
 import { sealTrials } from './test-trials.ts';
 
@@ -141,7 +142,7 @@ export class TestFleet {
 
   /** The key of a host, as its intent declares it unless that names other keys. */
   hostKey(name: string): Promise<TestKey> {
-    return this.#key(`host:${name}`);
+    return this.keyOf(`host:${name}`);
   }
 
   /** Signs and publishes the next trust version; by the root signers of both versions unless labels of keys are given. */
@@ -202,6 +203,7 @@ export class TestFleet {
     }
     const { trials, files } = await sealTrials(this.ctx.crypto, this.intent, { manifests, version });
     for (const [path, bytes] of files) this.files.set(path, bytes);
+    const reports = await sealReports(this.ctx.crypto, this.intent, this.files);
     const document = ReleaseDocument.parse({
       type: 'release',
       fleet: this.name,
@@ -213,6 +215,7 @@ export class TestFleet {
       resolvedFleet: { sha256: fleet.sha256, bytes: fleet.bytes.length },
       ...(this.intent.emergency && { emergency: this.intent.emergency }),
       ...(trials && { trials }),
+      ...reports,
       channels: Object.fromEntries(
         [...manifests].map(([name, { rolloutId, bytes }]) => [name, this.#releaseChannel(name, rolloutId, bytes)]),
       ),
@@ -339,13 +342,14 @@ export class TestFleet {
     return journal.append({ kind: 'converged', body: { target, switched: true } }, { at: this.now });
   }
 
-  #key(label: string): Promise<TestKey> {
+  /** The key of any label. */
+  keyOf(label: string): Promise<TestKey> {
     return testKey(label, 'ed25519', this.ctx.crypto);
   }
 
   async #keys(labels: readonly string[]): Promise<TestKey[]> {
     const keys: TestKey[] = [];
-    for (const label of labels) keys.push(await this.#key(label));
+    for (const label of labels) keys.push(await this.keyOf(label));
     return keys;
   }
 
@@ -354,7 +358,7 @@ export class TestFleet {
       if (host.pubkeys.length === 0) host.pubkeys.push((await this.hostKey(name)).openssh);
     }
     for (const [name, operator] of Object.entries(this.intent.operators)) {
-      if (operator.pubkeys.length === 0) operator.pubkeys.push((await this.#key(`operator:${name}`)).openssh);
+      if (operator.pubkeys.length === 0) operator.pubkeys.push((await this.keyOf(`operator:${name}`)).openssh);
     }
   }
 

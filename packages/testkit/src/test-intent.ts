@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { ChannelPolicy, FleetDocument, ManifestWave, type PromoteWhen, RolloutManifest } from '@nixfleet/contracts';
+import {
+  ChannelPolicy,
+  FleetDocument,
+  ManifestWave,
+  type PromoteWhen,
+  RolloutManifest,
+  type StaticReport,
+  type WaiverRegister,
+} from '@nixfleet/contracts';
 
 /** What a test wants to be released, in plain strings: the testkit's `fleet.nix`. */
 export interface TestIntent {
@@ -13,6 +21,9 @@ export interface TestIntent {
   /** Operator name to OpenSSH lines; filled from the seed where empty. */
   operators: Record<string, { pubkeys: string[] }>;
   emergency?: { reason: string; expiresAt: string };
+  /** Bound by the release where they are given: a static report and a waiver register. */
+  staticReport?: StaticReport;
+  waiverRegister?: WaiverRegister;
   /** Host name to what it tries until when. */
   trials?: Record<string, { real: RealTestClosure; expiresAt: string }>;
 }

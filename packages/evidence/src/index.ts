@@ -1,0 +1,54 @@
+export {
+  type BuiltEvidence,
+  buildEvidence,
+  type ChainPosition,
+  type CollectionFacts,
+  type CollectionInput,
+  rulesToRun,
+} from './build-evidence.ts';
+export { type CoreEvidence, verifyCoreEvidence } from './core-profile.ts';
+export { combineDecisions, combineStatuses, decideRule, effectiveMode, type RuleDecision } from './decide.ts';
+export { EvidenceError, type EvidenceErrorCode } from './errors.ts';
+export { followsChain, positionOf } from './evidence-chain.ts';
+export {
+  type Evaluated,
+  type ExpectationRefusalCode,
+  evaluateExpectation,
+  type Mismatch,
+  observedPart,
+} from './expectation.ts';
+export { type Measurement, measure, type ProbeRunResult } from './measure.ts';
+export type { EvidenceOutcome, EvidenceRefusal, EvidenceRefusalCode } from './outcome.ts';
+export {
+  activationSkewSecondsMax,
+  type ControlFailure,
+  driftBetween,
+  gateError,
+  judgeCollection,
+  type RuntimeQuestion,
+  type RuntimeVerdict,
+} from './runtime-gate.ts';
+export { type EvidenceSignatures, signEvidence } from './sign-evidence.ts';
+export {
+  type EvaluatedCompliance,
+  type StaticFailure,
+  type StaticGate,
+  type StaticGateInput,
+  staticGate,
+  unsignableReport,
+} from './static-gate.ts';
+export { checkAgainstRelease, type ReleasedHost } from './verify-against-release.ts';
+export { type KeyOfRecord, type SignedEvidence, type VerifiedEvidence, verifyEvidence } from './verify-evidence.ts';
+export {
+  type RefusedWaiver,
+  type SeverityOf,
+  type VerifiedRegister,
+  type VerifiedWaiver,
+  verifyRegister,
+  verifyWaiver,
+  type WaiverState,
+  waiverProblems,
+  waiverState,
+  waiverWarningDays,
+} from './verify-waiver.ts';
+export { type ApplicableWaiver, covers, isInScope, type WaiverQuestion, waiverFor } from './waiver-scope.ts';

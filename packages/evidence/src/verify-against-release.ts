@@ -1,0 +1,132 @@
+import {
+  accept,
+  type CatalogueControl,
+  type ChannelName,
+  type Commit,
+  type ComplianceCatalogue,
+  canonicalize,
+  type EvidenceControl,
+  type Json,
+  type RolloutId,
+  refuse,
+  type Sha256Hex,
+  type StorePath,
+  type TagName,
+} from '@nixfleet/contracts';
+import type { EvidenceOutcome } from './outcome.ts';
+import type { VerifiedEvidence } from './verify-evidence.ts';
+import type { VerifiedWaiver } from './verify-waiver.ts';
+import { covers } from './waiver-scope.ts';
+
+/** What one verified release says of one host: what evidence is held against. */
+export interface ReleasedHost {
+  readonly releaseId: Sha256Hex;
+  readonly sourceCommit: Commit;
+  readonly rolloutId: RolloutId;
+  readonly channel: ChannelName;
+  readonly tags: readonly TagName[];
+  readonly closure: StorePath;
+  readonly closureDigest: Sha256Hex;
+  /** From the static report; null where the release has none for the host. */
+  readonly catalogueSha256: Sha256Hex | null;
+  readonly waiverRegister: Sha256Hex | null;
+  readonly waivers: readonly VerifiedWaiver[];
+}
+
+/**
+ * Verified evidence against the release that it names. Order, and what each check stops:
+ * 1. it names this release, rollout, channel and commit (`release-unverified`);
+ * 2. closure, closure digest and catalogue are those released to the host (`closure-mismatch`): a good result of another
+ *    closure, or of another question;
+ * 3. what was to be measured was, with the expectations of the catalogue, where the catalogue is at hand (`malformed`);
+ * 4. every waiver it rests on is one of that release, in scope, and counted when it was collected (`waiver-invalid`).
+ */
+export function checkAgainstRelease(
+  evidence: VerifiedEvidence,
+  released: ReleasedHost | null,
+  catalogue: ComplianceCatalogue | null = null,
+): EvidenceOutcome<null> {
+  const { document } = evidence;
+  const what = `evidence ${document.sequence} of ${document.hostname}`;
+  const named = document.release;
+  if (named === null) return refuse('release-unverified', `${what}: it names no release`);
+  if (released === null || named.releaseId !== released.releaseId) {
+    return refuse('release-unverified', `${what}: release ${named.releaseId} is not there, or was not verified`);
+  }
+  const wrong = (['rolloutId', 'channel', 'sourceCommit'] as const).find((name) => named[name] !== released[name]);
+  if (wrong) return refuse('release-unverified', `${what}: ${wrong} is ${named[wrong]}, released ${released[wrong]}`);
+  if (named.artifactSha256 !== (released.rolloutId as string)) {
+    return refuse('release-unverified', `${what}: artifactSha256 is not the manifest's`);
+  }
+
+  const { toplevel, closureDigest } = document.system;
+  if (toplevel !== released.closure) {
+    return refuse('closure-mismatch', `${what}: runs ${toplevel}, released was ${released.closure}`);
+  }
+  if (closureDigest !== null && closureDigest !== released.closureDigest) {
+    return refuse('closure-mismatch', `${what}: closure digest ${closureDigest}, released ${released.closureDigest}`);
+  }
+  const { sha256 } = document.catalogue;
+  if (released.catalogueSha256 !== null && sha256 !== released.catalogueSha256) {
+    return refuse('closure-mismatch', `${what}: catalogue ${sha256}, released ${released.catalogueSha256}`);
+  }
+  if (catalogue !== null) {
+    const problem = catalogueProblem(document.controls, catalogue);
+    if (problem !== null) return refuse('malformed', `${what}: ${problem}`);
+  }
+  const waiver = waiverProblem(evidence, released);
+  return waiver === null ? accept(null) : refuse('waiver-invalid', `${what}: ${waiver}`);
+}
+
+function catalogueProblem(controls: readonly EvidenceControl[], catalogue: ComplianceCatalogue): string | null {
+  const measured = new Map<string, EvidenceControl>(controls.map((control) => [control.controlId, control]));
+  for (const control of catalogue.controls) {
+    const found = measured.get(control.controlId);
+    if (!found) return `control ${control.controlId} is missing`;
+    measured.delete(control.controlId);
+    const problem = rulesProblem(found, control);
+    if (problem !== null) return `${control.controlId}: ${problem}`;
+  }
+  const [extra] = measured.keys();
+  return extra === undefined ? null : `control ${extra} is not in the catalogue`;
+}
+
+function rulesProblem(found: EvidenceControl, control: CatalogueControl): string | null {
+  if (found.type !== control.type || found.schema !== control.schema) return 'another type or vocabulary';
+  const rules = new Map(found.rules.map((rule) => [rule.id, rule]));
+  for (const rule of control.rules) {
+    const result = rules.get(rule.id);
+    if (!result) return `rule ${rule.id} is missing`;
+    rules.delete(rule.id);
+    if (result.via !== rule.via) return `rule ${rule.id}: via is ${result.via}, in the catalogue ${rule.via}`;
+    const { probe } = rule;
+    const isMeasured = result.status === 'pass' || (result.status === 'fail' && rule.via !== 'override');
+    if (!isMeasured) continue;
+    if (probe === null) return `rule ${rule.id}: ${result.status}, and it has no probe`;
+    if (result.probe?.command !== probe.command) return `rule ${rule.id}: measured by another program`;
+    const expected = canonicalize((result.expected ?? null) as Json);
+    // Names in an expectation are hashed like those in what was observed; everything else must be the catalogue's.
+    if (found.redactions.length === 0 && expected !== canonicalize(probe.expect as Json)) {
+      return `rule ${rule.id}: expected something else than the catalogue does`;
+    }
+  }
+  return rules.size === 0 ? null : `rule ${[...rules.keys()][0]} is not in the catalogue`;
+}
+
+function waiverProblem({ document }: VerifiedEvidence, released: ReleasedHost): string | null {
+  const { hostname: host, collectedAt: at, governance } = document;
+  const byId = new Map<string, VerifiedWaiver>(released.waivers.map((waiver) => [waiver.document.id, waiver]));
+  for (const { controlId, rules } of document.controls) {
+    for (const { id: ruleId, waiverId } of rules) {
+      if (waiverId === undefined) continue;
+      if (governance.waiverRegister !== released.waiverRegister) return 'the register is not the release’s';
+      const waiver = byId.get(waiverId);
+      if (!waiver) return `${ruleId}: ${waiverId} is not a valid waiver of the release`;
+      const { channel, tags } = released;
+      if (!covers(waiver.document, { controlId, ruleId, host, channel, tags, at })) {
+        return `${ruleId}: ${waiverId} does not cover it, or not at ${at}`;
+      }
+    }
+  }
+  return null;
+}
