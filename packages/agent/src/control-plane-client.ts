@@ -5,6 +5,7 @@ import {
   EventReceipt,
   type JournalId,
   type JournalPosition,
+  parseMessage,
   protocolHeader,
   protocolVersion,
   WireError,
@@ -73,26 +74,17 @@ export class ControlPlaneClient {
     });
     if (!result.ok) return { ok: false, code: 'unreachable', detail: `${result.reason}: ${result.detail}` };
     const { status, body: reply, url } = result.reply;
-    const json = parseJson(reply);
     if (status === 200) {
-      const parsed = schema.safeParse(json);
-      if (parsed.success) return { ok: true, value: parsed.data };
+      const parsed = parseMessage(schema, reply);
+      if (parsed.ok) return { ok: true, value: parsed.value };
       return { ok: false, code: 'garbled', detail: `${url}: a reply that is not of the protocol` };
     }
-    const error = WireError.safeParse(json);
-    if (!error.success) return { ok: false, code: 'garbled', detail: `${url}: status ${status}` };
-    const { error: code, message, replayFrom } = error.data;
+    const error = parseMessage(WireError, reply);
+    if (!error.ok) return { ok: false, code: 'garbled', detail: `${url}: status ${status}` };
+    const { error: code, message, replayFrom } = error.value;
     return { ok: false, code, detail: `${url}: ${status}: ${message}`, ...(replayFrom ? { replayFrom } : {}) };
   }
 }
 
 /** A `go` may carry a receipt of every host of the earlier waves. */
 const replyBytesMax = 16 * bodyBytesMax;
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
-}

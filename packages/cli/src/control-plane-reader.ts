@@ -1,5 +1,5 @@
 import { HttpsTransport, type TransportReply, type Unreachable, type UnreachableReason } from '@nixfleet/agent';
-import { protocolHeader, protocolVersion, WireError } from '@nixfleet/contracts';
+import { parseMessage, protocolHeader, protocolVersion, WireError } from '@nixfleet/contracts';
 import type { z } from 'zod';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
@@ -38,10 +38,9 @@ export class ControlPlaneReader {
     const reply = await this.#get(path);
     if (reply.status === 404 && missing) throw missing;
     if (reply.status !== 200) throw this.#refused(reply, path);
-    const parsed = schema.safeParse(jsonOf(reply));
-    if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
-    const what = `${originOf(reply)}${path}: unexpected reply (${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''})`;
+    const parsed = parseMessage(schema, reply.body);
+    if (parsed.ok) return parsed.value;
+    const what = `${originOf(reply)}${path}: unexpected reply (${printable(parsed.detail)})`;
     throw new CliError('failed', what, 'check that this nixfleet is as new as the control plane');
   }
 
@@ -70,11 +69,11 @@ export class ControlPlaneReader {
 
   #refused(reply: TransportReply, path: string): CliError {
     const where = `${originOf(reply)}${path}`;
-    const parsed = WireError.safeParse(jsonOf(reply));
-    if (!parsed.success) {
+    const parsed = parseMessage(WireError, reply.body);
+    if (!parsed.ok) {
       return new CliError('failed', `${where}: status ${reply.status}`, 'check that this URL is a control plane');
     }
-    const { error, message } = parsed.data;
+    const { error, message } = parsed.value;
     if (error === 'unknown-key' || error === 'unauthenticated' || error === 'not-allowed') {
       const { path: keyPath, publicLine } = this.#key;
       const next = `declare it under operators.<name>.pubkeys and release, or pass --identity: ${publicLine}`;
@@ -105,14 +104,6 @@ const refusalHints: Readonly<Partial<Record<string, string>>> = {
   overloaded: 'wait a little and ask again',
   'not-found': 'check the name',
 };
-
-function jsonOf({ body }: TransportReply): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(body));
-  } catch {
-    return undefined;
-  }
-}
 
 function originOf({ url }: TransportReply): string {
   return url.replace(/\/$/, '');

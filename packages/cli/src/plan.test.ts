@@ -55,7 +55,7 @@ test('plan: what a release would do and how it would go, before anything is sign
   assert.equal(await tip(), before);
 
   await writeFile(at('nothing.jsonl'), 'x');
-  await fails(1, /nothing\.jsonl: line 1: not JSON/, ...plan('--journal', at('nothing.jsonl')));
+  await fails(1, /nothing\.jsonl: line 1: expected JSON/, ...plan('--journal', at('nothing.jsonl')));
   await commit({ 'web-1': '1.0', 'web-2': '1.0' });
   const same = await succeeds(...plan());
   assert.match(same.stdout, /^nothing to release: release 1 says the same$/m);

@@ -156,6 +156,7 @@ export {
   sshKeyBlob,
 } from './openssh.ts';
 export { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './parse-document.ts';
+export { type ParsedMessage, parseMessage } from './parse-message.ts';
 export { isPinExpired, Pin } from './pin.ts';
 export { PackageChanges, PlanHost, PlanView, SystemChanges } from './plan-view.ts';
 export type { Clock, Random } from './ports.ts';

@@ -98,13 +98,13 @@ export function generatePrivateKey(algorithm: 'ed25519' | 'ecdsa-p256'): Private
 
 /** Reads an unencrypted PKCS#8 PEM. Throws `ContractsError` `bad-key` for anything but ed25519 and P-256. */
 export function privateKeyFromPem(pem: string): PrivateKey {
-  let key: node.KeyObject;
   try {
-    key = node.createPrivateKey(pem);
+    return fromKeyObject(node.createPrivateKey(pem));
   } catch (cause) {
+    // OpenSSL reads keys of curves that it cannot write again.
+    if (cause instanceof ContractsError) throw cause;
     throw new ContractsError('bad-key', 'expected an unencrypted PKCS#8 private key in PEM', { cause });
   }
-  return fromKeyObject(key);
 }
 
 export function privateKeyToPem(key: PrivateKey): string {

@@ -37,15 +37,16 @@ export function parsePrivateKey(text: string, origin: string): PrivateKey {
   let key: KeyObject;
   try {
     key = createPrivateKey(text);
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+    if (type === 'ed25519') return { algorithm: 'ed25519', seed: seedOf(key) };
+    if (type === 'ec' && details?.namedCurve === 'prime256v1') {
+      return { algorithm: 'ecdsa-p256', pkcs8: new Uint8Array(key.export({ format: 'der', type: 'pkcs8' })) };
+    }
   } catch {
-    // The cause may quote the file.
+    // The cause may quote the file. OpenSSL also reads keys that it cannot write again.
     throw new ReleaseError('bad-input', `${origin}: expected a PKCS#8 PEM or an OpenSSH private key`);
   }
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
-  if (type === 'ed25519') return { algorithm: 'ed25519', seed: seedOf(key) };
-  if (type === 'ec' && details?.namedCurve === 'prime256v1') {
-    return { algorithm: 'ecdsa-p256', pkcs8: new Uint8Array(key.export({ format: 'der', type: 'pkcs8' })) };
-  }
   const curve = details?.namedCurve ? ` ${details.namedCurve}` : '';
   throw new ReleaseError('bad-input', `${origin}: expected an ed25519 or P-256 key, got ${type}${curve}`);
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CheckinRequest, HostName } from '@nixfleet/contracts';
+import type { CheckinRequest, HostName, ParsedMessage } from '@nixfleet/contracts';
 import { CheckinBodies } from './checkin-bodies.ts';
-import type { ParsedBody } from './parse-body.ts';
 
 const hash = 'a'.repeat(64);
 const said = (seq: number, more: object = {}) =>
@@ -16,7 +15,7 @@ const said = (seq: number, more: object = {}) =>
       ...more,
     }),
   );
-const seqOf = (parsed: ParsedBody<CheckinRequest>) => (parsed.ok ? parsed.value.journal.seq : parsed.detail);
+const seqOf = (parsed: ParsedMessage<CheckinRequest>) => (parsed.ok ? parsed.value.journal.seq : parsed.detail);
 const one = 'web-1' as HostName;
 const two = 'web-2' as HostName;
 

@@ -1,12 +1,11 @@
-import { CheckinRequest, type HostName } from '@nixfleet/contracts';
-import { type ParsedBody, parseBody } from './parse-body.ts';
+import { CheckinRequest, type HostName, type ParsedMessage, parseMessage } from '@nixfleet/contracts';
 
 /** Longest body that is remembered, in bytes: several times what an agent sends. */
 const rememberedBytesMax = 1024;
 
 interface Remembered {
   readonly bytes: Uint8Array;
-  readonly parsed: ParsedBody<CheckinRequest>;
+  readonly parsed: ParsedMessage<CheckinRequest>;
 }
 
 /**
@@ -17,10 +16,10 @@ interface Remembered {
 export class CheckinBodies {
   readonly #last = new Map<HostName, Remembered>();
 
-  parse(host: HostName, body: Uint8Array): ParsedBody<CheckinRequest> {
+  parse(host: HostName, body: Uint8Array): ParsedMessage<CheckinRequest> {
     const last = this.#last.get(host);
     if (last && Buffer.compare(last.bytes, body) === 0) return last.parsed;
-    const parsed = parseBody(CheckinRequest, body);
+    const parsed = parseMessage(CheckinRequest, body);
     // A copy: what a connection read is part of a larger buffer.
     if (parsed.ok && body.length <= rememberedBytesMax) this.#last.set(host, { bytes: Uint8Array.from(body), parsed });
     return parsed;

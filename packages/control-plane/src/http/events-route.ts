@@ -1,4 +1,4 @@
-import { EventBatch, type EventReceipt, type HostName, type RolloutId } from '@nixfleet/contracts';
+import { EventBatch, type EventReceipt, type HostName, parseMessage, type RolloutId } from '@nixfleet/contracts';
 import type { EventIntake } from '../intake/event-intake.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -8,7 +8,6 @@ import type { FleetRecords } from '../views/fleet-records.ts';
 import type { Presence } from '../views/presence.ts';
 import type { EventFeed } from './event-feed.ts';
 import { type ApiRequest, type ApiResponse, errorResponse, jsonResponse } from './message.ts';
-import { parseBody } from './parse-body.ts';
 import type { TokenBuckets } from './token-buckets.ts';
 
 export interface EventsDeps {
@@ -28,7 +27,7 @@ export interface EventsDeps {
 
 /** A host's own events, and nobody else's: the sender is the TLS key, and every event names and is signed by it. */
 export async function postEvents(deps: EventsDeps, host: HostName, request: ApiRequest): Promise<ApiResponse> {
-  const parsed = parseBody(EventBatch, request.body);
+  const parsed = parseMessage(EventBatch, request.body);
   if (!parsed.ok) return errorResponse('malformed', parsed.detail);
   const { intake, events, records, presence, planner, feed, metrics, log } = deps;
   const isWithinRate =
