@@ -1,13 +1,15 @@
 # What a newcomer and CI need. Each target sets up what it needs itself; `make help` lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-machines simulate check format build bench schemas clean setup setup-demo setup-tests setup-machines
+.PHONY: help demo test test-machines fuzz simulate check format build bench schemas clean setup setup-demo setup-tests setup-machines
 
 NODE := scripts/node
 TEST_FILES := 'packages/*/src/**/*.test.ts' 'tests/**/*.test.ts'
 # Milliseconds one test may take; scripts/test-watchdog.ts bounds a file.
 TEST_TIMEOUT_MS := 300000
 TEST_CONCURRENCY := 2
+# Inputs for each reader when asked to fuzz: some minutes. The tests have a few hundred.
+FUZZ_RUNS_DEFAULT := 10000
 # What ends a run of machines that hangs; everything of it ends with it.
 MACHINES_SECONDS_MAX := 1800
 
@@ -24,6 +26,10 @@ test: setup-tests ## run every test (FILES='…' runs only those)
 test-machines: setup-machines build ## agents on machines that systemd boots (root; FILES='…' runs only those)
 	@timeout --foreground $(MACHINES_SECONDS_MAX) tests/machines/run.sh $(NODE) --test --test-reporter=spec \
 	  --test-concurrency=1 --test-timeout=$(TEST_TIMEOUT_MS) $(or $(FILES),'tests/machines/*.scenario.ts')
+
+fuzz: setup ## hostile inputs for every reader, for longer (FUZZ_RUNS=… for each format)
+	@FUZZ_RUNS=$(or $(FUZZ_RUNS),$(FUZZ_RUNS_DEFAULT)) $(NODE) --test --test-reporter=spec \
+	  tests/formats/fuzz.test.ts tests/formats/signed-tree.test.ts
 
 check: setup ## format, lint and types
 	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings --colors=$(if $(MAKE_TERMOUT),force,off) .
