@@ -1,8 +1,10 @@
 import {
   canonicalBytes,
   type DocumentType,
+  DrillRecord,
   documentBytesMax,
   documentDepthMax,
+  EvidenceDocument,
   FleetDocument,
   FleetName,
   HeadDocument,
@@ -14,7 +16,10 @@ import {
   ReleaseDocument,
   ResumeDocument,
   RolloutManifest,
+  StaticReport,
   TrustDocument,
+  WaiverDocument,
+  WaiverRegister,
 } from '@nixfleet/contracts';
 import type { z } from 'zod';
 import { type Format, left, taken, utf8 } from './format.ts';
@@ -31,6 +36,11 @@ const schemas: Readonly<Record<DocumentType, z.ZodType>> = {
   hold: HoldDocument,
   resume: ResumeDocument,
   event: JournalEvent,
+  'static-report': StaticReport,
+  'waiver-register': WaiverRegister,
+  waiver: WaiverDocument,
+  evidence: EvidenceDocument,
+  drill: DrillRecord,
 };
 
 const documents = (Object.keys(schemas) as DocumentType[]).map(

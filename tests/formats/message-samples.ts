@@ -1,5 +1,6 @@
 import type { SignedEvent } from '@nixfleet/contracts';
 import { createTestFleet } from '@nixfleet/testkit';
+import { complianceMessages } from './compliance-samples.ts';
 import { utf8 } from './format.ts';
 import { messageFormats } from './messages.ts';
 import type { Samples } from './samples.ts';
@@ -214,6 +215,7 @@ function messages(signed: SignedEvent): Readonly<Record<string, unknown>> {
       ],
     },
     'plan-view': plan,
+    ...complianceMessages,
   };
 }
 

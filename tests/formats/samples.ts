@@ -1,5 +1,6 @@
 import { canonicalBytes, type Json } from '@nixfleet/contracts';
 import { createTestFleet, hostileForms } from '@nixfleet/testkit';
+import { complianceDocuments } from './compliance-samples.ts';
 import { documentFormats } from './documents.ts';
 import { utf8 } from './format.ts';
 import { formats } from './formats.ts';
@@ -56,6 +57,7 @@ async function documents(): Promise<Record<string, Record<string, object>>> {
     rollout: Object.fromEntries([...manifests].map(([name, { document }]) => [name, document])),
     hold: { plain: parse(held.signed.bytes) },
     resume: { plain: parse(resume) },
+    ...complianceDocuments,
     event: { converged: parse(utf8(journal.events[0]?.event ?? '')) },
   };
 }
