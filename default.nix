@@ -9,6 +9,7 @@
     agent = ./nix/modules/agent/nixos.nix;
     cache = ./nix/modules/cache.nix;
     cache-server = ./nix/modules/cache-server.nix;
+    compliance = ./nix/compliance/module.nix;
     control-plane = ./nix/modules/control-plane.nix;
     core = ./nix/modules/core/nixos.nix;
     operator = ./nix/modules/operator.nix;

@@ -9,6 +9,9 @@
   # [ options, functions of { lib, fleet } that return some, or files with either ] → one fleet of all of them.
   mergeFleets = fleets: import ./fleet/mk-fleet.nix { imports = fleets; };
 
+  # Controls, rules, crosswalk and presets, as data. See docs/compliance/.
+  compliance = import ./compliance;
+
   # { pkgs } → apps that build, start, stop, clean and test local virtual machines of a fleet.
   mkVmApps = import ./vm/mk-vm-apps.nix;
 

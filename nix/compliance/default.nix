@@ -44,6 +44,16 @@ rec {
     }) controls
   );
 
+  byOptionName = listToAttrs (
+    map (control: {
+      name = control.optionName;
+      value = control;
+    }) controls
+  );
+
+  # What frameworks ask for, and the strictest of several at once.
+  presets = import ./presets.nix { inherit lib schema byOptionName; };
+
   # What contributes to which article, each line with where it comes from.
   crosswalkRows = crosswalk.rowsWith (
     concatMap (

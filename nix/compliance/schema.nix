@@ -193,7 +193,7 @@ let
           max = 8;
         };
         default = [ ];
-        description = "NixOS fragments, each { config, options } → definitions, applied while the control's mode is enforce.";
+        description = "NixOS fragments, each { config, options } → definitions, applied while the control's mode is enforce. See implementation.nix.";
       };
       remediation = {
         type = sentence;

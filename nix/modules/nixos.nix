@@ -1,6 +1,7 @@
 # Every module for NixOS. All of them are off until enabled.
 {
   imports = [
+    ../compliance/module.nix
     ./agent/nixos.nix
     ./cache.nix
     ./cache-server.nix

@@ -28,6 +28,12 @@
     modules = [ ../modules/release.nix ];
   }
   {
+    file = "compliance";
+    title = "compliance";
+    intro = "What a host is measured by. Controls with their own options: [controls.md](../compliance/controls.md).";
+    modules = [ ../compliance/module/options.nix ];
+  }
+  {
     file = "operator";
     title = "nixfleet.operator";
     intro = "The command line, for people.";

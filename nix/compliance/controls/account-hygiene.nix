@@ -230,10 +230,10 @@ in
       implementations = [
         (
           { config, ... }:
-          if isOn "services.postfix.enable" config then
-            { services.postfix.settings.main.inet_interfaces = "loopback-only"; }
-          else
-            { }
+          {
+            _when = isOn "services.postfix.enable" config;
+            services.postfix.settings.main.inet_interfaces = "loopback-only";
+          }
         )
       ];
       remediation = "Let the local mail server listen on the loopback interface only; a mail host needs a waiver.";

@@ -252,13 +252,11 @@ in
       implementations = [
         (
           { options, ... }:
-          if options.forwardTo == null then
-            { }
-          else
-            {
-              services.journald.upload.enable = true;
-              services.journald.upload.settings.Upload.URL = options.forwardTo;
-            }
+          {
+            _when = options.forwardTo != null;
+            services.journald.upload.enable = true;
+            services.journald.upload.settings.Upload.URL = options.forwardTo;
+          }
         )
       ];
       remediation = "Set compliance.controls.auditLogging.forwardTo and services.journald.upload.";

@@ -166,7 +166,15 @@ in
             || ((attrsAt "fileSystems" config)."/tmp".fsType or null) == "tmpfs"
           ) true)
         ];
-      implementations = [ ({ options, ... }: if options.requireTmpOnTmpfs then { boot.tmp.useTmpfs = true; } else { }) ];
+      implementations = [
+        (
+          { options, ... }:
+          {
+            _when = options.requireTmpOnTmpfs;
+            boot.tmp.useTmpfs = true;
+          }
+        )
+      ];
       remediation = "Set boot.tmp.useTmpfs.";
     }
     {

@@ -181,7 +181,15 @@ in
             "$subset" = [ "lo" ];
           })
         ];
-      implementations = [ ({ options, ... }: if options.requireFirewall then { networking.firewall.enable = true; } else { }) ];
+      implementations = [
+        (
+          { options, ... }:
+          {
+            _when = options.requireFirewall;
+            networking.firewall.enable = true;
+          }
+        )
+      ];
       remediation = "Declare flows in compliance.controls.networkSegmentation.flows, and open exactly those.";
     }
     {

@@ -66,6 +66,18 @@ let
     "ignore_dot"
   ];
   fixRules = "security.sudo.extraRules";
+
+  # The same settings for whichever of the two is used.
+  forBoth = settings: [
+    ({ config, ... }: {
+      _when = sudoOf config == "security.sudo";
+      security.sudo = settings;
+    })
+    ({ config, ... }: {
+      _when = sudoOf config == "security.sudo-rs";
+      security.sudo-rs = settings;
+    })
+  ];
 in
 {
   controlId = "privilege-escalation";
@@ -112,7 +124,7 @@ in
         { config, ... }:
         sudo config [ (want "${sudoOf config}.execWheelOnly" (at "${sudoOf config}.execWheelOnly" config) true) ]
         ++ [ (want "security.doas.enable" (isOn "security.doas.enable" config) false) ];
-      implementations = [ ({ config, ... }: if sudoOf config == "security.sudo" then { security.sudo.execWheelOnly = true; } else { security.sudo-rs.execWheelOnly = true; }) ];
+      implementations = forBoth { execWheelOnly = true; };
       remediation = "Set security.sudo.execWheelOnly, and leave doas off: one way is enough to watch.";
     }
     {
@@ -130,15 +142,7 @@ in
             (defaultOption config "umask=0077" isUmask)
           ]
         );
-      implementations = [
-        (
-          { config, ... }:
-          let
-            text._lines = "Defaults use_pty,noexec,requiretty,env_reset,ignore_dot,umask=0077\n";
-          in
-          if sudoOf config == "security.sudo" then { security.sudo.extraConfig = text; } else { security.sudo-rs.extraConfig = text; }
-        )
-      ];
+      implementations = forBoth { extraConfig._lines = "Defaults use_pty,noexec,requiretty,env_reset,ignore_dot,umask=0077\n"; };
       remediation = "Write Defaults use_pty,noexec,requiretty,env_reset,ignore_dot,umask=0077 into security.sudo.extraConfig.";
     }
     {

@@ -1,0 +1,118 @@
+# The collector: runs the probes of etc/nixfleet/compliance.json, signs what they say, and keeps it.
+{
+  config,
+  lib,
+  ...
+}:
+let
+  cfg = config.compliance.evidence.collector;
+  # Elsewhere than in /var/lib it is made by whoever put it there.
+  belowLib = builtins.match "/var/lib/(.*)" cfg.outputDir;
+in
+{
+  config = lib.mkIf cfg.enable {
+    environment.systemPackages = [ config.nixfleet.package ];
+
+    systemd.services.compliance-evidence-collector = {
+      description = "NixFleet: collects compliance evidence";
+      # An agent starts it after each activation; without one, this does.
+      wantedBy = [ "multi-user.target" ];
+      after = [
+        "multi-user.target"
+        "time-sync.target"
+      ];
+      # What it measures is in the closure, so a new closure is measured anew.
+      restartTriggers = [ config.environment.etc."nixfleet/compliance.json".text ];
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = lib.concatStringsSep " " [
+          "${config.nixfleet.package}/bin/nixfleet compliance collect"
+          "--catalogue /etc/nixfleet/compliance.json"
+          "--directory ${cfg.outputDir}"
+          "--key ${cfg.key}"
+          "--retention-days ${toString cfg.retentionDays}"
+        ];
+        # The whole collection, and what it takes to stop it.
+        TimeoutStartSec = 120;
+        TimeoutStopSec = 10;
+        UMask = "0022";
+        MemoryMax = "256M";
+        TasksMax = 128;
+        Nice = 10;
+        # Root that may read everything and change nothing: the state of the kernel, of other processes, of files.
+        CapabilityBoundingSet = [
+          "CAP_DAC_READ_SEARCH"
+          "CAP_SYS_PTRACE"
+          "CAP_NET_ADMIN"
+          "CAP_AUDIT_CONTROL"
+          "CAP_AUDIT_READ"
+          # Probes without privilege run as somebody else.
+          "CAP_SETUID"
+          "CAP_SETGID"
+        ];
+        NoNewPrivileges = true;
+        ProtectSystem = "strict";
+        ReadWritePaths = [ cfg.outputDir ];
+        ProtectHome = "read-only";
+        ProtectClock = true;
+        ProtectHostname = true;
+        ProtectKernelModules = true;
+        ProtectKernelTunables = true;
+        ProtectControlGroups = true;
+        LockPersonality = true;
+        RestrictRealtime = true;
+        RestrictNamespaces = true;
+        RestrictSUIDSGID = true;
+        RemoveIPC = true;
+        RestrictAddressFamilies = [
+          "AF_INET"
+          "AF_INET6"
+          "AF_NETLINK"
+          "AF_UNIX"
+        ];
+        SystemCallArchitectures = "native";
+        SystemCallErrorNumber = "EPERM";
+        SystemCallFilter = [
+          "@system-service"
+          "~@clock"
+          "~@module"
+          "~@mount"
+          "~@raw-io"
+          "~@reboot"
+          "~@swap"
+        ];
+        # Not PrivateTmp, PrivateDevices, ProtectProc and ProtectKernelLogs: what is measured is the host's own /tmp, disks,
+        # processes and kernel, not a copy made for this unit.
+      }
+      // (
+        if belowLib == null then
+          { }
+        else
+          {
+            StateDirectory = builtins.head belowLib;
+            # Evidence is for everybody to read.
+            StateDirectoryMode = "0755";
+          }
+      );
+    };
+
+    systemd.timers.compliance-evidence-collector = {
+      description = "NixFleet: collects compliance evidence regularly";
+      wantedBy = [ "timers.target" ];
+      timerConfig = {
+        OnCalendar = cfg.interval;
+        Persistent = true;
+        # A fleet does not collect all at once.
+        RandomizedDelaySec = 300;
+      };
+    };
+
+    systemd.tmpfiles.rules = lib.mkIf (belowLib == null) [ "d ${cfg.outputDir} 0755 root root - -" ];
+    nixfleet.persistence.directories = [
+      {
+        directory = cfg.outputDir;
+        mode = "0755";
+      }
+    ];
+  };
+}

@@ -1,0 +1,17 @@
+# A vanilla NixOS host with the compliance module and `module`, as far as a test looks at it.
+{ lib, module }:
+let
+  system = import ../modules/nixos-system.nix { inherit lib; } {
+    modules = [
+      ./nixos-options.nix
+      ../../../nix/compliance/module.nix
+      {
+        nixfleet.package = (import ../modules/packages.nix).nixfleet;
+        nixpkgs.hostPlatform = "x86_64-linux";
+        networking.hostName = "web-1";
+      }
+      module
+    ];
+  };
+in
+system.config
