@@ -4,10 +4,14 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Machine } from './harness/machine.ts';
 import { ProbeWorld, runProbe } from './harness/probe-world.ts';
-import { kernelCases } from './probes/kernel.ts';
+import { accountCases } from './probes/accounts.ts';
+import { kernelCases, vmCases } from './probes/kernel.ts';
+import { networkCases } from './probes/network.ts';
+import type { ProbeCase } from './probes/probe-case.ts';
+import { serviceCases } from './probes/services.ts';
 import { sshCases } from './probes/ssh.ts';
 
-const cases = [...sshCases, ...kernelCases];
+const cases: readonly ProbeCase[] = [...sshCases, ...accountCases, ...kernelCases, ...networkCases, ...serviceCases];
 
 let world: ProbeWorld;
 let right: Machine;
@@ -28,13 +32,24 @@ before(async () => {
 });
 after(() => world[Symbol.asyncDispose]());
 
-for (const { rules, probe, args, found } of cases) {
+for (const one of cases) {
+  const { rules, probe, args, wrongArgs = args, found } = one;
   test(`${rules.join(' ')}: ${probe} ${args.join(' ')}`, () => {
+    if (one.right.script !== undefined) right.run('/bin/sh', '-euc', one.right.script);
     const good = runProbe(right, probe, args);
     assert.deepEqual(good.violations, [], JSON.stringify(good));
     assert.equal(good.compliant, true);
-    const bad = runProbe(wrong, probe, args);
+    if (one.wrong.script !== undefined) wrong.run('/bin/sh', '-euc', one.wrong.script);
+    const bad = runProbe(wrong, probe, wrongArgs);
     assert.equal(bad.compliant, false);
     assert.deepEqual([...new Set(bad.violations?.map(({ what }) => what))].sort(), found, JSON.stringify(bad));
+  });
+}
+
+for (const { rules, probe, args } of vmCases) {
+  test(`${rules.join(' ')}: ${probe} is not measured here: it needs a virtual machine`, () => {
+    const said = runProbe(right, probe, args);
+    assert.equal(said.notApplicable, 'container', JSON.stringify(said));
+    assert.equal(said.compliant, false);
   });
 }

@@ -39,6 +39,8 @@ export interface Machine {
   /** A regular file's text; null when there is none. `unreadable`, `oversized` otherwise. */
   read(path: string, bytesMax?: number): string | null;
   readBytes(path: string, bytesMax?: number): Uint8Array | null;
+  /** The first bytes of a regular file, at most so many; null when there is none. */
+  readHead(path: string, bytes: number): Uint8Array | null;
   /** Names in a directory, sorted; null when there is none. */
   list(path: string): readonly string[] | null;
   /** What a path is, its last link followed or not; null when there is nothing. */
@@ -49,6 +51,8 @@ export interface Machine {
   realPath(path: string): string | null;
   /** Space in the file system of a path, in bytes. */
   space(path: string): { readonly freeBytes: number; readonly totalBytes: number };
+  /** Never ends by itself: for the drill of a probe that hangs. */
+  hang(): Promise<never>;
   /** Whether the program is there. */
   has(program: string): boolean;
   /** Runs a program, found on the PATH and then where systems have it, without a shell, with nothing in its environment but PATH and LC_ALL=C. */

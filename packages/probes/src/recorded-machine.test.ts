@@ -62,6 +62,10 @@ export class RecordedMachine implements Machine {
     return file.bytes ?? new TextEncoder().encode(file.text ?? '');
   }
 
+  readHead(path: string, bytes: number): Uint8Array | null {
+    return this.readBytes(path)?.slice(0, bytes) ?? null;
+  }
+
   list(path: string): readonly string[] | null {
     return this.#namesIn(this.realPath(path) ?? path);
   }
@@ -120,6 +124,10 @@ export class RecordedMachine implements Machine {
 
   space(): { readonly freeBytes: number; readonly totalBytes: number } {
     return { freeBytes: this.#recording.freeBytes ?? 1e9, totalBytes: this.#recording.totalBytes ?? 1e10 };
+  }
+
+  hang(): Promise<never> {
+    throw new Error('hangs');
   }
 
   has(program: string): boolean {

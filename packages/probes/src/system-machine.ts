@@ -24,6 +24,8 @@ export const probeMsMax = 28_000;
 const commandMsMax = 10_000;
 const commandBytesMax = 1024 * 1024;
 const fileBytesMax = 1024 * 1024;
+const hangStepMs = 60_000;
+const chunkBytes = 64 * 1024;
 /** Most names of one directory. */
 const namesMax = 100_000;
 const stderrCharactersMax = 200;
@@ -65,6 +67,13 @@ export class SystemMachine implements Machine {
   }
 
   readBytes(path: string, bytesMax = fileBytesMax): Uint8Array | null {
+    const bytes = this.readHead(path, bytesMax + 1);
+    if (bytes !== null && bytes.length > bytesMax)
+      throw new ProbeError('oversized', `${path}: expected at most ${bytesMax} bytes`);
+    return bytes;
+  }
+
+  readHead(path: string, bytes: number): Uint8Array | null {
     this.checkTime();
     let file: number;
     try {
@@ -77,12 +86,14 @@ export class SystemMachine implements Machine {
     try {
       if (!fstatSync(file).isFile()) throw new ProbeError('unreadable', `${path}: expected a regular file`);
       // Files of /proc and /sys say that they have no bytes: read until nothing comes.
-      const bytes = new Uint8Array(bytesMax + 1);
+      const chunks: Uint8Array[] = [];
       let length = 0;
-      for (let more = -1; more !== 0 && length < bytes.length; length += more)
-        more = readSync(file, bytes, length, bytes.length - length, null);
-      if (length > bytesMax) throw new ProbeError('oversized', `${path}: expected at most ${bytesMax} bytes`);
-      return bytes.slice(0, length);
+      for (let more = -1; more !== 0 && length < bytes; length += more) {
+        const chunk = new Uint8Array(Math.min(chunkBytes, bytes - length));
+        more = readSync(file, chunk, 0, chunk.length, null);
+        chunks.push(chunk.subarray(0, more));
+      }
+      return new Uint8Array(Buffer.concat(chunks));
     } catch (error) {
       throw error instanceof ProbeError ? error : unreadable(path, error);
     } finally {
@@ -147,6 +158,11 @@ export class SystemMachine implements Machine {
     } catch (error) {
       throw unreadable(path, error);
     }
+  }
+
+  async hang(): Promise<never> {
+    // Kept alive past every bound of the descriptor; whoever started it has to end it.
+    for (;;) await this.#clock.sleep(hangStepMs);
   }
 
   has(program: string): boolean {

@@ -31,7 +31,7 @@ export class ProbeWorld implements AsyncDisposable {
     this.#image = command(join(import.meta.dirname, 'probe-image.sh'), base).trim();
   }
 
-  /** Boots a machine that was set up so, and runs what is to be run on it. */
+  /** Boots a machine with the files of these. */
   async boot(name: string, setups: readonly Setup[]): Promise<Machine> {
     const machine = new Machine({
       name,
@@ -51,9 +51,8 @@ export class ProbeWorld implements AsyncDisposable {
         if (typeof file === 'string') machine.write(path, file);
         else machine.write(path, file.text, file.mode);
     machine.switchOn();
-    const isUp = (): boolean => /running|degraded/.test(machine.tryRun('systemctl', 'is-system-running'));
+    const isUp = (): boolean => /^(?:running|degraded)$/m.test(machine.tryRun('systemctl', 'is-system-running'));
     await until(`${name} is up`, isUp, { seconds: 90, explain: () => machine.log });
-    for (const { script } of setups) if (script !== undefined) machine.run('/bin/sh', '-euc', script);
     return machine;
   }
 

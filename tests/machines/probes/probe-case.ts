@@ -1,7 +1,7 @@
 /** What makes a machine right or wrong: files from before it boots, and what a person then does on it. */
 export interface Setup {
   readonly files?: Readonly<Record<string, string | { readonly text: string; readonly mode: number }>>;
-  /** One shell script, run once the machine is up. */
+  /** One shell script, run on the machine right before the measurement. What it leaves is there for cases after it. */
   readonly script?: string;
 }
 
@@ -11,6 +11,8 @@ export interface ProbeCase {
   readonly rules: readonly string[];
   readonly probe: string;
   readonly args: readonly string[];
+  /** On the wrong machine, where it is the question and not the machine that differs. */
+  readonly wrongArgs?: readonly string[];
   readonly right: Setup;
   readonly wrong: Setup;
   /** What is wrong on the wrong machine: the kinds of violations, sorted. Never empty. */
