@@ -20,14 +20,17 @@ import {
   type SealedDocument,
   type Sha256Hex,
   type Source,
+  type StaticReport,
   sealDocument,
   type TrustState,
   trialsAt,
 } from '@nixfleet/contracts';
 import type { BuildHost, BuildResult } from './build-result.ts';
 import { channelManifest, type HostClosure } from './channel-manifest.ts';
+import { type AssembledCompliance, assembleCompliance, type StaticGateRefusal } from './compliance.ts';
 import { type Emergency, requireEmergency } from './emergency.ts';
 import type { VerifiedTree } from './read-release.ts';
+import type { WaiverFile } from './read-waivers.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import type { TreeChange } from './release-tree.ts';
 import { resolveChannelTimes } from './resolve-windows.ts';
@@ -51,6 +54,8 @@ export interface AssembleInput {
   readonly force?: boolean;
   /** Passes windows and freezes once enough approvers signed it. */
   readonly emergency?: Emergency;
+  /** The static report of `previous`, for hosts that are carried over. */
+  readonly previousReport?: StaticReport | null;
 }
 
 /** An unsigned release: files named by their hash, none of which a reader follows before a head names the release. */
@@ -65,11 +70,15 @@ export interface Assembly {
   readonly carriedOver: readonly HostName[];
   /** What every host of the fleet is to run. */
   readonly closures: ReadonlyMap<HostName, HostClosure>;
+  /** Null where nothing asks for it. */
+  readonly compliance: AssembledCompliance | null;
 }
 
-export type AssembleOutcome = ReleaseOutcome<
-  { readonly kind: 'assembled'; readonly assembly: Assembly } | { readonly kind: 'nothing-to-release' }
->;
+export type AssembleOutcome =
+  | ReleaseOutcome<
+      { readonly kind: 'assembled'; readonly assembly: Assembly } | { readonly kind: 'nothing-to-release' }
+    >
+  | StaticGateRefusal;
 
 /**
  * Turns builds into the next release: pure but for hashing. Deterministic in its input, so that two people who assemble
@@ -78,7 +87,7 @@ export type AssembleOutcome = ReleaseOutcome<
 export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
   const combined = combineBuilds(input.builds);
   if (!combined.ok) return combined;
-  const { fleet, source, hosts } = combined.value;
+  const { fleet, source, hosts, waivers } = combined.value;
   const isSensible = requireEmergency(input.emergency, input);
   if (!isSensible.ok) return isSensible;
   const unknown = input.retry?.find((host) => !lookup(fleet.hosts, host));
@@ -87,6 +96,16 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
   if (!signed.ok) return signed;
   const closures = chooseClosures(input, fleet, hosts);
   if (!closures.ok) return closures;
+  const gate = await assembleCompliance({
+    ...input,
+    fleet,
+    hosts,
+    carriedOver: closures.value.carriedOver,
+    previousReport: input.previousReport ?? null,
+    waivers,
+  });
+  if (!gate.ok) return gate;
+  const compliance = gate.value;
 
   const sealedFleet = await sealDocument(input.crypto, fleet);
   const version = (input.previous?.release.document.version ?? 0) + 1;
@@ -103,6 +122,8 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     createdAt: input.now,
     source,
     resolvedFleet: { sha256: sealedFleet.sha256, bytes: sealedFleet.bytes.length },
+    ...(compliance ? { staticReport: compliance.staticReport } : {}),
+    ...(compliance?.waiverRegister ? { waiverRegister: compliance.waiverRegister } : {}),
     ...(input.emergency ? { emergency: input.emergency } : {}),
     ...(closures.value.carriedOver.length > 0 ? { carriedOver: [...closures.value.carriedOver] } : {}),
     channels: channels.entries,
@@ -112,7 +133,7 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     return accept({ kind: 'nothing-to-release' });
   }
   const { sha256, bytes } = await sealDocument(input.crypto, release);
-  const files = new Map<string, Uint8Array>(channels.files);
+  const files = new Map<string, Uint8Array>([...channels.files, ...(compliance?.files ?? [])]);
   files.set(fleetPath(sealedFleet.sha256), sealedFleet.bytes);
   files.set(releasePath(sha256), bytes);
   const assembly: Assembly = {
@@ -124,6 +145,7 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     changedChannels: channels.changed,
     carriedOver: closures.value.carriedOver,
     closures: closures.value.closures,
+    compliance,
   };
   return accept({ kind: 'assembled', assembly });
 }
@@ -132,6 +154,7 @@ interface CombinedBuilds {
   readonly fleet: FleetDocument;
   readonly source: Source;
   readonly hosts: ReadonlyMap<HostName, BuildHost>;
+  readonly waivers: readonly WaiverFile[];
 }
 
 /** Builders of several systems must have seen the same commit and the same fleet. */
@@ -146,6 +169,9 @@ function combineBuilds(builds: readonly BuildResult[]): ReleaseOutcome<CombinedB
     if (canonicalize(build.fleet as unknown as Json) !== canonicalize(first.fleet as unknown as Json)) {
       return refuse('builds-disagree', `the fleet evaluated for ${build.system} differs from that for ${first.system}`);
     }
+    if (canonicalize((build.waivers ?? []) as Json) !== canonicalize((first.waivers ?? []) as Json)) {
+      return refuse('builds-disagree', `the waivers read for ${build.system} differ from those for ${first.system}`);
+    }
     for (const [host, entry] of entriesOf(build.hosts)) {
       if (!lookup(first.fleet.hosts, host)) return refuse('builds-disagree', `${host} is not a host of the fleet`);
       if (hosts.has(host)) return refuse('builds-disagree', `host ${host} was built twice`);
@@ -157,7 +183,7 @@ function combineBuilds(builds: readonly BuildResult[]): ReleaseOutcome<CombinedB
     const names = missing.slice(0, 10).map(([host, { system }]) => `${host} (${system})`);
     return refuse('not-built', `no build result has ${names.join(', ')}`);
   }
-  return accept({ fleet: first.fleet, source: first.source, hosts });
+  return accept({ fleet: first.fleet, source: first.source, hosts, waivers: first.waivers ?? [] });
 }
 
 /**
@@ -191,7 +217,7 @@ function chooseClosures(
   for (const [host] of entriesOf(fleet.hosts)) {
     const built = hosts.get(host);
     if (built?.ok) {
-      const { ok, packages, ...closure } = built;
+      const { ok, packages, compliance, ...closure } = built;
       closures.set(host, closure);
       continue;
     }

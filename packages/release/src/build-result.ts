@@ -2,11 +2,13 @@ import {
   Commit,
   closurePathsMax,
   FleetDocument,
+  HostCompliance,
   HostName,
   Sha256Hex,
   Source,
   StorePath,
   SystemName,
+  waiversMax,
 } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { ReleaseError } from './errors.ts';
@@ -21,6 +23,8 @@ const BuiltHost = z.object({
   packages: z.array(PackageName).max(closurePathsMax),
   /** For a pinned host: the commit it was built from, or null for a closure that was taken as it is. */
   builtFrom: Commit.nullable().optional(),
+  /** What its evaluation said of its compliance; null where it has no such module. */
+  compliance: HostCompliance.nullable().optional(),
 });
 
 const FailedHost = z.object({
@@ -46,6 +50,11 @@ export const BuildResult = z.object({
   /** Checked, and kept as it is: parsing would drop fields that this version does not know. */
   fleet: z.custom<FleetDocument>((value) => FleetDocument.safeParse(value).success, 'not a resolved fleet'),
   hosts: z.record(HostName, BuildHost),
+  /** Waivers of the source commit, as they lie there. */
+  waivers: z
+    .array(z.object({ waiver: z.string().max(16_384), sshSignatures: z.record(z.string(), z.string().max(4096)) }))
+    .max(waiversMax)
+    .optional(),
 });
 export type BuildResult = z.infer<typeof BuildResult>;
 

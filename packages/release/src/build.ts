@@ -9,6 +9,7 @@ import {
   closureDigest,
   entriesOf,
   FleetDocument,
+  HostCompliance,
   type HostName,
   type Instant,
   msToInstant,
@@ -31,6 +32,7 @@ import type { PathInfo } from './path-info.ts';
 import { type PinnedHosts, readPinnedHosts } from './pinned-hosts.ts';
 import type { ProcessMemory } from './process-memory.ts';
 import type { Progress } from './progress.ts';
+import { readWaivers } from './read-waivers.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { resolveChannelTimes } from './resolve-windows.ts';
 
@@ -135,7 +137,16 @@ export async function buildHosts(
     const root = join(input.rootsDirectory, host);
     const builtFrom = pinned.commits.get(host)?.commit;
     const held = await ports.nix.realise(derivation, root);
-    const entry = await readHeld(ports, held, { host, closures, ...(builtFrom === undefined ? {} : { builtFrom }) });
+    const compliance = HostCompliance.nullable().safeParse(found.value.compliance);
+    if (!compliance.success) {
+      return [host, failure('evaluate', `compliance.${host}: ${z.prettifyError(compliance.error)}`)];
+    }
+    const entry = await readHeld(ports, held, {
+      host,
+      closures,
+      ...(compliance.data === null ? {} : { compliance: compliance.data }),
+      ...(builtFrom === undefined ? {} : { builtFrom }),
+    });
     if (entry.ok || all.ok) return [host, entry];
     // Nix says why when it builds, and only which when it is asked again.
     const causes = await causesOf(ports.nix, derivation, all.failures ?? []);
@@ -143,6 +154,7 @@ export async function buildHosts(
   });
   reportFailures(ports.progress, built);
 
+  const waivers = input.sourceGit === null ? [] : await readWaivers(input.sourceGit, input.source.commit);
   const systems = input.systems === 'all' ? systemsOf(fleet) : input.systems;
   const results = systems.map(
     (system): BuildResult => ({
@@ -152,6 +164,9 @@ export async function buildHosts(
       source: input.source,
       fleet,
       hosts: Object.fromEntries(built.filter(([host]) => fleet.hosts[host]?.system === system)),
+      ...(waivers.length === 0
+        ? {}
+        : { waivers: waivers.map((file) => ({ ...file, sshSignatures: { ...file.sshSignatures } })) }),
     }),
   );
   return { results, closures, warnings: [...warnings, ...hostWarnings(evaluated)] };
@@ -193,6 +208,7 @@ async function readHeld(
     readonly host: HostName;
     readonly closures: Map<HostName, readonly PathInfo[]>;
     readonly builtFrom?: Commit | null;
+    readonly compliance?: HostCompliance;
   },
 ): Promise<BuildHost> {
   const { host, closures, ...origin } = input;

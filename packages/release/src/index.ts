@@ -7,6 +7,13 @@ export { verifyCachedClosures } from './cached-closure.ts';
 export type { HostClosure } from './channel-manifest.ts';
 export { closurePaths } from './closure-paths.ts';
 export type { CommandRequest, CommandResult, Commands } from './commands.ts';
+export {
+  type AssembledCompliance,
+  readStaticReport,
+  requireStaticReport,
+  type StaticGateRefusal,
+} from './compliance.ts';
+export { reportComplianceWarnings, reportStaticFailures, staticFailureLines } from './compliance-lines.ts';
 export { directoryTarget } from './directory-target.ts';
 export { openDirectoryTree } from './directory-tree.ts';
 export { type Package, packagesOf, parseDrvName } from './drv-name.ts';

@@ -19,6 +19,8 @@ export interface EvaluatedHost {
   readonly derivation: StorePath;
   /** Lines for people about the configuration, as the fleet expression has them. */
   readonly warnings: readonly string[];
+  /** `compliance.<host>` of the expression, unchecked; null where it has none. */
+  readonly compliance: unknown;
 }
 
 export interface NixCall {

@@ -7,6 +7,7 @@ export type ReleaseStep =
   | 'push'
   | 'verify-cache'
   | 'assemble'
+  | 'static-gate'
   | 'sign'
   | 'verify'
   | 'publish';

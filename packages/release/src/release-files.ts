@@ -1,5 +1,6 @@
 import {
   accept,
+  catalogueBytesMax,
   documentBytesMax,
   entriesOf,
   fleetPath,
@@ -10,6 +11,7 @@ import {
   reportPath,
   rolloutPath,
   type Sha256Hex,
+  StaticReport,
   sha256Hex,
   type VerifyContext,
 } from '@nixfleet/contracts';
@@ -44,24 +46,48 @@ export async function readReleaseFiles(
   if (!read.ok) return read;
   const { document } = read.value;
   const files = signedFiles(path, signed);
-  for (const [bound, { bytesMax, expected }] of boundFiles(document)) {
-    const bytes = await tree.read(bound, bytesMax);
-    if (!bytes) continue;
-    const found = await sha256Hex(ctx.crypto, bytes);
-    if (found !== expected) return refuse('hash-mismatch', `${bound} has hash ${found}`);
-    files.set(bound, bytes);
+  const take = async (bound: ReturnType<typeof boundFiles>): Promise<ReleaseOutcome<null>> => {
+    for (const [at, { bytesMax, expected }] of bound) {
+      const bytes = await tree.read(at, bytesMax);
+      if (!bytes) continue;
+      const found = await sha256Hex(ctx.crypto, bytes);
+      if (found !== expected) return refuse('hash-mismatch', `${at} has hash ${found}`);
+      files.set(at, bytes);
+    }
+    return accept(null);
+  };
+  const own = await take(boundFiles(document));
+  if (!own.ok) return own;
+  const report = document.staticReport && files.get(reportPath(document.staticReport.sha256));
+  if (report) {
+    const parsed = readDocument(ctx.fleet, { type: 'static-report', schema: StaticReport }, report);
+    if (!parsed.ok) return parsed;
+    const catalogues = await take(catalogueFiles(parsed.value.document));
+    if (!catalogues.ok) return catalogues;
   }
   return accept({ document, bytes: signed.bytes, files });
 }
 
-/** Most bytes of a report, which is no document of ours. */
-const reportBytesMax = documentBytesMax.rollout;
+/** The catalogues that a static report names: bound by the release through it. */
+function catalogueFiles({ hosts }: StaticReport): ReturnType<typeof boundFiles> {
+  const bound: ReturnType<typeof boundFiles> = new Map();
+  for (const [, { catalogue }] of entriesOf(hosts)) {
+    if (catalogue === null) continue;
+    bound.set(reportPath(catalogue.sha256), { bytesMax: catalogueBytesMax, expected: catalogue.sha256 });
+  }
+  return bound;
+}
 
-function boundFiles({ resolvedFleet, staticReport, channels }: ReleaseDocument) {
+function boundFiles({ resolvedFleet, staticReport, waiverRegister, channels }: ReleaseDocument) {
   const bound = new Map<string, { readonly bytesMax: number; readonly expected: string }>();
   bound.set(fleetPath(resolvedFleet.sha256), { bytesMax: documentBytesMax.fleet, expected: resolvedFleet.sha256 });
   if (staticReport) {
-    bound.set(reportPath(staticReport.sha256), { bytesMax: reportBytesMax, expected: staticReport.sha256 });
+    const bytesMax = documentBytesMax['static-report'];
+    bound.set(reportPath(staticReport.sha256), { bytesMax, expected: staticReport.sha256 });
+  }
+  if (waiverRegister) {
+    const bytesMax = documentBytesMax['waiver-register'];
+    bound.set(reportPath(waiverRegister.sha256), { bytesMax, expected: waiverRegister.sha256 });
   }
   for (const [, { rolloutId, mayFinish }] of entriesOf(channels)) {
     for (const id of [rolloutId, ...mayFinish]) {

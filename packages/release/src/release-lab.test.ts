@@ -58,6 +58,7 @@ in
   inherit resolved;
   warnings = [ "a warning" ];
   hostWarnings = { web-1 = [ "about a host" ]; canary = [ "about a host" ]; };
+  compliance = if builtins.pathExists ./compliance.json then builtins.fromJSON (builtins.readFile ./compliance.json) else { };
   toplevels = builtins.mapAttrs (host: _: toplevel host versions.\${host}) resolved.hosts;
 }
 `;

@@ -18,6 +18,8 @@ export type ReleaseRefusalCode =
   | 'nothing-to-carry-over'
   | 'unknown-retry-host'
   | 'signers-not-demanded'
+  | 'compliance-invalid'
+  | 'compliance-failed'
   // try
   | 'nothing-to-try'
   // sign

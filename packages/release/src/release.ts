@@ -17,6 +17,8 @@ import { verifyCachedClosures } from './cached-closure.ts';
 import type { HostClosure } from './channel-manifest.ts';
 import { closurePaths } from './closure-paths.ts';
 import type { Commands } from './commands.ts';
+import { readStaticReport } from './compliance.ts';
+import { reportComplianceWarnings, reportStaticFailures } from './compliance-lines.ts';
 import { type Emergency, requireEmergency } from './emergency.ts';
 import type { EvaluationLimits } from './evaluate-hosts.ts';
 import type { FleetSource } from './fleet-source.ts';
@@ -118,19 +120,26 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   }
   ports.progress.report({ step: 'assemble', state: 'started' });
   const now = msToInstant(ports.clock.now());
+  const earlier = previous ? await readStaticReport(ctx, snapshot.tree, previous.release.document) : accept(null);
+  if (!earlier.ok) return earlier;
   const assembled = await assemble({
     ...input,
+    previousReport: earlier.value,
     crypto: ports.crypto,
     builds: results,
     previous,
     trust: chain.newest,
     now,
   });
-  if (!assembled.ok) return assembled;
+  if (!assembled.ok) {
+    reportStaticFailures(ports.progress, assembled);
+    return assembled;
+  }
   if (assembled.value.kind === 'nothing-to-release') {
     return accept({ kind: 'nothing-to-release', version: previous?.release.document.version ?? 0, warnings });
   }
   const { assembly } = assembled.value;
+  reportComplianceWarnings(ports.progress, assembly.compliance);
   const changes = await hostChanges({ assembly, previous, pathsOf: closurePaths(ports.nix, input.cache) });
   const previousVersion = previous?.release.document.version ?? null;
   const summary: ReleaseSummary = { assembly, changes, warnings, previousVersion };

@@ -57,7 +57,7 @@ export async function signAndPublish(
   progress.report({ step: 'sign', state: 'started' });
   const now = msToInstant(clock.now());
   const { approvers = [], releaseSigners: signers } = publisher;
-  const signed = await signRelease(ctx, { ...input, signers, approvers, now });
+  const signed = await signRelease(ctx, { ...input, published: input.snapshot.tree, signers, approvers, now });
   if (!signed.ok) return signed;
   const { document, sha256, bytes } = signed.value;
   // Whoever approves need not own a head key; whoever does publishes what is complete.

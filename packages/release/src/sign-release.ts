@@ -17,10 +17,11 @@ import {
   type VerifyContext,
 } from '@nixfleet/contracts';
 import { type Approver, addApprovals } from './approver.ts';
+import { requireStaticReport } from './compliance.ts';
 import { missingApprovals } from './emergency.ts';
 import { type ReleaseFiles, readReleaseFiles } from './release-files.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
-import { type ReleaseTree, readSigned, type TreeChange, treeOfFiles } from './release-tree.ts';
+import { emptyTree, overlayTree, type ReleaseTree, readSigned, type TreeChange, treeOfFiles } from './release-tree.ts';
 import { addSignatures, signedFiles } from './sign-document.ts';
 
 /** Where an under-signed release waits, as it will lie in `releases/` once enough have signed. */
@@ -52,6 +53,8 @@ export async function signRelease(
     /** People who approve it as an emergency. */
     readonly approvers?: readonly Approver[];
     readonly now: Instant;
+    /** What is published already, where files that the release binds may be. */
+    readonly published?: ReleaseTree;
   },
 ): Promise<ReleaseOutcome<SignedRelease>> {
   const { change, sha256, trust } = input;
@@ -62,6 +65,9 @@ export async function signRelease(
   if (hash !== sha256) return refuse('hash-mismatch', `${path} has hash ${hash}: nothing was signed`);
   const read = readDocument(ctx.fleet, { type: 'release', schema: ReleaseDocument }, found.bytes);
   if (!read.ok) return read;
+  const tree = overlayTree(input.published ?? emptyTree, change);
+  const looked = await requireStaticReport(ctx, tree, read.value.document);
+  if (!looked.ok) return looked;
   const { release: role } = trust.document.roles;
   const signed = await addSignatures({
     ...input,

@@ -123,15 +123,15 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
 
     async instantiate(source, host, call) {
       const select =
-        '{ derivation = fleet.toplevels.${host}.drvPath; warnings = (fleet.hostWarnings or { }).${host} or [ ]; }';
+        '{ derivation = fleet.toplevels.${host}.drvPath; warnings = (fleet.hostWarnings or { }).${host} or [ ]; compliance = (fleet.compliance or { }).${host} or null; }';
       const found = await evaluate(`evaluating host ${host}`, source, select, host, call);
       if (!found.ok) return found;
-      const { derivation, warnings } = found.value as { readonly derivation?: unknown; readonly warnings?: unknown };
+      const { derivation, warnings, compliance = null } = found.value as { readonly [name: string]: unknown };
       const path = StorePath.safeParse(derivation);
       if (!path.success || !path.data.endsWith('.drv')) {
         return failed(`evaluating host ${host}: toplevels.${host} is not a derivation`);
       }
-      return accept({ derivation: path.data, warnings: Lines.safeParse(warnings).data ?? [] });
+      return accept({ derivation: path.data, warnings: Lines.safeParse(warnings).data ?? [], compliance });
     },
 
     async build(derivations, { buildsMax }, call) {

@@ -11,6 +11,9 @@ import {
   parseBuildResult,
   type ReleaseSummary,
   readBase,
+  readStaticReport,
+  reportComplianceWarnings,
+  reportStaticFailures,
   systemNix,
   verifyCachedClosures,
 } from '@nixfleet/release';
@@ -42,11 +45,14 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const publisher = await openPublisher(context, values, workshop);
   const base = await readBase(workshop.ctx, publisher, systemClock);
   if (!base.ok) return showRefusal(terminal, base);
-  const { previous, chain } = base.value;
+  const { previous, chain, snapshot } = base.value;
+  const earlier = previous ? await readStaticReport(workshop.ctx, snapshot.tree, previous.release.document) : null;
+  if (earlier && !earlier.ok) return showRefusal(terminal, earlier);
   const assembled = await assemble({
     crypto: nodeCrypto,
     builds,
     previous,
+    previousReport: earlier?.value ?? null,
     trust: chain.newest,
     now: msToInstant(systemClock.now()),
     carryOver: values.flag('carry-over'),
@@ -54,7 +60,10 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     force: values.flag('force'),
     ...(emergency === undefined ? {} : { emergency }),
   });
-  if (!assembled.ok) return showRefusal(terminal, assembled);
+  if (!assembled.ok) {
+    reportStaticFailures(publisher.progress, assembled);
+    return showRefusal(terminal, assembled);
+  }
   if (assembled.value.kind === 'nothing-to-release') {
     const version = previous?.release.document.version ?? 0;
     if (values.flag('json')) terminal.result(JSON.stringify({ kind: 'nothing-to-release', version }));
@@ -62,6 +71,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     return 0;
   }
   const { assembly } = assembled.value;
+  reportComplianceWarnings(publisher.progress, assembly.compliance);
   const keys = chain.newest.document.cacheKeys;
   const inCache = await verifyCachedClosures({ crypto: nodeCrypto, cache, keys, closures: assembly.closures });
   if (!inCache.ok) return showRefusal(terminal, inCache);

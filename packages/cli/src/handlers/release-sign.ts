@@ -43,7 +43,14 @@ async function signDirectory(context: CommandContext, values: CommandValues, typ
   const trust = chain.value.newest;
   const change = { files, removed: new Set<string>() };
   const now = msToInstant(systemClock.now());
-  const signed = await signRelease(workshop.ctx, { change, sha256, trust, signers: releaseSigners, now });
+  const signed = await signRelease(workshop.ctx, {
+    change,
+    sha256,
+    trust,
+    signers: releaseSigners,
+    now,
+    published: tree,
+  });
   if (!signed.ok) return showRefusal(terminal, signed);
   await writeAssembly(directory, signed.value.change);
   const { missing, document } = signed.value;

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import {
+  canonicalBytes,
+  HostName,
+  type Json,
+  lookup,
+  reportPath,
+  type StaticReport,
+  sealDocument,
+} from '@nixfleet/contracts';
+import { accepted, present, testCatalogue, testWaiver } from '@nixfleet/testkit';
+import { readStaticReport } from './compliance.ts';
+import type { ProgressEvent } from './progress.ts';
+import { verifyTree } from './publish.ts';
+import { waiversDirectory } from './read-waivers.ts';
+import { ReleaseLab } from './release-lab.test.ts';
+import { signRelease } from './sign-release.ts';
+
+const optionPath = 'services.openssh.settings.PasswordAuthentication';
+
+/** What the Nix half says of a host: its catalogue as text, and one observation for each static rule. */
+function complianceOf(host: string, failing: readonly string[]): object {
+  const catalogue = testCatalogue(host);
+  const rules = catalogue.controls.flatMap((control) => control.rules.filter(({ hasStatic }) => hasStatic));
+  return {
+    catalogue: JSON.stringify(catalogue),
+    static: rules.map(({ id }) => {
+      const passed = !failing.includes(id);
+      const fix = passed ? '' : `${optionPath} = false;`;
+      return { id, passed, expected: { [optionPath]: false }, observed: { [optionPath]: !passed }, optionPath, fix };
+    }),
+  };
+}
+
+describe('the static gate, with a real evaluation, repository and forge', () => {
+  let lab: ReleaseLab;
+  const hosts = ['canary', 'db', 'web-1', 'web-2'];
+  const told: ProgressEvent[] = [];
+
+  before(async () => {
+    lab = await ReleaseLab.create();
+    for (const channel of Object.values(lab.intent.channels)) {
+      channel.policy.compliance = { mode: 'enforce', frameworks: ['nis2'] };
+    }
+  });
+  after(() => lab[Symbol.asyncDispose]());
+
+  async function evaluatesTo(failing: Readonly<Record<string, readonly string[] | null>> = {}) {
+    const entries = hosts
+      .filter((host) => failing[host] !== null)
+      .map((host) => [host, complianceOf(host, failing[host] ?? [])]);
+    await writeFile(lab.at('source/compliance.json'), JSON.stringify(Object.fromEntries(entries)));
+    await lab.commit();
+  }
+
+  function release() {
+    told.length = 0;
+    return lab.release({ ports: { ...lab.ports, progress: { report: (event) => told.push(event) } } });
+  }
+
+  async function refused(pattern: RegExp) {
+    const before = await lab.tip();
+    const outcome = await release();
+    assert.ok(!outcome.ok, 'expected a refusal');
+    assert.equal(outcome.reason, 'compliance-failed', outcome.detail);
+    assert.match(outcome.detail, pattern);
+    assert.equal(await lab.tip(), before, 'nothing was published');
+    assert.deepEqual(
+      told.filter(({ step }) => step === 'sign' || step === 'push'),
+      [],
+      'nothing was pushed or signed',
+    );
+  }
+
+  async function report(): Promise<StaticReport> {
+    const { tree } = await lab.target.snapshot();
+    const now = lab.clock.instant();
+    const verified = accepted(await verifyTree(lab.ctx, { tree, start: lab.start, now }));
+    const read = accepted(await readStaticReport(lab.ctx, tree, verified.release.document));
+    for (const host of Object.values(read?.hosts ?? {})) {
+      const path = reportPath(present(host.catalogue, 'a catalogue').sha256);
+      assert.ok(await tree.read(path, 1 << 20), 'the catalogue is published with it');
+    }
+    return present(read, 'a static report');
+  }
+
+  test('an unwaived failure stops the release, and says host, control, option, values and fix', async () => {
+    await evaluatesTo({ 'web-1': ['AC-01'] });
+    await refused(/1 rules fail under enforce on web-1/);
+    const failure = told.find(({ step, state }) => step === 'static-gate' && state === 'failed');
+    assert.equal(failure?.host, 'web-1');
+    assert.deepEqual(failure?.detail?.split('\n'), [
+      `access-control AC-01: ${optionPath}`,
+      `observed {"${optionPath}":true}`,
+      `expected {"${optionPath}":false}`,
+      `fix: ${optionPath} = false;`,
+    ]);
+  });
+
+  test('a host without the compliance module does not pass', async () => {
+    await evaluatesTo({ db: null });
+    await refused(/on db/);
+  });
+
+  test('a catalogue that is another host’s, or none, is refused by name', async () => {
+    await evaluatesTo();
+    const swapped = { ...Object.fromEntries(hosts.map((host) => [host, complianceOf('web-1', [])])) };
+    await writeFile(lab.at('source/compliance.json'), JSON.stringify(swapped));
+    await lab.gitCommit('swapped');
+    const outcome = await release();
+    assert.ok(!outcome.ok && outcome.reason === 'compliance-invalid', JSON.stringify(outcome));
+    assert.match(outcome.detail, /canary: its catalogue is that of web-1/);
+  });
+
+  test('a waiver that nobody signed waives nothing, and is told', async () => {
+    await evaluatesTo({ 'web-1': ['AC-01'] });
+    const { signed } = await testWaiver(lab.fleet);
+    await mkdir(lab.at(`source/${waiversDirectory}`), { recursive: true });
+    await writeFile(lab.at(`source/${waiversDirectory}/W-2026-0001.json`), signed.bytes);
+    await lab.gitCommit('a waiver without a signature');
+    await refused(/on web-1/);
+    const warned = told.find(({ step, state }) => step === 'static-gate' && state === 'warning');
+    assert.match(warned?.detail ?? '', /W-2026-0001: alice, whom it names, has not signed it/);
+  });
+
+  test('signed by an approver it lets the release pass; report and register are bound by it', async () => {
+    const { signed } = await testWaiver(lab.fleet);
+    for (const [keyId, armored] of signed.sshSignatures ?? []) {
+      await writeFile(lab.at(`source/${waiversDirectory}/W-2026-0001.json.${keyId}.sshsig`), armored);
+    }
+    await lab.gitCommit('the signature');
+    const run = accepted(await release());
+    assert.ok(run.kind === 'published');
+    const { document } = { document: run.summary.assembly.release };
+    assert.ok(document.staticReport && document.waiverRegister);
+    const read = await report();
+    assert.deepEqual(read.summary, { hosts: 4, pass: 11, fail: 1, error: 0, waived: 1, blocking: 0 });
+    const rule = lookup(read.hosts, 'web-1')?.controls[0]?.rules[0];
+    assert.deepEqual([rule?.status, rule?.decision, rule?.waiverId], ['fail', 'waived', 'W-2026-0001']);
+  });
+
+  test('an hour later there is nothing to release; after the end of the waiver the next release is stopped', async () => {
+    await lab.clock.advance(3600_000);
+    assert.equal(accepted(await release()).kind, 'nothing-to-release');
+    await lab.clock.advance(30 * 86_400_000);
+    await refused(/on web-1/);
+  });
+
+  test('mended, it is released; a failure under permissive is told and stops nothing', async () => {
+    await evaluatesTo();
+    assert.equal(accepted(await release()).kind, 'published');
+    assert.equal((await report()).summary.fail, 0);
+    const stable = present(lab.intent.channels.stable, 'stable');
+    stable.policy.compliance = { mode: 'permissive', frameworks: ['nis2'] };
+    await evaluatesTo({ 'web-1': ['AC-02'] });
+    assert.equal(accepted(await release()).kind, 'published');
+    const warned = told.filter(({ step, state }) => step === 'static-gate' && state === 'warning');
+    assert.ok(warned.some(({ host, detail }) => host === 'web-1' && detail?.includes('AC-02')));
+  });
+
+  test('the signer refuses a report that does not cover every host, and a release without one', async () => {
+    await evaluatesTo();
+    const run = accepted(await lab.release({ isDryRun: true, force: true }));
+    assert.ok(run.kind === 'dry-run');
+    const { assembly } = run.summary;
+    const trust = lab.start;
+    const signers = [await lab.fleet.keyOf('ci')];
+    const now = lab.clock.instant();
+    const sign = async (change: (draft: StaticReport) => void, isBound = true) => {
+      const draft = structuredClone(present(assembly.compliance, 'compliance').report);
+      change(draft);
+      const sealed = await sealDocument(lab.ctx.crypto, draft);
+      const { staticReport, ...rest } = assembly.release;
+      const ref = { sha256: sealed.sha256, bytes: sealed.bytes.length };
+      const document = { ...rest, ...(isBound ? { staticReport: ref } : {}) };
+      const { sha256, bytes } = await sealDocument(lab.ctx.crypto, document);
+      const files = new Map(assembly.change.files).set(reportPath(sealed.sha256), sealed.bytes);
+      files.set(`release/${sha256}.json`, bytes);
+      const input = { change: { files, removed: new Set<string>() }, sha256, trust, signers, now };
+      const signed = await signRelease(lab.ctx, input);
+      return signed.ok ? 'signed' : `${signed.reason}: ${signed.detail}`;
+    };
+    assert.equal(await sign(() => {}), 'signed');
+    const web = HostName.parse('web-1');
+    assert.match(await sign((draft) => delete draft.hosts[web]), /does not cover host web-1/);
+    assert.match(await sign(() => {}, false), /no static report/);
+  });
+
+  test('the report is the same bytes for the same inputs', async () => {
+    const one = accepted(await lab.release({ isDryRun: true, force: true }));
+    await lab.clock.advance(60_000);
+    const two = accepted(await lab.release({ isDryRun: true, force: true }));
+    assert.ok(one.kind === 'dry-run' && two.kind === 'dry-run');
+    const text = (json: unknown) => Buffer.from(canonicalBytes(json as Json)).toString('hex');
+    assert.equal(text(one.summary.assembly.compliance?.report), text(two.summary.assembly.compliance?.report));
+  });
+});

@@ -1,0 +1,267 @@
+import {
+  accept,
+  ComplianceCatalogue,
+  type Crypto,
+  catalogueBytesMax,
+  type DocumentRef,
+  documentBytesMax,
+  entriesOf,
+  FleetDocument,
+  fleetPath,
+  type GovernanceLevel,
+  type HostCompliance,
+  type HostName,
+  type Instant,
+  lookup,
+  type ReleaseDocument,
+  readDocument,
+  refuse,
+  reportPath,
+  type SealedDocument,
+  type StaticHostReport,
+  StaticReport,
+  sealDocument,
+  sha256Hex,
+  type TrustState,
+  utf8,
+  type VerifyContext,
+  type WaiverRegister,
+} from '@nixfleet/contracts';
+import {
+  type EvaluatedCompliance,
+  type StaticFailure,
+  staticGate,
+  unsignableReport,
+  type VerifiedWaiver,
+  verifyRegister,
+} from '@nixfleet/evidence';
+import { z } from 'zod';
+import type { BuildHost } from './build-result.ts';
+import type { WaiverFile } from './read-waivers.ts';
+import type { ReleaseOutcome, ReleaseRefusal } from './release-refusal.ts';
+import type { ReleaseTree } from './release-tree.ts';
+
+/** What a release says of compliance. */
+export interface AssembledCompliance {
+  readonly staticReport: DocumentRef;
+  readonly waiverRegister: DocumentRef | null;
+  readonly report: StaticReport;
+  readonly waivers: readonly VerifiedWaiver[];
+  /** Report, register and the catalogues that the report names. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Failures that stop nothing. */
+  readonly warnings: readonly StaticFailure[];
+  /** Waivers of the repository that do not count, each with why. */
+  readonly refusedWaivers: readonly string[];
+}
+
+/** A refusal with everything that has to be mended. */
+export type StaticGateRefusal = ReleaseRefusal & {
+  readonly failures: readonly StaticFailure[];
+  readonly refusedWaivers: readonly string[];
+};
+
+export interface ComplianceInput {
+  readonly crypto: Crypto;
+  readonly fleet: FleetDocument;
+  readonly hosts: ReadonlyMap<HostName, BuildHost>;
+  /** Hosts that keep the closure of the release before. */
+  readonly carriedOver: readonly HostName[];
+  /** The static report of that release, if it has one. */
+  readonly previousReport: StaticReport | null;
+  readonly waivers: readonly WaiverFile[];
+  readonly trust: TrustState;
+  readonly now: Instant;
+}
+
+/**
+ * The static gate: every static rule over every host, waivers applied. Null where the fleet asks for nothing: no channel has a
+ * policy and no host has a catalogue. Refuses (`compliance-failed`, with `failures`) what fails under `enforce`.
+ */
+export async function assembleCompliance(
+  input: ComplianceInput,
+): Promise<ReleaseOutcome<AssembledCompliance | null> | StaticGateRefusal> {
+  const { crypto, fleet, now } = input;
+  const evaluated = await evaluatedHosts(input);
+  if (!evaluated.ok) return evaluated;
+  const hosts = evaluated.value;
+  const isAsked = entriesOf(fleet.channels).some(([, { policy }]) => policy.compliance.mode !== 'disabled');
+  if (!isAsked && [...hosts.values()].every((host) => host === null)) return accept(null);
+
+  const files = new Map<string, Uint8Array>();
+  const verified = await waiverRegister(input, severities(hosts));
+  const register = verified.sealed;
+  if (register) files.set(reportPath(register.sha256), register.bytes);
+
+  const carriedOver = new Map<HostName, StaticHostReport>();
+  for (const host of input.carriedOver) {
+    const earlier = input.previousReport && lookup(input.previousReport.hosts, host);
+    if (earlier) carriedOver.set(host, earlier);
+  }
+  const gate = staticGate({
+    fleet,
+    hosts,
+    carriedOver,
+    waivers: verified.waivers.map(({ document }) => document),
+    waiverRegister: register?.sha256 ?? null,
+    now,
+  });
+  if (gate.blocking.length > 0) {
+    const names = new Set(gate.blocking.map(({ host }) => host));
+    const detail = `${gate.blocking.length} rules fail under enforce on ${[...names].slice(0, 10).join(', ')}: mend them, or have an approver waive them`;
+    const refusedWaivers = verified.refused;
+    return { ...refuse('compliance-failed', detail), failures: gate.blocking, refusedWaivers };
+  }
+  for (const [host, built] of input.hosts) {
+    const one = hosts.get(host);
+    if (one && built.ok && built.compliance) files.set(reportPath(one.sha256), utf8(built.compliance.catalogue));
+  }
+  const sealed = await sealDocument(crypto, gate.report);
+  files.set(reportPath(sealed.sha256), sealed.bytes);
+  return accept({
+    staticReport: { sha256: sealed.sha256, bytes: sealed.bytes.length },
+    waiverRegister: register && { sha256: register.sha256, bytes: register.bytes.length },
+    report: gate.report,
+    waivers: verified.waivers,
+    files,
+    warnings: gate.warnings,
+    refusedWaivers: verified.refused,
+  });
+}
+
+/** Null for a host without the compliance module. Hosts that keep an earlier closure are not in it. */
+async function evaluatedHosts({
+  crypto,
+  fleet,
+  hosts,
+  carriedOver,
+}: ComplianceInput): Promise<ReleaseOutcome<Map<HostName, EvaluatedCompliance | null>>> {
+  const found = new Map<HostName, EvaluatedCompliance | null>();
+  for (const [host] of entriesOf(fleet.hosts)) {
+    if (carriedOver.includes(host)) continue;
+    const built = hosts.get(host);
+    const compliance = built?.ok ? (built.compliance ?? null) : null;
+    const read = compliance === null ? accept(null) : await readCompliance(crypto, host, compliance);
+    if (!read.ok) return read;
+    found.set(host, read.value);
+  }
+  return accept(found);
+}
+
+async function readCompliance(
+  crypto: Crypto,
+  host: HostName,
+  compliance: HostCompliance,
+): Promise<ReleaseOutcome<EvaluatedCompliance>> {
+  const bytes = utf8(compliance.catalogue);
+  if (bytes.length > catalogueBytesMax) {
+    return refuse('compliance-invalid', `${host}: its catalogue has more than ${catalogueBytesMax} bytes`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(compliance.catalogue);
+  } catch {
+    return refuse('compliance-invalid', `${host}: its catalogue is no JSON`);
+  }
+  const catalogue = ComplianceCatalogue.safeParse(json);
+  if (!catalogue.success) {
+    return refuse('compliance-invalid', `${host}: its catalogue: ${z.prettifyError(catalogue.error)}`);
+  }
+  if (catalogue.data.host !== host) {
+    return refuse('compliance-invalid', `${host}: its catalogue is that of ${catalogue.data.host}`);
+  }
+  return accept({
+    catalogue: catalogue.data,
+    sha256: await sha256Hex(crypto, bytes),
+    bytes: bytes.length,
+    observations: compliance.static,
+  });
+}
+
+/** The least severity that any host's catalogue gives a rule: the one that bounds a waiver most. */
+function severities(
+  hosts: ReadonlyMap<HostName, EvaluatedCompliance | null>,
+): (ruleId: string) => GovernanceLevel | undefined {
+  const found = new Map<string, GovernanceLevel>();
+  for (const host of hosts.values()) {
+    for (const { rules } of host?.catalogue.controls ?? []) {
+      for (const { id, severity } of rules) if (found.get(id) !== 'minimal') found.set(id, severity);
+    }
+  }
+  return (ruleId) => found.get(ruleId);
+}
+
+/** Those that count, sealed as the register that the release binds; null where none does. */
+async function waiverRegister(
+  { crypto, fleet, waivers, trust }: ComplianceInput,
+  severityOf: (ruleId: string) => GovernanceLevel | undefined,
+): Promise<{
+  readonly sealed: SealedDocument | null;
+  readonly waivers: readonly VerifiedWaiver[];
+  readonly refused: readonly string[];
+}> {
+  if (waivers.length === 0) return { sealed: null, waivers: [], refused: [] };
+  const ctx: VerifyContext = { crypto, fleet: fleet.fleet };
+  const registerOf = (entries: readonly WaiverFile[]): WaiverRegister => ({
+    type: 'waiver-register',
+    fleet: fleet.fleet,
+    schemaVersion: 1,
+    waivers: entries.map(({ waiver, sshSignatures }) => ({ waiver, sshSignatures: { ...sshSignatures } })),
+  });
+  const { bytes } = await sealDocument(crypto, registerOf(waivers));
+  const verified = await verifyRegister(ctx, { trust, bytes, severityOf });
+  if (!verified.ok) return { sealed: null, waivers: [], refused: [verified.detail] };
+  const { refused } = verified.value;
+  const bad = new Set(refused.map(({ index }) => index));
+  const good = waivers.filter((_, index) => !bad.has(index));
+  return {
+    sealed: good.length === 0 ? null : await sealDocument(crypto, registerOf(good)),
+    waivers: verified.value.waivers,
+    refused: refused.map(({ index, refusal }) => `waiver ${index + 1} of the repository: ${refusal.detail}`),
+  };
+}
+
+/** The report that a release binds; null if it binds none. Bound by hash, so its form is all there is to check. */
+export async function readStaticReport(
+  { crypto, fleet }: VerifyContext,
+  tree: ReleaseTree,
+  { staticReport }: ReleaseDocument,
+): Promise<ReleaseOutcome<StaticReport | null>> {
+  if (!staticReport) return accept(null);
+  const path = reportPath(staticReport.sha256);
+  const bytes = await tree.read(path, documentBytesMax['static-report']);
+  if (!bytes) return refuse('missing', `${path} is not there`);
+  const hash = await sha256Hex(crypto, bytes);
+  if (hash !== staticReport.sha256) return refuse('hash-mismatch', `${path} has hash ${hash}`);
+  const read = readDocument(fleet, { type: 'static-report', schema: StaticReport }, bytes);
+  return read.ok ? accept(read.value.document) : read;
+}
+
+/**
+ * For whoever signs: refuses a release whose static report is missing where a policy asks for one, does not cover every
+ * host, or has a failure that blocks. What is signed must have been looked at, whoever assembled it.
+ */
+export async function requireStaticReport(
+  ctx: VerifyContext,
+  tree: ReleaseTree,
+  release: ReleaseDocument,
+): Promise<ReleaseOutcome<null>> {
+  const { resolvedFleet } = release;
+  const bytes = await tree.read(fleetPath(resolvedFleet.sha256), documentBytesMax.fleet);
+  if (!bytes) return refuse('missing', `${fleetPath(resolvedFleet.sha256)} is not there`);
+  const hash = await sha256Hex(ctx.crypto, bytes);
+  if (hash !== resolvedFleet.sha256) return refuse('hash-mismatch', `the fleet has hash ${hash}`);
+  const fleet = readDocument(ctx.fleet, { type: 'fleet', schema: FleetDocument }, bytes);
+  if (!fleet.ok) return fleet;
+  const { document } = fleet.value;
+  const report = await readStaticReport(ctx, tree, release);
+  if (!report.ok) return report;
+  if (report.value === null) {
+    const asking = entriesOf(document.channels).find(([, { policy }]) => policy.compliance.mode !== 'disabled');
+    return asking
+      ? refuse('compliance-failed', `channel ${asking[0]} has a compliance policy, and the release no static report`)
+      : accept(null);
+  }
+  const problem = unsignableReport(report.value, document);
+  return problem === null ? accept(null) : refuse('compliance-failed', problem);
+}
