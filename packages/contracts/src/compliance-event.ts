@@ -1,26 +1,8 @@
 import { z } from 'zod';
-import { ComplianceMode, ControlId, FrameworkArticles, RuleId } from './compliance-names.ts';
+import { ComplianceMode, ControlId, FrameworkArticles, RuleId, RuntimeGateErrorReason } from './compliance-names.ts';
 import { HostTarget } from './host-state.ts';
 import { Instant } from './instant.ts';
 import { Sha256Hex, StorePath } from './names.ts';
-
-/** Why a collection could not be judged. Under `enforce` each of them is as bad as a failure. */
-export const RuntimeGateErrorReason = z.enum([
-  /** The closure has no collector, or no catalogue that can be read. */
-  'no-collector',
-  'timeout',
-  'collector-failed',
-  /** It ended and left no evidence, or none that can be read. */
-  'malformed',
-  'unverified',
-  'stale',
-  'wrong-closure',
-  'wrong-boot',
-  'chain-broken',
-  /** A control of the catalogue is missing. */
-  'incomplete',
-]);
-export type RuntimeGateErrorReason = z.infer<typeof RuntimeGateErrorReason>;
 
 const subject = {
   /** What was running when it was measured. */

@@ -96,3 +96,21 @@ export const unwaivableControls: ReadonlySet<string> = new Set(['evidence-integr
 /** Most controls of a catalogue, and most rules of a control. */
 export const controlsMax = 256;
 export const rulesMax = 128;
+
+/** Why a collection could not be judged. Under `enforce` each of them is as bad as a failure. */
+export const RuntimeGateErrorReason = z.enum([
+  /** The closure has no collector, or no catalogue that can be read. */
+  'no-collector',
+  'timeout',
+  'collector-failed',
+  /** It ended and left no evidence, or none that can be read. */
+  'malformed',
+  'unverified',
+  'stale',
+  'wrong-closure',
+  'wrong-boot',
+  'chain-broken',
+  /** A control of the catalogue is missing. */
+  'incomplete',
+]);
+export type RuntimeGateErrorReason = z.infer<typeof RuntimeGateErrorReason>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { complianceCheck } from './compliance-standing.ts';
 import { CheckName } from './names.ts';
 
 export const CheckMode = z.enum(['enforce', 'observe', 'disabled']);
@@ -61,6 +62,7 @@ export const HealthChecks = z.object({
   schemaVersion: z.literal(1),
   checks: z
     .record(CheckName, HealthCheck)
-    .refine((checks) => Object.keys(checks).length <= checksMax, `at most ${checksMax} checks`),
+    .refine((checks) => Object.keys(checks).length <= checksMax, `at most ${checksMax} checks`)
+    .refine((checks) => !Object.hasOwn(checks, complianceCheck), `${complianceCheck} is not for declared checks`),
 });
 export type HealthChecks = z.infer<typeof HealthChecks>;

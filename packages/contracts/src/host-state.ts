@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ComplianceStanding } from './compliance-standing.ts';
 import { CheckMode } from './health-check.ts';
 import { Instant } from './instant.ts';
 import { BootId, ChannelName, CheckName, RolloutId, Sha256Hex, StorePath } from './names.ts';
@@ -37,6 +38,8 @@ export const FailedCause = z.enum([
   'profile-not-set',
   /** It came up, and does not run what it was to boot into. */
   'boot-failed',
+  /** A control of the closure that is enforced fails, or what measures it could not be believed. */
+  'compliance-failed',
 ]);
 export type FailedCause = z.infer<typeof FailedCause>;
 
@@ -182,5 +185,7 @@ export const HostState = z.object({
   release: Floor.nullable(),
   head: Floor.nullable(),
   probes: z.record(CheckName, ProbeStatus),
+  /** Absent before the first collection after an activation. */
+  compliance: ComplianceStanding.optional(),
 });
 export type HostState = z.infer<typeof HostState>;

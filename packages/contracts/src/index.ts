@@ -24,7 +24,7 @@ export {
   probeOutputBytesMax,
   probeSecondsMax,
 } from './compliance-catalogue.ts';
-export { complianceEventBodies, RuntimeGateErrorReason } from './compliance-event.ts';
+export { complianceEventBodies } from './compliance-event.ts';
 export {
   ArticleId,
   ComplianceDecision,
@@ -40,11 +40,13 @@ export {
   InactiveVia,
   NotApplicableReason,
   RuleId,
+  RuntimeGateErrorReason,
   rulesMax,
   unwaivableControls,
   VocabularyName,
   WaiverId,
 } from './compliance-names.ts';
+export { ComplianceStanding, complianceCheck } from './compliance-standing.ts';
 export type { Crypto, KeyAlgorithm, PrivateKey, PublicKey, Signer } from './crypto.ts';
 export {
   DocumentRef,
@@ -190,6 +192,7 @@ export {
   ChannelPolicy,
   CompliancePolicy,
   ConfirmPolicy,
+  DriftPolicy,
   MaxFailures,
   OnFailedUnits,
   PromoteWhen,

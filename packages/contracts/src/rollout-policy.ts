@@ -31,20 +31,25 @@ export const ConfirmPolicy = z.object({
 });
 export type ConfirmPolicy = z.infer<typeof ConfirmPolicy>;
 
+/** It is told; and, beyond that, nothing starts while it lasts, or the host's confirmed closure is switched to again. */
+export const DriftPolicy = z.enum(['report', 'hold', 'reactivate']);
+export type DriftPolicy = z.infer<typeof DriftPolicy>;
+
 /** What is evaluated, and whether a failing control stops a release. */
 export const CompliancePolicy = z.object({
   mode: z.enum(['disabled', 'permissive', 'enforce']),
   frameworks: z.array(z.string().min(1).max(64)).max(32),
+  /**
+   * What becomes of a host whose enforced controls passed and do not any more: it is told; nothing starts there while that
+   * lasts; or its closure is switched to once more and measured again. Absent: `report`.
+   */
+  onDrift: DriftPolicy.optional(),
 });
 export type CompliancePolicy = z.infer<typeof CompliancePolicy>;
 
 /** System units that had not failed before the switch, any that has failed after it, or none. */
 export const OnFailedUnits = z.enum(['new', 'any', 'ignore']);
 export type OnFailedUnits = z.infer<typeof OnFailedUnits>;
-
-/** It is told; and, beyond that, nothing starts while it lasts, or the host's confirmed closure is switched to again. */
-export const DriftPolicy = z.enum(['report', 'hold', 'reactivate']);
-export type DriftPolicy = z.infer<typeof DriftPolicy>;
 
 /** What a channel's manifest says beyond hosts, waves and intervals. Times in seconds. */
 export const ChannelPolicy = z.object({
@@ -93,5 +98,5 @@ export const SwitchPolicy = ChannelPolicy.pick({
   onHealthFailure: true,
   unconfirmedRetrySeconds: true,
   unconfirmedRetryMaxSeconds: true,
-});
+}).extend({ compliance: CompliancePolicy.optional() });
 export type SwitchPolicy = z.infer<typeof SwitchPolicy>;

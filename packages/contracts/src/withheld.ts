@@ -20,6 +20,7 @@ export const WithheldCode = z.enum([
   'channel-edge',
   'wave',
   'soak',
+  'compliance',
   'host-edge',
   'budget',
   'fetch-limit',

@@ -9,6 +9,7 @@ import type {
   ProbeStatus,
   RebootsSeen,
 } from '@nixfleet/contracts';
+import { afterCollection } from './compliance-standing.ts';
 import { initialHostState, withQuarantine } from './host-state.ts';
 
 /** Results of probes kept for a host: more than it can declare, so that no host grows without end. */
@@ -82,10 +83,10 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       return { ...state, reboots: rebootsSeen(state, event) };
     case 'rebooting': {
       const { target, revertTo, deadline } = event.body;
-      return enter({ ...state, probes: {} }, { name: 'rebooting', target, since: at, revertTo, deadline });
+      return enter(unmeasured(state), { name: 'rebooting', target, since: at, revertTo, deadline });
     }
     case 'activating':
-      return enter({ ...state, probes: {} }, { name: 'activating', since: at, ...event.body });
+      return enter(unmeasured(state), { name: 'activating', since: at, ...event.body });
     case 'confirming': {
       const { target, deadline } = event.body;
       return enter(
@@ -149,10 +150,9 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       const { target, to, cause } = event.body;
       return enter(
         {
-          ...trialEnded(state, target),
+          ...unmeasured(trialEnded(state, target)),
           running: to,
           confirmed: state.confirmed?.closure === to ? state.confirmed : { closure: to, rolloutId: null, at },
-          probes: {},
         },
         { name: 'reverted', target, at, to, cause },
       );
@@ -174,14 +174,20 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     case 'probes-passed':
     case 'floor-lost':
     case 'head-expiring':
-    case 'compliance-failure':
-    case 'runtime-gate-error':
-    case 'compliance-passed':
     case 'compliance-drift':
       return state;
+    case 'compliance-passed':
+    case 'compliance-failure':
+    case 'runtime-gate-error':
+      return { ...state, compliance: afterCollection(state.compliance, event) };
     default:
       return unreachable(event);
   }
+}
+
+/** Another system is activated: what was measured before says nothing of it. */
+function unmeasured({ compliance: _, ...state }: HostState): HostState {
+  return { ...state, probes: {} };
 }
 
 function trialEnded(state: HostState, { rolloutId, trialUntil }: HostTarget): HostState {

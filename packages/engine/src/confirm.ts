@@ -1,4 +1,4 @@
-import { addSeconds, type CheckName, type HostTarget } from '@nixfleet/contracts';
+import { addSeconds, type CheckName, complianceCheck, type HostTarget } from '@nixfleet/contracts';
 import type { CheckProgress, HostInput, WorkingMemory } from './host-input.ts';
 import { clip, type Pass } from './pass.ts';
 import { pursue } from './pursue.ts';
@@ -47,7 +47,8 @@ function reportProbe(
 function failOnProbe(pass: Pass, check: CheckName, detail: string | undefined): void {
   const { name } = pass.phase;
   if (name !== 'confirming' && name !== 'soaking' && name !== 'trying') return;
-  fail(pass, { cause: 'probe-failed', check, ...(detail === undefined ? {} : { detail }) });
+  const cause = check === complianceCheck ? 'compliance-failed' : 'probe-failed';
+  fail(pass, { cause, check, ...(detail === undefined ? {} : { detail }) });
 }
 
 /** Goes on as soon as probes and time let it. */

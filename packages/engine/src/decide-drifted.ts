@@ -1,4 +1,4 @@
-import type { Withheld } from '@nixfleet/contracts';
+import type { DriftPolicy, Withheld } from '@nixfleet/contracts';
 import { type ConvergedHost, decideReboot } from './decide-reboot.ts';
 import { quarantineOf } from './host-state.ts';
 import { isOccupied } from './issued-go.ts';
@@ -6,21 +6,25 @@ import type { HostDecision } from './planner-types.ts';
 import { selfHeld } from './self-held.ts';
 
 /**
- * For a host that has converged and was changed outside NixFleet since. Under `reactivate` it may switch to its closure
- * again: under brakes, halt and budgets, and counted like any switch; its wave had its turn.
+ * For a host that has converged and was changed outside NixFleet since, or whose controls do not pass any more. Under
+ * `reactivate` it may switch to its closure again: under brakes, halt and budgets, and counted like any switch; its wave had
+ * its turn.
  */
-export function decideDrifted(converged: ConvergedHost, drift: Withheld): HostDecision {
+export function decideDrifted(
+  converged: ConvergedHost,
+  { withheld: drift, policy }: { readonly withheld: Withheld; readonly policy: DriftPolicy },
+): HostDecision {
   const { host, turn, onAll, budgets, now } = converged;
   const { name, entry, view } = host;
-  const { rolloutId, manifest } = turn;
+  const { rolloutId } = turn;
   const state = view?.fold?.state;
   const offline: readonly Withheld[] = view?.isOnline ? [] : [{ code: 'offline', names: [name] }];
   const withholding = (gates: readonly Withheld[]): HostDecision => ({
     ...{ rolloutId, entry, go: null },
     withheld: [drift, ...gates],
   });
-  if (!view || !state || manifest.policy.drift === 'hold') return withholding(offline);
-  if (manifest.policy.drift !== 'reactivate') {
+  if (!view || !state || policy === 'hold') return withholding(offline);
+  if (policy !== 'reactivate') {
     const boot = decideReboot(converged);
     return boot === null ? withholding(offline) : { ...boot, withheld: [drift, ...boot.withheld] };
   }
@@ -29,7 +33,7 @@ export function decideDrifted(converged: ConvergedHost, drift: Withheld): HostDe
   if (quarantine) gates.push({ code: 'quarantined', reason: quarantine.cause });
   gates.push(...onAll.then);
   const held = selfHeld(state, { rolloutId, mayReboot: true, now });
-  if (held && held.code !== 'drift') gates.push(held);
+  if (held && held.code !== drift.code) gates.push(held);
   const hasSlot = isOccupied(view, now);
   const budget = gates.length === 0 && !hasSlot ? budgets.blocking(name) : null;
   if (budget) gates.push(budget);

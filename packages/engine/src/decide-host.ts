@@ -2,7 +2,7 @@ import type { HostName, Instant, Withheld } from '@nixfleet/contracts';
 import type { Budgets } from './budget.ts';
 import { decideDrifted } from './decide-drifted.ts';
 import { decideReboot, isDeferred, type RebootOrder, rebootGates } from './decide-reboot.ts';
-import { driftFrom, heldByDrift } from './drift.ts';
+import { changeOf, heldByDrift } from './drift.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
 import { isAtEntry, isOccupied } from './issued-go.ts';
@@ -40,8 +40,9 @@ export function decideHost({
   const own = reported(view, { rolloutId, hasFailed: standing === 'failed' }, now);
   if (standing === 'converged') {
     if (isSwitching(view) && phaseIn(view, rolloutId)) return withholding([...own, ...offline]);
-    const drift = view?.fold ? driftFrom(view.fold.state, entry.closure) : null;
-    if (drift) return decideDrifted({ host, turn, onAll, reboots, budgets, now }, drift);
+    const { closure } = entry;
+    const change = view?.fold ? changeOf(view.fold.state, { closure, policy: turn.manifest.policy }) : null;
+    if (change) return decideDrifted({ host, turn, onAll, reboots, budgets, now }, change);
     return decideReboot({ host, turn, onAll, reboots, budgets, now }) ?? withholding(offline);
   }
   switch (standing) {
@@ -106,7 +107,7 @@ function gatesAgainst({
   const drift = state && heldByDrift(state, { closure: entry.closure, policy });
   if (drift) withheld.push(drift);
   const held = state && selfHeld(state, { rolloutId: turn.rolloutId, mayReboot, now });
-  if (held && held.code !== 'drift') withheld.push(held);
+  if (held && held.code !== drift?.code) withheld.push(held);
   // It converges by itself as soon as it has read the manifest; there is nothing to start.
   if (state && isAtEntry(state, { entry, manifest: turn.manifest })) {
     withheld.push(

@@ -23,6 +23,7 @@ const sentences: Readonly<Record<WithheldCode, string>> = {
   'channel-edge': 'The channel web-1, web-2 must converge first (because)',
   wave: 'An earlier wave has 1 of 4 hosts converged; still open: web-1, web-2',
   soak: 'An earlier wave is soaking (1 of 4 converged; web-1, web-2)',
+  compliance: 'Controls must pass first (web-1, web-2) (because)',
   'host-edge': 'The host web-1, web-2 must converge first (because)',
   budget: 'The disruption budget web-1, web-2 is used up: 1 of 4 in flight',
   'fetch-limit': 'As many hosts fetch as the channel allows: 1 of 4',

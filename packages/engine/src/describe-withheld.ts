@@ -40,6 +40,8 @@ function clause(withheld: Withheld): string {
       return `An earlier wave has ${have} of ${need} hosts converged; still open: ${names ?? '?'}`;
     case 'soak':
       return names ? `An earlier wave is soaking (${have} of ${need} converged; ${names})` : 'Soaking';
+    case 'compliance':
+      return `Controls must pass first${names ? ` (${names})` : ''}${because}`;
     case 'host-edge':
       return `The host ${names ?? '?'} must converge first${because}`;
     case 'budget':

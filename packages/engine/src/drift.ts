@@ -1,4 +1,5 @@
-import type { ChannelPolicy, HostPhaseName, HostState, StorePath, Withheld } from '@nixfleet/contracts';
+import type { ChannelPolicy, DriftPolicy, HostPhaseName, HostState, StorePath, Withheld } from '@nixfleet/contracts';
+import { complianceProblems, hasLapsed, heldByCompliance } from './compliance-standing.ts';
 
 /** Where it is not NixFleet that changes the machine. */
 const restingPhases: ReadonlySet<HostPhaseName> = new Set([
@@ -18,12 +19,41 @@ export function driftFrom({ phase, running, confirmed }: HostState, closure: Sto
   return { code: 'drift', reason: `it runs ${running ?? 'nothing known'}` };
 }
 
-/** Under `hold` nothing starts on a machine that was changed: somebody may be at work on it. */
+/**
+ * Under `hold` nothing starts on a machine that was changed: somebody may be at work on it. Nor, by the policy of its
+ * controls, where what passed before does not any more.
+ */
 export function heldByDrift(
   state: HostState,
   { closure, policy }: { readonly closure: StorePath; readonly policy: ChannelPolicy },
 ): Withheld | null {
-  return policy.drift === 'hold' ? driftFrom(state, closure) : null;
+  const drift = policy.drift === 'hold' ? driftFrom(state, closure) : null;
+  if (drift || !restingPhases.has(state.phase.name)) return drift;
+  return heldByCompliance(state, policy.compliance);
+}
+
+/**
+ * What a converged host is shown with though it converged: it was changed outside NixFleet, or a control that is enforced
+ * does not pass any more; and what policy says is to become of it. Null: neither.
+ */
+export function changeOf(
+  state: HostState,
+  { closure, policy }: { readonly closure: StorePath; readonly policy: ChannelPolicy },
+): { readonly withheld: Withheld; readonly policy: DriftPolicy } | null {
+  const drift = driftFrom(state, closure);
+  if (drift) return { withheld: drift, policy: policy.drift ?? 'report' };
+  const { mode, onDrift = 'report' } = policy.compliance;
+  const names = mode === 'enforce' && restingPhases.has(state.phase.name) ? complianceProblems(state) : [];
+  if (names.length === 0) return null;
+  return { withheld: { code: 'compliance', names: names.slice(0, 50) }, policy: onDrift };
+}
+
+/**
+ * By the policy of its controls the closure that runs is switched to again. Once: from its activation on a pass is needed, and
+ * without one it has failed.
+ */
+export function isToMend(state: HostState, { compliance: { mode, onDrift } }: ChannelPolicy): boolean {
+  return mode === 'enforce' && onDrift === 'reactivate' && hasLapsed(state);
 }
 
 /** Under `reactivate` what the host holds already is switched to like a release, with a go, brakes and probes. */
@@ -32,5 +62,7 @@ export function isToReactivate(
   { target, policy }: { readonly target: { readonly closure: StorePath }; readonly policy: ChannelPolicy },
 ): boolean {
   const holds = state.phase.name === 'converged' || state.phase.name === 'soaking';
-  return policy.drift === 'reactivate' && holds && driftFrom(state, target.closure) !== null;
+  if (!holds) return false;
+  if (policy.drift === 'reactivate' && driftFrom(state, target.closure) !== null) return true;
+  return isToMend(state, policy);
 }

@@ -5,6 +5,7 @@ import type {
   CheckMode,
   CheckName,
   CommandOutput,
+  CompliancePolicy,
   EventContent,
   FailedCause,
   HostState,
@@ -157,7 +158,13 @@ export type HostEffect =
    * Forget all probe results and probe `closure`'s checks from now on → `checks-known`, then `probe`, repeatedly. Runs
    * beside other effects until the next `probe-afresh`, or until `working.probing` is null.
    */
-  | { readonly type: 'probe-afresh'; readonly id: number; readonly closure: StorePath }
+  | {
+      readonly type: 'probe-afresh';
+      readonly id: number;
+      readonly closure: StorePath;
+      /** The channel's, of the newest switch; null: what the closure itself says. */
+      readonly compliance: CompliancePolicy | null;
+    }
   /** Deliver the journal over a new connection, until told otherwise → `accepted` when `probes-passed` is durable there. */
   | { readonly type: 'request-acceptance'; readonly id: number }
   /** Check what runs, set profile and boot default, read them back, disarm → `committed` | `commit-lost` | `commit-failed`. */

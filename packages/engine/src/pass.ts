@@ -66,7 +66,7 @@ export class Pass {
 
   probeAfresh(closure: StorePath): void {
     const id = this.#nextId();
-    this.#effects.push({ type: 'probe-afresh', id, closure });
+    this.#effects.push({ type: 'probe-afresh', id, closure, compliance: this.state.policy?.compliance ?? null });
     this.remember({ probing: id, checks: [], enforced: null });
   }
 

@@ -1,6 +1,6 @@
 import { addSeconds, type HostPhase, type HostTarget, instantToMs, type Withheld } from '@nixfleet/contracts';
 import { backoffSeconds } from './backoff.ts';
-import { heldByDrift, isToReactivate } from './drift.ts';
+import { heldByDrift, isToMend, isToReactivate } from './drift.ts';
 import type { Intent } from './host-input.ts';
 import { failingProbe, isRunning, owesBoot, quarantineOf } from './host-state.ts';
 import { type Pass, unreachable } from './pass.ts';
@@ -55,7 +55,7 @@ function consider(pass: Pass, intent: Intent): void {
   // What it holds already is switched to once more only where the machine was changed and is to be put right.
   if (holds(phase, target) && !isToReactivate(pass.state, intent)) return;
   if (target.trialUntil !== undefined && !mayTry(pass.state, target, pass.now)) return;
-  if (isAt(pass, target)) {
+  if (isAt(pass, target) && !isToMend(pass.state, policy)) {
     // A boot that was refused is not asked for again at once.
     const isResting = phase.name === 'refused' && phase.reason === 'reboot-refused' && isRefusedLately(pass, target);
     return isResting ? undefined : convergeInPlace(pass, target);
@@ -67,7 +67,7 @@ function consider(pass: Pass, intent: Intent): void {
   // Only what would start now needs a control plane that answers.
   if (intent.brake) return withhold(pass, intent.brake);
   const { confirm, activationTimeoutSeconds, onFailedUnits, onHealthFailure } = policy;
-  const { unconfirmedRetrySeconds, unconfirmedRetryMaxSeconds } = policy;
+  const { unconfirmedRetrySeconds, unconfirmedRetryMaxSeconds, compliance } = policy;
   pass.event({
     kind: 'fetching',
     body: {
@@ -79,6 +79,7 @@ function consider(pass: Pass, intent: Intent): void {
         onHealthFailure,
         unconfirmedRetrySeconds,
         unconfirmedRetryMaxSeconds,
+        compliance,
       },
     },
   });
@@ -127,7 +128,7 @@ function isRefusedLately({ phase, working, now }: Pass, target: HostTarget): boo
 function considerFetching(pass: Pass, fetching: HostTarget, intent: Intent): void {
   if (!isSame(fetching, intent.target)) return turnTo(pass, intent);
   // Booted meanwhile by somebody else, which was all that was left.
-  if (isAt(pass, fetching)) return convergeInPlace(pass, fetching);
+  if (isAt(pass, fetching) && !isToMend(pass.state, intent.policy)) return convergeInPlace(pass, fetching);
   const held = heldByDrift(pass.state, { closure: fetching.closure, policy: intent.policy });
   if (held) return withhold(pass, held);
   // A fetch may outlast a minute of silence: what counts is the recheck before arming.

@@ -14,6 +14,7 @@ const hostsOwnCodes: ReadonlySet<WithheldCode> = new Set([
   'head-from-the-future',
   'floor-lost',
   'drift',
+  'compliance',
 ]);
 
 /** What keeps the host from starting `rolloutId`, by its own journal; null if nothing does. */

@@ -1,7 +1,8 @@
 import { type Instant, receiptsOf, type Withheld } from '@nixfleet/contracts';
+import { complianceOf } from './compliance-standing.ts';
 import { phaseIn } from './host-progress.ts';
 import { namesOf } from './names.ts';
-import type { Survey, SurveyedWave } from './survey.ts';
+import type { Survey, SurveyedHost, SurveyedWave } from './survey.ts';
 
 /**
  * What keeps each wave of a rollout shut: null for the waves that are open. Wave n opens when every earlier wave has
@@ -39,12 +40,31 @@ function waitFor({
   const reachable = wave.hosts.length - wave.excused;
   const wanted = Math.ceil((convergedPercent * reachable) / 100);
   const need = Math.max(wanted, receiptsOf(survey.manifest, index, wave.declared));
-  if (wave.converged >= need) return null;
+  if (wave.converged >= need) return complianceGate(survey, wave);
   const open = wave.hosts.filter(({ standing }) => standing !== 'converged');
   const soakUntil = lastSoak(survey, wave);
   const waiting = { names: namesOf(open), have: wave.converged, need };
   // Past its soak a host still waits for a passing probe, which has no instant.
   return soakUntil && now < soakUntil ? { code: 'soak', until: soakUntil, ...waiting } : { code: 'wave', ...waiting };
+}
+
+/**
+ * The last gate of a wave (compliance.md §7): an enforced control that fails on any of its hosts, or a host that converged
+ * and has no pass to show for the closure, keeps the next one shut.
+ */
+function complianceGate({ manifest, rolloutId }: Survey, wave: SurveyedWave): Withheld | null {
+  if (manifest.policy.compliance.mode !== 'enforce') return null;
+  const against: { readonly host: SurveyedHost; readonly problems: readonly string[] }[] = [];
+  for (const host of wave.hosts) {
+    const state = host.view?.fold?.state;
+    const hasConverged = host.standing === 'converged';
+    const problems = state && complianceOf(state, { entry: host.entry, rolloutId, hasConverged });
+    if (problems) against.push({ host, problems });
+  }
+  if (against.length === 0) return null;
+  const reason = [...new Set(against.flatMap(({ problems }) => problems))].sort().join(', ').slice(0, 1000);
+  const have = wave.hosts.length - against.length;
+  return { code: 'compliance', names: namesOf(against.map(({ host }) => host)), have, need: wave.hosts.length, reason };
 }
 
 /** When the last soaking host of the wave will have soaked, if nothing but soaking is left. */

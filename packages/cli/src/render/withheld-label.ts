@@ -18,6 +18,7 @@ const labels: Readonly<Record<WithheldCode, string>> = {
   'channel-edge': 'waits for channel',
   wave: 'waits for an earlier wave',
   soak: 'earlier wave soaks',
+  compliance: 'controls do not pass',
   'host-edge': 'waits for host',
   budget: 'disruption budget is used up',
   'fetch-limit': 'too many hosts fetch',
