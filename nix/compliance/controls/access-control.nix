@@ -4,7 +4,6 @@ let
   inherit (checks)
     at
     ifOn
-    isSshdOn
     listAt
     attrsAt
     sshd
@@ -204,17 +203,14 @@ in
             "$le" = limit * 60;
           } // { fix = "environment.variables.TMOUT = \"${toString (limit * 60)}\";"; })
           (want "services.logind.settings.Login.StopIdleSessionSec" (minutesOf idle) {
-            "$ge" = 1;
             "$le" = limit;
           } // { fix = "services.logind.settings.Login.StopIdleSessionSec = \"${toString limit}min\";"; })
         ]
         ++ ifOn config "services.openssh.enable" [
           (want "services.openssh.settings.ChannelTimeout" (if session == null then null else minutesOf (builtins.elemAt session 2)) {
-            "$ge" = 1;
             "$le" = limit;
           } // { fix = "services.openssh.settings.ChannelTimeout = \"session=${toString limit}m\";"; })
           (want "services.openssh.settings.UnusedConnectionTimeout" (minutesOf unused) {
-            "$ge" = 1;
             "$le" = limit;
           } // { fix = "services.openssh.settings.UnusedConnectionTimeout = \"${toString limit}m\";"; })
         ];

@@ -6,7 +6,7 @@
   ...
 }:
 let
-  inherit (checks) isOn want;
+  inherit (checks) isOn note want;
 in
 {
   controlId = "agent-egress-exemption";
@@ -82,7 +82,7 @@ in
             ) true)
           ]
         else
-          [ (want "services.nixfleet-agent.enable" hasAgent false) ];
+          [ (note "services.nixfleet-agent.enable" false) ];
       remediation = "Set compliance.controls.agentEgressExemption.endpoint, and enable the control beside networkSegmentation.";
     }
     {

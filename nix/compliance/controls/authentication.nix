@@ -13,7 +13,7 @@ let
     lines
     sshdValues
     textAt
-    want
+    note
     wantOf
     words
     ;
@@ -103,7 +103,7 @@ in
       evaluate =
         { config, options }:
         if !options.mfaRequired then
-          [ (want "compliance.controls.authentication.mfaRequired" options.mfaRequired false) ]
+          [ (note "compliance.controls.authentication.mfaRequired" false) ]
         else
           ifOn config "services.openssh.enable" [
             (wantOf {

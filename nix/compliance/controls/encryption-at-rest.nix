@@ -56,12 +56,8 @@ let
     in
     asked == true || (builtins.isList asked && (elem device asked || elem (poolOf device) asked));
 
-  softTypes = [
-    "ecryptfs"
-    "fuse.gocryptfs"
-  ];
-  # fscrypt and its like: what lies in the file system is encrypted, the file system is not.
-  isSoft = system: elem (system.fsType or "") softTypes || elem "inlinecrypt" (system.options or [ ]);
+  # fscrypt: what lies in the file system is encrypted, the file system is not.
+  isSoft = system: elem "inlinecrypt" (system.options or [ ]);
 
   isEncrypted =
     { config, options }:

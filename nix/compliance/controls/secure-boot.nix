@@ -10,6 +10,7 @@ let
     at
     attrsAt
     isOn
+    note
     want
     wantOf
     ;
@@ -71,7 +72,7 @@ in
             })
           ]
         else
-          [ (want "compliance.controls.secureBoot.requireSecureBoot" options.requireSecureBoot false) ];
+          [ (note "compliance.controls.secureBoot.requireSecureBoot" false) ];
       remediation = "Sign the boot chain, with lanzaboote or limine, enrol the keys, and switch secure boot on in the firmware.";
     }
     {
@@ -99,7 +100,7 @@ in
               })
             ]
           else if used == [ ] then
-            [ (want "boot.loader.grub.enable" hasGrub false) ]
+            [ (note "boot.loader.grub.enable" false) ]
           else
             [ ]
         );

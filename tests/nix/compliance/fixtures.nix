@@ -44,7 +44,8 @@ rec {
       case = expected: name: deltas: let
         delta = together deltas;
       in {
-        inherit name;
+        # One name may stand in both.
+        name = if expected then name else "not: ${name}";
         value = {
           inherit expected;
           config = merged (together good) (removeAttrs delta [ "_options" ]);
