@@ -13,6 +13,12 @@ export {
 } from './change-window.ts';
 export { type ClosurePath, closureDigest, closureDigestText, closurePathsMax } from './closure-digest.ts';
 export {
+  CollectionContext,
+  CollectionOrder,
+  collectionContextBytesMax,
+  collectionFiles,
+} from './collection-request.ts';
+export {
   CatalogueControl,
   CatalogueRule,
   ComplianceCatalogue,
