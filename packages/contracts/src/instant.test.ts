@@ -38,3 +38,17 @@ test('instants and milliseconds: whole seconds, rounded down', () => {
     'no fault on what a host signed',
   );
 });
+
+test('reckons as the platform does, on every day and at every turn of a year', () => {
+  const dayMs = 86_400_000;
+  const firstMs = Date.UTC(2000, 0, 1);
+  const days = (Date.UTC(3000, 0, 1) - firstMs) / dayMs;
+  for (let day = 0; day < days; day++) {
+    const ms = firstMs + day * dayMs + ((day * 7919) % 86_400) * 1000;
+    const text = msToInstant(ms + 999);
+    if (text !== `${new Date(ms).toISOString().slice(0, 19)}Z` || instantToMs(text) !== ms) {
+      assert.fail(`${new Date(ms).toISOString()}: ${text}, ${instantToMs(text)}`);
+    }
+  }
+  assert.equal(days, 365_243);
+});
