@@ -272,6 +272,53 @@ test('a local hold that cannot be read holds, also while the journal cannot be w
   await world.stop();
 });
 
+test('what the machine has against a start is looked at when the control plane is asked for the last time', async () => {
+  const obstacles: ((world: World) => () => void)[] = [
+    ({ files }) => {
+      files.unreadable.add('/state/local-hold.json');
+      return () => files.unreadable.clear();
+    },
+    ({ host }) => {
+      host.isSynchronised = false;
+      return () => {
+        host.isSynchronised = true;
+      };
+    },
+  ];
+  for (const obstruct of obstacles) {
+    const world = await World.create();
+    await world.publish(1);
+    await world.start();
+    await world.pass(25);
+    let clear: (() => void) | null = null;
+    const { plane, host } = world;
+    const request = plane.request.bind(plane);
+    plane.request = async (asked) => {
+      // While the answer is on its way, after the loop has looked.
+      if (world.agent?.loop.memory.working.busy?.type === 'recheck' && asked.path.endsWith('/checkin')) {
+        await world.clock.sleep(1000);
+        clear ??= obstruct(world);
+      }
+      return request(asked);
+    };
+    let arms = 0;
+    const arm = host.arm.bind(host);
+    host.arm = (...switched) => {
+      arms++;
+      return arm(...switched);
+    };
+    await world.publish(2);
+    await world.pass(20);
+    assert.ok(clear !== null);
+    assert.equal(arms, 0);
+    assert.equal(world.host.current, (await realClosure(1)).closure);
+    (clear as () => void)();
+    await world.pass(70);
+    assert.equal(world.host.current, (await realClosure(2)).closure);
+    await world.stop();
+  }
+});
+
 test('armed, and the journal takes nothing: the dead man’s switch is stood down, and the switch starts later', async () => {
   const world = await World.create();
   await world.publish(1);

@@ -223,6 +223,7 @@ export class AgentLoop {
 
   async recheck(signal: AbortSignal): Promise<Intent | null> {
     const hasAnswered = (await this.#workers?.checkin.again(signal)) ?? false;
+    await this.#looked();
     const intent = this.#intent();
     if (intent === null || hasAnswered || intent.policy.confirm.by === 'local') return intent;
     // Nobody said it again: a hold or halt of the meantime would not be known here.
@@ -274,12 +275,7 @@ export class AgentLoop {
     const stalled = this.#stalled;
     this.#stalled = [];
     for (const input of stalled) await this.#take(input);
-    await this.#attempt('clock', async () => {
-      // Should it not be told, it is not synchronised.
-      this.#isClockSynchronised = false;
-      this.#isClockSynchronised = await host.isClockSynchronised();
-    });
-    await this.#attempt('local hold', () => this.#readLocalHold());
+    await this.#look();
     await this.#attempt('dead man', async () => {
       const report = await this.#deadManWatch.look(this.#memory.state.phase);
       if (report) await this.#take({ type: 'dead-man', report });
@@ -309,6 +305,21 @@ export class AgentLoop {
     } catch (error) {
       this.#deps.log('error', `${what}: failed`, { error: messageOf(error) });
     }
+  }
+
+  /** At what the machine itself may have against a start. */
+  async #look(): Promise<void> {
+    await this.#attempt('clock', async () => {
+      // Should it not be told, it is not synchronised.
+      this.#isClockSynchronised = false;
+      this.#isClockSynchronised = await this.#deps.host.isClockSynchronised();
+    });
+    await this.#attempt('local hold', () => this.#readLocalHold());
+  }
+
+  /** Resolves when it has been looked, in its turn. */
+  #looked(): Promise<void> {
+    return new Promise((resolve) => this.#enqueue(() => this.#look().finally(resolve)));
   }
 
   /** Holds at once; the journal is told as soon as it can be. */

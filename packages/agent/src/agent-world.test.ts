@@ -77,7 +77,8 @@ export class MemoryHost implements Host {
   bootId = async (): Promise<BootId> => 'boot-1' as BootId;
   running = async () => this.current;
   bootDefault = async () => this.default;
-  isClockSynchronised = async () => true;
+  isSynchronised = true;
+  isClockSynchronised = async () => this.isSynchronised;
   /** Every store path is a directory without declared checks. */
   locate = (path: string): string => path.replace(/^\/nix\/store\/[^/]+/, import.meta.dirname);
   arm = async (to: StorePath | null) => {

@@ -9,7 +9,7 @@ const bytesMax = 16 * 1024;
 export const LocalHold = z.object({ until: Instant, reason: z.string().min(1).max(1000) });
 export type LocalHold = z.infer<typeof LocalHold>;
 
-/** The agent reads the file within a few seconds, and journals the change. */
+/** The agent reads the file before it starts anything, and else within a minute, and journals the change. */
 export function localHoldPath(stateDirectory: string): string {
   return `${stateDirectory}/local-hold.json`;
 }
