@@ -4,11 +4,16 @@ import type { Dice } from './dice.ts';
 
 /** When every run begins. */
 export const startAt = '2026-06-01T08:00:00Z' as Instant;
-/** For how long windows are resolved, in hours. */
-const windowHours = 24 * 21;
+/** For how long windows are resolved past the end of a run, in hours. */
+const windowHoursMore = 24;
 
-/** A random fleet of `hosts` hosts that `mkFleet` would accept: channels, waves, budgets, edges and policies. */
-export function throwFleet(dice: Dice, hosts: number): TestIntent {
+export interface FleetSize {
+  readonly hosts: number;
+  readonly hours: number;
+}
+
+/** A random fleet that `mkFleet` would accept: channels, waves, budgets, edges and policies. */
+export function throwFleet(dice: Dice, { hosts, hours }: FleetSize): TestIntent {
   const names = Array.from({ length: hosts }, (_, i) => `host-${String(i + 1).padStart(3, '0')}`);
   const channelNames = ['stable', 'data', 'edge'].slice(0, dice.whole(1, 3));
   const intent: TestIntent = {
@@ -40,7 +45,7 @@ export function throwFleet(dice: Dice, hosts: number): TestIntent {
       ]);
     }
     declared.policy = throwPolicy(dice);
-    if (dice.chance(0.25)) Object.assign(declared, throwWindows(dice));
+    if (dice.chance(0.25)) Object.assign(declared, throwWindows(dice, hours + windowHoursMore));
     intent.channels[channel] = declared;
     intent.edges.push(...throwEdges(waves, dice));
   }
@@ -74,7 +79,7 @@ function throwPolicy(dice: Dice): ChannelPolicy {
 }
 
 /** Open for a part of every hour. */
-function throwWindows(dice: Dice) {
+function throwWindows(dice: Dice, windowHours: number) {
   const minutes = dice.whole(25, 50);
   const hours = Array.from({ length: windowHours }, (_, i) => Date.parse(startAt) + i * 3600_000);
   return {

@@ -3,23 +3,34 @@ import { Sha256Hex } from '@nixfleet/contracts';
 import type { ActivationOutcome } from '@nixfleet/engine';
 import type { Life } from './life.ts';
 import type { Machine } from './machine.ts';
-import type { Scheduler } from './scheduler.ts';
+import type { Appointment, Scheduler } from './scheduler.ts';
 
-/** Between two looks at what another process does, in milliseconds. */
+/** From what another process does to when it is noticed, in milliseconds. */
 const pollMs = 250;
 
 /** The host port of one incarnation of the agent on a machine. */
 export function machineHost(machine: Machine, { life, scheduler, isClockSynchronised }: MachineHostDeps): Host {
-  /** Looks until `look` says something. */
+  /** Looks until `look` says something: a moment after each time that there may be something new to see. */
   const until = <Value>(look: () => Value | null, signal?: AbortSignal): Promise<Value> =>
     life.wait<Value>((settle) => {
-      let appointment = scheduler.after(0, check);
-      function check(): void {
+      let next: Appointment | null = null;
+      const check = (): void => {
+        next = null;
         const value = look();
-        if (value === null) appointment = scheduler.after(pollMs, check);
-        else settle(value);
-      }
-      return () => scheduler.cancel(appointment);
+        if (value === null) return;
+        stop();
+        settle(value);
+      };
+      const lookIn = (ms: number): void => {
+        next ??= scheduler.after(ms, check);
+      };
+      const unwatch = machine.watch(() => (life.isOver ? unwatch() : lookIn(pollMs)));
+      const stop = (): void => {
+        unwatch();
+        if (next) scheduler.cancel(next);
+      };
+      lookIn(0);
+      return stop;
     }, signal);
   const outcome = (): ActivationOutcome | null => {
     const found = machine.activation();

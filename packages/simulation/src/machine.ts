@@ -62,6 +62,8 @@ export class Machine {
   #guard: Appointment | null = null;
   #switching: Appointment[] = [];
   #reverting: Appointment | null = null;
+  /** Whoever waits for something to come of a switch or of a dead man's switch. */
+  readonly #watchers = new Set<() => void>();
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -89,6 +91,12 @@ export class Machine {
   /** Whether something stands that would revert it by itself. */
   get isArmed(): boolean {
     return this.#record?.state === 'armed' && this.#record.boot === this.#boots && this.#guard !== null;
+  }
+
+  /** `look` is called whenever something may have come of a switch, of going back, or of the dead man's switch. */
+  watch(look: () => void): () => void {
+    this.#watchers.add(look);
+    return () => this.#watchers.delete(look);
   }
 
   /** Everything that is only in memory is gone; it boots what it boots. */
@@ -228,6 +236,7 @@ export class Machine {
       this.#run(to);
       this.bootDefault = to;
       done();
+      this.#changed();
     });
   }
 
@@ -245,6 +254,7 @@ export class Machine {
       this.#guard = null;
       if (record.state !== 'armed') return;
       record.state = 'fired';
+      this.#changed();
       this.goBack(to, () => {
         record.revertedOk = this.#running === to;
       });
@@ -262,6 +272,7 @@ export class Machine {
     const appointment = this.#options.scheduler.after(ms, () => {
       this.#switching = this.#switching.filter((other) => other !== appointment);
       run();
+      this.#changed();
     });
     this.#switching.push(appointment);
   }
@@ -269,6 +280,7 @@ export class Machine {
   #endSwitch(): void {
     for (const appointment of this.#switching) this.#options.scheduler.cancel(appointment);
     this.#switching = [];
+    this.#changed();
   }
 
   #endProcesses(): void {
@@ -281,5 +293,10 @@ export class Machine {
   #cancelGuard(): void {
     if (this.#guard) this.#options.scheduler.cancel(this.#guard);
     this.#guard = null;
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const look of this.#watchers) look();
   }
 }

@@ -38,12 +38,12 @@ const calmHours = 2.5;
 
 /** One run: a random fleet, random releases and random trouble, all from the seed; then calm, in which it must come right. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { seed, hosts, hours } = options;
+  const { seed, hours } = options;
   using _world = closeTheWorld();
   const dice = new Dice(seed);
   const crypto: Crypto = options.isCryptoReal ? nodeCrypto : cheapCrypto;
   const witness = new Witness();
-  const fleet = await SimulatedFleet.create(dice, { hosts, crypto, witness });
+  const fleet = await SimulatedFleet.create(dice, { size: options, crypto, witness });
   witness.begin(fleet);
   const weather = dice.of('weather').pick(weathers);
   const faults = new Faults(fleet, { dice: dice.of('faults'), weather, onWiped: () => witness.wiped() });

@@ -15,7 +15,7 @@ import { type TestRelease, testKey } from '@nixfleet/testkit';
 import { Ci, fleetName } from './ci.ts';
 import { Closures } from './closures.ts';
 import type { Dice } from './dice.ts';
-import { startAt, throwFleet } from './fleet-shape.ts';
+import { type FleetSize, startAt, throwFleet } from './fleet-shape.ts';
 import { MachineTime } from './machine-clock.ts';
 import { Scheduler } from './scheduler.ts';
 import { type HostWatch, SimulatedHost } from './simulated-host.ts';
@@ -66,12 +66,12 @@ export class SimulatedFleet {
 
   static async create(
     dice: Dice,
-    { hosts, crypto, witness }: { readonly hosts: number; readonly crypto: Crypto; readonly witness: Witness },
+    { size, crypto, witness }: { readonly size: FleetSize; readonly crypto: Crypto; readonly witness: Witness },
   ): Promise<SimulatedFleet> {
     const fleet = new SimulatedFleet(dice, crypto, witness);
     const { watchers } = witness;
     const { closures, scheduler, timeline } = fleet;
-    const intent = throwFleet(dice.of('shape'), hosts);
+    const intent = throwFleet(dice.of('shape'), size);
     const ci = await Ci.create({
       crypto,
       closures,
