@@ -51,6 +51,16 @@ describe('failures', () => {
     ]);
   });
 
+  it('what a host told of a wait is not shown past its end', () => {
+    const said = (until: string) =>
+      fleetOf(oneWave).tell('a', {
+        kind: 'withheld',
+        body: { withheld: { code: 'retry-backoff', until: instant(until) } },
+      });
+    assert.deepEqual(said(later).codes('a'), ['retry-backoff']);
+    assert.deepEqual(said('2026-06-01T11:59:00Z').codes('a'), []);
+  });
+
   it('P5: a failure is not forgotten when the host reports something newer, is reinstalled, or replays a checkpoint', () => {
     const fleet = fleetOf(oneWave).failed(oneWave, 'a');
     fleet.tell('a', { kind: 'withheld', body: { withheld: null } });

@@ -20,7 +20,9 @@ export function reported(
 ): readonly Withheld[] {
   const state = view?.fold?.state;
   if (!state) return nothing;
-  const { phase, withheld } = state;
+  const { phase } = state;
+  // What it told before may have ended since, and the host be at it already: its word of that may be on its way.
+  const withheld = state.withheld?.until !== undefined && state.withheld.until <= now ? null : state.withheld;
   if (!('target' in phase) || phase.target.rolloutId !== rolloutId) {
     if (midSwitchPhases.has(phase.name) && 'target' in phase) {
       return [{ code: 'in-progress', reason: phase.name, names: [phase.target.rolloutId] }];
