@@ -24,8 +24,8 @@ import type { Host } from './host.ts';
 import { intentOf, type Permission } from './intent.ts';
 import type { IntentSource } from './intent-source.ts';
 import type { Journal, JournalFound } from './journal.ts';
-import { type LocalHold, localHoldNews, readLocalHold } from './local-hold.ts';
 import type { Log } from './log.ts';
+import { OwnBrakes } from './own-brakes.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { untilNextTickMs } from './tick-pace.ts';
@@ -83,9 +83,7 @@ export class AgentLoop {
   #driftMs = 0;
   /** The sleep between two ticks, which what happens meanwhile ends. */
   #nap = new AbortController();
-  #isClockSynchronised = false;
-  /** As the file said last; until it was read, what the journal says. */
-  #localHold: LocalHold | null = null;
+  readonly #ownBrakes: OwnBrakes;
   readonly #headExpiry = new HeadExpiry();
   readonly #deadManWatch: DeadManWatch;
   readonly #heads: Allowance;
@@ -95,6 +93,7 @@ export class AgentLoop {
   constructor(deps: AgentLoopDeps) {
     this.#deps = deps;
     this.#readings = new SerialQueue(deps.clock, readingMsMax);
+    this.#ownBrakes = new OwnBrakes(deps);
     this.#deadManWatch = new DeadManWatch(deps.host, deps.log);
     this.#heads = new Allowance(deps.clock, heads);
     this.#restorations = new Allowance(deps.clock, restorations);
@@ -216,14 +215,14 @@ export class AgentLoop {
   /** Hands the machine the intent as it is now. */
   refresh(): void {
     this.#enqueue(async () => {
-      await this.#attempt('local hold', () => this.#readLocalHold());
+      await this.#readLocalHold();
       await this.#take({ type: 'intent', intent: this.#intent() });
     });
   }
 
   async recheck(signal: AbortSignal): Promise<Intent | null> {
     const hasAnswered = (await this.#workers?.checkin.again(signal)) ?? false;
-    await this.#looked();
+    await new Promise<void>((resolve) => this.#enqueue(() => this.#look().finally(resolve)));
     const intent = this.#intent();
     if (intent === null || hasAnswered || intent.policy.confirm.by === 'local') return intent;
     // Nobody said it again: a hold or halt of the meantime would not be known here.
@@ -309,23 +308,13 @@ export class AgentLoop {
 
   /** At what the machine itself may have against a start. */
   async #look(): Promise<void> {
-    await this.#attempt('clock', async () => {
-      // Should it not be told, it is not synchronised.
-      this.#isClockSynchronised = false;
-      this.#isClockSynchronised = await this.#deps.host.isClockSynchronised();
-    });
-    await this.#attempt('local hold', () => this.#readLocalHold());
+    await this.#attempt('clock', () => this.#ownBrakes.lookAtClock());
+    await this.#readLocalHold();
   }
 
-  /** Resolves when it has been looked, in its turn. */
-  #looked(): Promise<void> {
-    return new Promise((resolve) => this.#enqueue(() => this.#look().finally(resolve)));
-  }
-
-  /** Holds at once; the journal is told as soon as it can be. */
-  async #readLocalHold(): Promise<void> {
-    this.#localHold = await readLocalHold(this.#deps.files, this.#deps.stateDirectory, this.#deps.time.now());
-    await this.#record(localHoldNews(this.#localHold, this.#memory.state));
+  #readLocalHold(): Promise<void> {
+    const read = async () => this.#record(await this.#ownBrakes.readLocalHold(this.#memory.state));
+    return this.#attempt('local hold', read);
   }
 
   #intent(): Intent | null {
@@ -336,9 +325,9 @@ export class AgentLoop {
       documents,
       permission,
       {
-        localHold: this.#localHold ?? this.#memory.state.localHold,
+        localHold: this.#ownBrakes.localHold(this.#memory.state),
         trialEnded: this.#memory.state.trialEnded,
-        isClockSynchronised: this.#isClockSynchronised,
+        isClockSynchronised: this.#ownBrakes.isClockSynchronised,
         secondsSinceContact: sinceContactMs === null ? null : sinceContactMs / 1000,
       },
       time.now(),
@@ -358,7 +347,7 @@ export class AgentLoop {
     this.#memory = result.memory;
     for (const { kind, body } of result.events) this.#deps.log('info', kind, { body });
     const { phase } = result.memory.state;
-    this.#deps.time.follow(phase, this.#isClockSynchronised);
+    this.#deps.time.follow(phase, this.#ownBrakes.isClockSynchronised);
     if (phase.name !== before.state.phase.name) this.#deps.log('info', `now ${phase.name}`);
     // What was switched or booted may wait for a boot, or wait no more.
     if (phase.name !== before.state.phase.name) this.#driftMs = Number.NEGATIVE_INFINITY;
