@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ControlPlaneError } from './errors.ts';
 import { Limits } from './limits.ts';
+import { parseDatabaseUrl } from './store/database-url.ts';
 
 const path = z.string().min(1).max(4096);
 /** What git reads as a branch and never as an option. */
@@ -41,6 +42,24 @@ export const ReleaseSourceConfig = z.discriminatedUnion('kind', [
 ]);
 export type ReleaseSourceConfig = z.infer<typeof ReleaseSourceConfig>;
 
+/** A PostgreSQL database, which several control planes may share. */
+export const DatabaseConfig = z.strictObject({
+  /** `postgres://user@host/database`, without a password. */
+  url: z
+    .string()
+    .min(1)
+    .max(2048)
+    .check((context) => {
+      const parsed = parseDatabaseUrl(context.value);
+      if (typeof parsed === 'string') context.issues.push({ code: 'custom', message: parsed, input: '(not shown)' });
+    }),
+  /** Its first line is the password. */
+  passwordFile: path.optional(),
+  /** PEM of the authorities that the server's certificate must come from; the system's without it. */
+  caFile: path.optional(),
+});
+export type DatabaseConfig = z.infer<typeof DatabaseConfig>;
+
 /** Settings of one control plane. No secret is in here: keys are named by their files. */
 export const ControlPlaneConfig = z.strictObject({
   /** A trust document, where the chain starts: as in `releases/trust/<n>.json`. */
@@ -56,6 +75,8 @@ export const ControlPlaneConfig = z.strictObject({
   release: ReleaseSourceConfig,
   /** Empty at first; may be lost at any time. */
   stateDirectory: path,
+  /** Instead of a database of its own in `stateDirectory`. */
+  database: DatabaseConfig.optional(),
   pollSeconds: z.int().min(5).max(3600).default(30),
   /** Longest wait for the hosts' journals after an empty start. */
   rebuildSecondsMax: z.int().min(0).max(3600).default(120),

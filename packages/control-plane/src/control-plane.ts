@@ -9,6 +9,7 @@ import {
   protocolVersion,
   type Random,
 } from '@nixfleet/contracts';
+import { Cluster } from './cluster/cluster.ts';
 import { Deadlines } from './deadlines.ts';
 import { ControlPlaneError, messageOf } from './errors.ts';
 import { addressGroup, isLoopback } from './http/address.ts';
@@ -72,6 +73,8 @@ export class ControlPlane implements AsyncDisposable {
   readonly #held: HeldCheckins;
   readonly #bodies = new CheckinBodies();
   readonly #deadlines: Deadlines;
+  /** Where several control planes share the store. */
+  readonly #cluster: Cluster | null;
   readonly #feed: EventFeed;
   readonly #events: EventIntake;
   readonly #unknown: UnknownKeys;
@@ -109,6 +112,19 @@ export class ControlPlane implements AsyncDisposable {
     this.#addressRate = new TokenBuckets(clock, this.#limits.addressRequests);
     this.#eventRate = new TokenBuckets(clock, this.#limits.hostEvents);
     this.#eventBytesRate = new TokenBuckets(clock, this.#limits.hostEventBytes);
+    const { shared } = store;
+    this.#cluster = shared
+      ? new Cluster({
+          shared,
+          clock,
+          log,
+          intake,
+          records,
+          presence: this.#presence,
+          onChange: () => this.#planner.changed(),
+          onEntries: () => this.#feed.notify(),
+        })
+      : null;
     this.#planner = new PlannerLoop({
       clock,
       log,
@@ -117,6 +133,7 @@ export class ControlPlane implements AsyncDisposable {
       presence: this.#presence,
       goBuilder: new GoBuilder({ store, records, ctx: intake.ctx }),
       rebuildSecondsMax: options.rebuildSecondsMax ?? 120,
+      ...(this.#cluster && { leadership: this.#cluster }),
       onPublished: () => this.#held.wake((host, seen) => hasNews(this.#checkinDeps, host, seen)),
       onPass: (ms) => this.metrics.planSeconds.observe(ms / 1000),
       onGos: (count) => this.metrics.gos.inc(count),
@@ -164,6 +181,7 @@ export class ControlPlane implements AsyncDisposable {
     const controlPlane = new ControlPlane(options, { intake, records });
     controlPlane.#poller.start();
     controlPlane.#planner.start();
+    controlPlane.#cluster?.start();
     return controlPlane;
   }
 
@@ -200,7 +218,7 @@ export class ControlPlane implements AsyncDisposable {
 
   /** What keeps it from being ready, and what is merely wrong. */
   readiness(): Readiness {
-    return readinessOf(this.#sources());
+    return readinessOf(this.#sources(), this.#cluster?.standing);
   }
 
   /** Looks at the release source soon; a hint that may be given by anybody. */
@@ -222,6 +240,7 @@ export class ControlPlane implements AsyncDisposable {
     await this.#records.checkpoint(true).catch((error: unknown) => {
       this.#options.log.warn({ problem: messageOf(error) }, 'the last checkpoint was not written');
     });
+    await this.#cluster?.stop();
   }
 
   /** Everything that is decided before a route runs: rates, who may, which protocol. Null: go on. */
@@ -261,7 +280,10 @@ export class ControlPlane implements AsyncDisposable {
   #dispatch(identity: Identity | null, request: ApiRequest, match: RouteMatch): ApiResponse | Promise<ApiResponse> {
     const { route, parameter, query } = match;
     const host = identity?.kind === 'host' ? identity.name : null;
-    if (host !== null && this.#presence.note(host)) this.#planner.changed();
+    if (host !== null && this.#presence.note(host)) {
+      this.#planner.changed();
+      this.#cluster?.wake();
+    }
     switch (route.name) {
       case 'checkin':
         this.metrics.checkins.inc();
@@ -333,7 +355,13 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   #sources(): ViewSources {
-    const problems = [this.#poller.problem, ...this.#intake.problems, this.#planner.problem, this.#storeProblem];
+    const problems = [
+      this.#poller.problem,
+      ...this.#intake.problems,
+      this.#planner.problem,
+      this.#storeProblem,
+      this.#cluster?.problem ?? null,
+    ];
     return {
       fleet: this.#intake.ctx.fleet,
       now: this.#intake.now(),
@@ -363,6 +391,7 @@ export class ControlPlane implements AsyncDisposable {
       problems: () => this.readiness().problems.length,
       rebuilding: () => this.readiness().rebuilding !== null,
       position: () => this.#records.position,
+      leads: () => this.#cluster === null || this.#cluster.term !== null,
       sourceAgeSeconds: () =>
         this.#sourceAnsweredAtMs === null ? -1 : (clock.monotonicMs() - this.#sourceAnsweredAtMs) / 1000,
     });

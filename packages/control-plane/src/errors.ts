@@ -4,6 +4,7 @@
  * - `state-unreadable`: the state directory cannot be trusted or understood. Never reset by itself.
  * - `disk-full`, `store-failed`: an append did not become durable; nothing was acknowledged.
  * - `source-failed`: the release source could not be read; the last good release stays.
+ * - `overtaken`: what this control plane has seen is behind what another one stored; it takes that over.
  * - `listen-failed`: the address is taken or not allowed.
  * - `closed`: used after it was disposed.
  */
@@ -15,6 +16,7 @@ export type ControlPlaneErrorCode =
   | 'disk-full'
   | 'store-failed'
   | 'source-failed'
+  | 'overtaken'
   | 'listen-failed'
   | 'closed';
 

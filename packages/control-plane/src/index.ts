@@ -15,6 +15,8 @@ export { type HttpsSourceOptions, httpsSource } from './release/https-source.ts'
 export type { ReleaseSnapshot, ReleaseSource } from './release/release-source.ts';
 export { isImmutablePath, isSignedPath } from './release/signed-path.ts';
 export { type ControlPlaneDeps, type RunningControlPlane, startControlPlane } from './start.ts';
+export { type DatabaseAddress, parseDatabaseUrl } from './store/database-url.ts';
+export { openPostgresStore, type PostgresStoreOptions } from './store/postgres-store.ts';
 export { openSqliteStore, type SqliteStoreOptions } from './store/sqlite-store.ts';
 export type {
   AppendOutcome,

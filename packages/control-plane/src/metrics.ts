@@ -15,6 +15,7 @@ export interface MetricSources {
   readonly problems: () => number;
   readonly rebuilding: () => boolean;
   readonly position: () => number;
+  readonly leads: () => boolean;
   /** Seconds since the source last answered; -1 before. */
   readonly sourceAgeSeconds: () => number;
 }
@@ -117,6 +118,7 @@ export class Metrics {
     gauge('nixfleet_rebuilding', '1 while nothing is dispatched after an empty start.', () =>
       sources.rebuilding() ? 1 : 0,
     );
+    gauge('nixfleet_leads', '1 where this control plane records what is allowed.', () => (sources.leads() ? 1 : 0));
     gauge('nixfleet_log_position', 'Position of the last entry of the log.', sources.position);
     gauge(
       'nixfleet_source_age_seconds',

@@ -1,4 +1,5 @@
 import type { FleetView } from '@nixfleet/contracts';
+import type { ClusterStanding } from './cluster/cluster.ts';
 import { fleetView, type ViewSources } from './views/render-views.ts';
 
 /** Body of `GET /readyz`. */
@@ -12,9 +13,11 @@ export interface Readiness {
   readonly release: number | null;
   readonly headExpiresAt: string | null;
   readonly rebuilding: FleetView['rebuilding'];
+  /** Where several control planes share a database: which one this is, and whether it decides. Absent otherwise. */
+  readonly cluster?: ClusterStanding;
 }
 
-export function readinessOf(sources: ViewSources): Readiness {
+export function readinessOf(sources: ViewSources, cluster?: ClusterStanding | null): Readiness {
   const { release, head, rebuilding, problems, now } = fleetView(sources);
   const missing: string[] = [];
   if (!release) missing.push('no release was verified yet');
@@ -33,5 +36,6 @@ export function readinessOf(sources: ViewSources): Readiness {
     release: release?.version ?? null,
     headExpiresAt: head?.expiresAt ?? null,
     rebuilding,
+    ...(cluster && { cluster }),
   };
 }

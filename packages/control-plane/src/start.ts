@@ -12,8 +12,14 @@ import { directorySource } from './release/directory-source.ts';
 import { gitSource } from './release/git-source.ts';
 import { httpsSource } from './release/https-source.ts';
 import type { ReleaseSource } from './release/release-source.ts';
+import { parseDatabaseUrl } from './store/database-url.ts';
+import { openPostgresStore } from './store/postgres-store.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
+import type { Store } from './store/store.ts';
 import { nextTurn } from './turn-clock.ts';
+
+/** So many that two control planes of a fleet never have the same. */
+const memberIdBytes = 8;
 
 export interface ControlPlaneDeps {
   readonly clock: Clock;
@@ -43,8 +49,7 @@ export async function startControlPlane(
   const identity = await serverIdentity((await readSetting('tlsKey', config.tlsKey)).toString('utf8'), deps);
   await makeStateDirectory(config.stateDirectory);
   await using resources = new AsyncDisposableStack();
-  const path = join(config.stateDirectory, 'control-plane.sqlite');
-  const store = resources.use(openSqliteStore({ path, nextTurn }));
+  const store = resources.use(await openStore(config, deps));
   const source = resources.use(releaseSource(config.release, { stateDirectory: config.stateDirectory, clock }));
   const { pollSeconds, rebuildSecondsMax, offlineAfterSeconds } = config;
   const controlPlane = resources.use(
@@ -70,6 +75,25 @@ export async function startControlPlane(
   };
 }
 
+async function openStore(
+  { stateDirectory, database }: ControlPlaneConfig,
+  { random }: Pick<ControlPlaneDeps, 'random'>,
+): Promise<Store> {
+  if (!database) return openSqliteStore({ path: join(stateDirectory, 'control-plane.sqlite'), nextTurn });
+  const address = parseDatabaseUrl(database.url);
+  if (typeof address === 'string') throw new ControlPlaneError('bad-config', `database.url: ${address}`);
+  const { passwordFile, caFile } = database;
+  const password = passwordFile && (await readSetting('database.passwordFile', passwordFile)).toString('utf8');
+  const ca = caFile && (await readSetting('database.caFile', caFile)).toString('utf8');
+  return openPostgresStore({
+    address,
+    ...(password !== undefined && { password: password.split('\n', 1)[0] ?? '' }),
+    ...(ca !== undefined && { ca }),
+    member: Buffer.from(random.bytes(memberIdBytes)).toString('hex'),
+    nextTurn,
+  });
+}
+
 function releaseSource(
   config: ReleaseSourceConfig,
   { stateDirectory, clock }: { readonly stateDirectory: string; readonly clock: Clock },
@@ -84,7 +108,9 @@ function releaseSource(
   }
 }
 
-async function readSetting(name: 'trust' | 'tlsKey', path: string): Promise<Buffer> {
+type FileSetting = 'trust' | 'tlsKey' | 'database.passwordFile' | 'database.caFile';
+
+async function readSetting(name: FileSetting, path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {

@@ -134,7 +134,7 @@ export class EventIntake {
     // Batches of a host take turns, so only another control plane on the same store can have come first.
     if (!outcome.ok) throw new ControlPlaneError('store-failed', `events of ${host} were stored meanwhile: send again`);
     const first = outcome.position - events.length + 1;
-    this.#records.applyEvents(
+    await this.#records.applyEvents(
       host,
       events.map(({ event, sha256 }, i) => ({ event, sha256, position: first + i, receivedAt: now })),
     );
@@ -145,7 +145,7 @@ export class EventIntake {
     if ((await this.#store.forksOf(host)) < forksPerHostMax) {
       const entry: ForkEntry = { ...entryOf(host, event, now), kind: 'fork' };
       const outcome = await this.#store.append([entry]);
-      if (outcome.ok) this.#records.applyFork(host, outcome.position);
+      if (outcome.ok) await this.#records.applyFork(host, outcome.position);
     }
     const detail = `event ${seq} of journal ${journal} is stored with other content: both are kept`;
     return { ok: false, reason: 'fork', detail };

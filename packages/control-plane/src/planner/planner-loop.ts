@@ -8,10 +8,11 @@ import {
   type Withheld,
 } from '@nixfleet/contracts';
 import { type HostDecision, isSwitching, type Plan, type PlannerViews, plan } from '@nixfleet/engine';
-import { messageOf } from '../errors.ts';
+import { ControlPlaneError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { VerifiedTree } from '../release/verify-tree.ts';
+import type { DecisionTerm } from '../store/store.ts';
 import type { FleetRecords } from '../views/fleet-records.ts';
 import type { Presence } from '../views/presence.ts';
 import { type BuiltGo, type GoBuilder, type GoKey, type GoResult, goKeyId } from './go-builder.ts';
@@ -38,6 +39,16 @@ export interface Published {
   readonly hosts: ReadonlyMap<HostName, PublishedHost>;
 }
 
+/** Which of several control planes records what is allowed. */
+export interface Leadership {
+  /** Null: another one does. */
+  readonly term: DecisionTerm | null;
+  /** What was decided before is allowed no more once this is set: this one may not know what the others do. */
+  readonly problem: string | null;
+  /** A decision came too late: somebody else leads. */
+  onFenced(): void;
+}
+
 export interface PlannerLoopOptions {
   readonly clock: Clock;
   readonly log: Log;
@@ -46,6 +57,8 @@ export interface PlannerLoopOptions {
   readonly presence: Presence;
   readonly goBuilder: GoBuilder;
   readonly rebuildSecondsMax: number;
+  /** Who decides, where several control planes share a store; absent where this one decides alone. */
+  readonly leadership?: Leadership;
   /** After every pass. */
   readonly onPublished: (published: Published) => void;
   readonly onPass: (milliseconds: number) => void;
@@ -135,45 +148,55 @@ export class PlannerLoop {
   }
 
   async #pass(): Promise<void> {
-    const { intake, records, presence, clock, goBuilder } = this.#options;
+    const { intake, records, presence, clock, goBuilder, leadership } = this.#options;
     const tree = intake.current;
     if (!tree) return;
+    if (leadership?.problem) throw new ControlPlaneError('store-failed', leadership.problem);
+    const term = leadership?.term ?? null;
+    const decides = leadership === undefined || term !== null;
     if (tree !== this.#lastTree) {
       goBuilder.reset();
       this.#lastTree = tree;
     }
     const now = intake.now();
-    await this.#keepRebuild(tree, now);
+    if (decides) await this.#keepRebuild(tree, now, term);
+    // Whoever leads says first that the log has begun.
+    if (records.isNew) return;
     const startedAtMs = clock.monotonicMs();
     const views = plannerViews(tree, { records, presence });
     const planned = plan(plannerRelease(tree, intake, now), views, now);
     this.#options.onPass(clock.monotonicMs() - startedAtMs);
     const { hosts, fresh } = await this.#build(tree, planned, views);
+    let isRecorded = fresh.size === 0;
     try {
-      await records.recordGos(fresh, now);
-      this.#options.onGos(fresh.size);
+      if (decides && !isRecorded) {
+        isRecorded = await records.recordGos(fresh, now, term);
+        if (isRecorded) this.#options.onGos(fresh.size);
+        else leadership?.onFenced();
+      }
     } catch (error) {
       // What is not recorded is not handed out; brakes and withdrawals still are.
       this.#publish({ now, plan: planned, views, hosts: withoutGos(hosts, fresh.keys(), messageOf(error)) });
       throw error;
     }
-    this.#publish({ now, plan: planned, views, hosts });
+    const reason = 'the control plane that leads has not recorded it yet';
+    this.#publish({ now, plan: planned, views, hosts: isRecorded ? hosts : withoutGos(hosts, fresh.keys(), reason) });
     this.#sleepUntil(planned.nextDeadline, now);
-    await records.checkpoint();
+    if (decides) await records.checkpoint();
   }
 
   /** A log that has just begun waits for the hosts' journals; the wait ends for good once all of them are here. */
-  async #keepRebuild(tree: VerifiedTree, now: Instant): Promise<void> {
+  async #keepRebuild(tree: VerifiedTree, now: Instant, term: DecisionTerm | null): Promise<void> {
     const { records, rebuildSecondsMax, log } = this.#options;
     if (records.isNew) {
       const until = addSeconds(now, rebuildSecondsMax);
-      await records.beginRebuild({ until, releaseVersion: tree.release.document.version }, now);
+      await records.beginRebuild({ until, releaseVersion: tree.release.document.version }, now, term);
       log.info({ until }, 'empty state: waiting for the journals of every host');
     }
     if (records.rebuild === null) return;
     if (entriesOf(tree.fleet.document.hosts).some(([name]) => !records.of(name).isReplayed)) return;
     try {
-      await records.endRebuild(now);
+      await records.endRebuild(now, term);
       log.info('every host was heard');
     } catch (error) {
       // Nobody is unheard, so it changes no decision; the next pass tries again.

@@ -50,6 +50,7 @@ export class ReleaseIntake {
   #previousFiles: ReadonlyMap<string, Uint8Array> = new Map();
   #missingBrake: TreeRefusal['missingBrake'] | null = null;
   readonly #problems = new Map<Part, string>();
+  #taking: Promise<unknown> = Promise.resolve();
   /** Called after the current release, its trust or its brakes changed. */
   onChange: () => void = () => {};
 
@@ -125,9 +126,31 @@ export class ReleaseIntake {
    * rest; floors and files of a release are stored together before it is used. Holds count even in a tree that does not
    * verify: they can only stop. Throws what reader and store throw.
    */
-  async take(reader: ReleaseReader): Promise<IntakeOutcome> {
+  take(reader: ReleaseReader): Promise<IntakeOutcome> {
+    return this.#inTurn(() => this.#take(reader, (from) => this.#takeHolds(from)));
+  }
+
+  /**
+   * Takes what another control plane stored, verified like what a source offers. Holds found there join those found here:
+   * either may not have seen a brake yet that the other knows, and only a source that says otherwise lets one go.
+   */
+  adopt(): Promise<IntakeOutcome> {
+    return this.#inTurn(async () => {
+      const stored = await this.#options.store.loadRelease();
+      return stored ? this.#take(storedReader(stored.files), (from) => this.#joinHolds(from)) : 'unchanged';
+    });
+  }
+
+  /** One at a time: each compares with what the one before left. */
+  #inTurn(take: () => Promise<IntakeOutcome>): Promise<IntakeOutcome> {
+    const turn = this.#taking.then(take);
+    this.#taking = turn.catch(() => {});
+    return turn;
+  }
+
+  async #take(reader: ReleaseReader, takeHolds: (reader: ReleaseReader) => Promise<boolean>): Promise<IntakeOutcome> {
     const trustMoved = await this.#takeTrust(reader);
-    const holdsMoved = await this.#takeHolds(reader);
+    const holdsMoved = await takeHolds(reader);
     const known = this.#current?.files ?? new Map<string, Uint8Array>();
     const tree = await verifyTree(this.#ctx, {
       reader,
@@ -198,7 +221,19 @@ export class ReleaseIntake {
     const keptFiles = [...before.files].filter(([path]) =>
       kept.some(({ sha256 }) => path.startsWith(holdPath(sha256))),
     );
-    const found = { ...read, holds: [...read.holds, ...kept], files: new Map([...keptFiles, ...read.files]) };
+    return this.#findHolds({ ...read, holds: [...read.holds, ...kept], files: new Map([...keptFiles, ...read.files]) });
+  }
+
+  async #joinHolds(reader: ReleaseReader): Promise<boolean> {
+    const before = this.#found;
+    const read = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
+    const known = new Set(before.holds.map(({ sha256 }) => sha256));
+    const holds = [...before.holds, ...read.holds.filter(({ sha256 }) => !known.has(sha256))];
+    return this.#findHolds({ ...before, holds, files: new Map([...read.files, ...before.files]) });
+  }
+
+  async #findHolds(found: HoldsFound): Promise<boolean> {
+    const before = this.#found;
     if (hashesOf(found) === hashesOf(before)) return false;
     this.#found = found;
     try {
@@ -226,11 +261,17 @@ export class ReleaseIntake {
     floors: Pick<StoredRelease, 'release' | 'head'>,
     files: ReadonlyMap<string, Uint8Array>,
   ): Promise<void> {
-    await this.#options.store.saveRelease({
+    const outcome = await this.#options.store.saveRelease({
       trust: { version: this.#trust.document.version, sha256: this.#trust.sha256 },
       ...floors,
       files: new Map([...this.#found.files, ...this.#trustFiles, ...files]),
     });
+    if (outcome === 'saved') return;
+    // Its floors are ours: what is older than them is not used, and what they contradict is not either.
+    throw new ControlPlaneError(
+      'overtaken',
+      'another control plane has accepted a newer release than the source offers here',
+    );
   }
 
   async #restore(stored: StoredRelease): Promise<void> {

@@ -1,23 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { HostName, Instant, type JournalId, JournalId as JournalIdSchema, Sha256Hex } from '@nixfleet/contracts';
-import { z } from 'zod';
-import { ControlPlaneError } from '../errors.ts';
+import type { HostName, JournalId } from '@nixfleet/contracts';
+import { entryOfRow, placeOfRow } from './log-row.ts';
 import type { ForkEntry, JournalExtent, JournalPlace, LogEntry, OwnEntry, StoredEntry } from './store.ts';
-
-const common = { position: z.int(), received_at: Instant, body: z.string() };
-const Row = z.discriminatedUnion('kind', [
-  z.object({
-    ...common,
-    kind: z.enum(['event', 'fork']),
-    host: HostName,
-    journal: JournalIdSchema,
-    seq: z.int(),
-    sha256: Sha256Hex,
-    signature: z.string(),
-  }),
-  z.object({ ...common, kind: z.enum(['go', 'rebuild']), host: HostName.nullable() }),
-]);
-const Place = z.object({ seq: z.int(), sha256: Sha256Hex });
 
 /** Queries of the append-only log. Synchronous: a transaction is a block without `await`. */
 export class LogTable {
@@ -75,29 +59,29 @@ export class LogTable {
     return this.#database
       .prepare(sql)
       .all(...values, query.limit)
-      .map(entryOf);
+      .map(entryOfRow);
   }
 
   readAt(positions: readonly number[]): StoredEntry[] {
     return positions.flatMap((position) => {
       const row = this.#at.get(position);
-      return row ? [entryOf(row)] : [];
+      return row ? [entryOfRow(row)] : [];
     });
   }
 
   extent(host: HostName, journal: JournalId): JournalExtent | null {
     const first = this.#first.get(host, journal);
     const last = this.#newest.get(host, journal);
-    return first && last ? { first: placeOf(first), last: placeOf(last) } : null;
+    return first && last ? { first: placeOfRow(first), last: placeOfRow(last) } : null;
   }
 
   places(host: HostName, journal: JournalId, range: { from: number; to: number }): JournalPlace[] {
-    return this.#places.all(host, journal, range.from, range.to).map(placeOf);
+    return this.#places.all(host, journal, range.from, range.to).map(placeOfRow);
   }
 
   event(host: HostName, journal: JournalId, seq: number): StoredEntry | null {
     const row = this.#event.get(host, journal, seq);
-    return row ? entryOf(row) : null;
+    return row ? entryOfRow(row) : null;
   }
 
   lastOwn(kind: OwnEntry['kind']): string | null {
@@ -113,17 +97,4 @@ export class LogTable {
   forks(host: HostName): number {
     return Number(this.#forks.get(host)?.forks ?? 0);
   }
-}
-
-function entryOf(value: unknown): StoredEntry {
-  const row = Row.safeParse(value);
-  if (!row.success) throw new ControlPlaneError('state-unreadable', `a row of the log: ${row.error.message}`);
-  const { position, received_at: receivedAt, body: text } = row.data;
-  if (!('journal' in row.data)) return { position, receivedAt, kind: row.data.kind, host: row.data.host, text };
-  const { kind, host, journal, seq, sha256, signature } = row.data;
-  return { position, receivedAt, kind, host, journal, seq, sha256, text, signature };
-}
-
-function placeOf(value: unknown): JournalPlace {
-  return Place.parse(value);
 }

@@ -1,19 +1,24 @@
 import { DatabaseSync } from 'node:sqlite';
-import { Floor, type HostName, type JournalId, Sha256Hex } from '@nixfleet/contracts';
-import { z } from 'zod';
+import type { HostName, JournalId } from '@nixfleet/contracts';
 import { ControlPlaneError } from '../errors.ts';
+import { floorsOfText, floorsToText } from './floors-row.ts';
+import { GroupCommit, type WantedAppend } from './group-commit.ts';
 import { HostViewTable } from './host-view-table.ts';
 import { LogTable } from './log-table.ts';
 import { MarkTable } from './mark-table.ts';
 import { ReleaseFileTable } from './release-file-table.ts';
 import { sqliteFault } from './sqlite-fault.ts';
 import { migrate } from './sqlite-migrations.ts';
-import type { AppendOutcome, LogEntry, OwnEntry, Store, StoredRelease, ViewCheckpoint } from './store.ts';
-
-/** Most entries in one commit; the rest goes into the next one. */
-const commitEntriesMax = 20_000;
-/** Most entries that one `read` returns. */
-export const readEntriesMax = 10_000;
+import {
+  type AppendOutcome,
+  type DecisionTerm,
+  type LogEntry,
+  type OwnEntry,
+  readEntriesMax,
+  type Store,
+  type StoredRelease,
+  type ViewCheckpoint,
+} from './store.ts';
 
 export interface SqliteStoreOptions {
   /** File name, or `:memory:`. */
@@ -23,18 +28,6 @@ export interface SqliteStoreOptions {
   /** Largest database, in bytes (write-ahead log aside); past it appends fail with `disk-full`. Default: no limit. */
   readonly bytesMax?: number;
 }
-
-interface PendingAppend {
-  readonly entries: readonly LogEntry[];
-  readonly resolve: (outcome: AppendOutcome) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const Floors = z.object({
-  trust: Floor,
-  release: Floor.nullable(),
-  head: z.object({ version: z.int().min(1), sha256: Sha256Hex, keyIds: z.array(z.string()) }).nullable(),
-});
 
 /**
  * Opens or creates the embedded store. WAL, so that readers do not wait; `synchronous = FULL`, because an agent forgets
@@ -69,74 +62,42 @@ function pagesOf(database: DatabaseSync, bytes: number): number {
 
 class SqliteStore implements Store {
   readonly #database: DatabaseSync;
-  readonly #options: SqliteStoreOptions;
+  readonly #appends: GroupCommit;
   readonly #log: LogTable;
   readonly #views: HostViewTable;
   readonly #marks: MarkTable;
   readonly #files: ReleaseFileTable;
-  #pending: PendingAppend[] = [];
-  #flushing: Promise<void> | null = null;
   #isClosed = false;
 
   constructor(database: DatabaseSync, options: SqliteStoreOptions) {
     this.#database = database;
-    this.#options = options;
+    this.#appends = new GroupCommit(options.nextTurn, (group) => this.#commit(group));
     this.#log = new LogTable(database);
     this.#views = new HostViewTable(database);
     this.#marks = new MarkTable(database);
     this.#files = new ReleaseFileTable(database);
   }
 
-  async append(entries: readonly LogEntry[]): Promise<AppendOutcome> {
+  async append(entries: readonly LogEntry[], term: DecisionTerm | null = null): Promise<AppendOutcome> {
     this.#requireOpen();
-    const outcome = new Promise<AppendOutcome>((resolve, reject) => {
-      this.#pending.push({ entries, resolve, reject });
-    });
-    this.#flushing ??= this.#flush();
-    return outcome;
-  }
-
-  async #flush(): Promise<void> {
-    await this.#options.nextTurn();
-    while (this.#pending.length > 0) {
-      this.#commit(this.#takeGroup());
-      // Lets those answer who were waiting, before the disk is asked again.
-      if (this.#pending.length > 0) await this.#options.nextTurn();
-    }
-    this.#flushing = null;
-  }
-
-  #takeGroup(): PendingAppend[] {
-    let entries = 0;
-    let taken = 0;
-    for (const append of this.#pending) {
-      entries += append.entries.length;
-      if (taken > 0 && entries > commitEntriesMax) break;
-      taken++;
-    }
-    return this.#pending.splice(0, taken);
+    return this.#appends.append(entries, term);
   }
 
   /** One transaction for the group. A conflicting append is left out by itself; a fault fails all of them. */
-  #commit(group: readonly PendingAppend[]): void {
+  #commit(group: readonly WantedAppend[]): readonly AppendOutcome[] {
     const outcomes: AppendOutcome[] = [];
-    try {
-      this.#transaction('appending to the log', () => {
-        let position = this.#log.position();
-        for (const { entries } of group) {
-          if (this.#conflicts(entries)) {
-            outcomes.push({ ok: false, reason: 'conflict' });
-            continue;
-          }
-          for (const entry of entries) this.#log.insert(++position, entry);
-          outcomes.push({ ok: true, position });
+    this.#transaction('appending to the log', () => {
+      let position = this.#log.position();
+      for (const { entries } of group) {
+        if (this.#conflicts(entries)) {
+          outcomes.push({ ok: false, reason: 'conflict' });
+          continue;
         }
-      });
-    } catch (error) {
-      for (const { reject } of group) reject(error);
-      return;
-    }
-    for (const [i, { resolve }] of group.entries()) resolve(outcomes[i] ?? { ok: false, reason: 'conflict' });
+        for (const entry of entries) this.#log.insert(++position, entry);
+        outcomes.push({ ok: true, position });
+      }
+    });
+    return outcomes;
   }
 
   /** True if any of these places is taken: by an event, or by the very same fork. */
@@ -195,39 +156,36 @@ class SqliteStore implements Store {
     });
   }
 
-  async saveCheckpoint({ position, hosts }: ViewCheckpoint): Promise<void> {
+  async saveCheckpoint({ position, hosts }: ViewCheckpoint): Promise<boolean> {
     this.#requireOpen();
     this.#transaction('writing a checkpoint', () => {
       for (const [host, body] of hosts) this.#views.save(host, body);
       this.#marks.set('checkpoint', String(position));
     });
+    return true;
   }
 
   async loadRelease(): Promise<StoredRelease | null> {
     return this.#ask('reading the stored release', () => {
       const text = this.#marks.get('floors');
       if (text === null) return null;
-      const floors = Floors.safeParse(parseJson(text));
-      if (!floors.success) {
-        // Never a reset: without its floors a control plane would take an old release for the newest.
-        throw new ControlPlaneError('state-unreadable', `the stored floors: ${floors.error.message}`);
-      }
-      return { ...floors.data, files: this.#files.all() };
+      return { ...floorsOfText(text), files: this.#files.all() };
     });
   }
 
-  async saveRelease({ trust, release, head, files }: StoredRelease): Promise<void> {
+  async saveRelease({ files, ...floors }: StoredRelease): Promise<'saved'> {
     this.#requireOpen();
     this.#transaction('storing the release', () => {
       this.#files.replace(files);
-      this.#marks.set('floors', JSON.stringify({ trust, release, head }));
+      this.#marks.set('floors', floorsToText(floors));
     });
+    return 'saved';
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#flushing;
+    await this.#appends.idle();
     this.#database.close();
   }
 
@@ -254,13 +212,5 @@ class SqliteStore implements Store {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw sqliteFault(error, doing);
     }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }

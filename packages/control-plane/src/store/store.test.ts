@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { HostName, Instant, JournalId, Sha256Hex } from '@nixfleet/contracts';
 import { ControlPlaneError } from '../errors.ts';
+import { PostgresServer } from './postgres-server.test.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import type { EventEntry, Store } from './store.ts';
 
@@ -32,26 +33,31 @@ function event(host: string, seq: number): EventEntry {
 const web = 'web' as HostName;
 const db = 'db' as HostName;
 
-/** Another dialect is another entry here. `open` opens the same data again for the same `name`. */
-const dialects: readonly { name: string; open: (name: string, bytesMax?: number) => Store }[] = [
-  {
-    name: 'sqlite',
-    open: (name, bytesMax) =>
-      openSqliteStore({
-        path: join(directory, `${name}.sqlite`),
-        nextTurn: () => Promise.resolve(),
-        ...(bytesMax === undefined ? {} : { bytesMax }),
-      }),
-  },
-];
-
 const directory = mkdtempSync(join(tmpdir(), 'nixfleet-store-'));
-after(() => rmSync(directory, { recursive: true }));
+const server = await PostgresServer.start();
+after(async () => {
+  rmSync(directory, { recursive: true });
+  await server[Symbol.asyncDispose]();
+});
+
+function openSqlite(name: string, bytesMax?: number): Store {
+  return openSqliteStore({
+    path: join(directory, `${name}.sqlite`),
+    nextTurn: () => Promise.resolve(),
+    ...(bytesMax === undefined ? {} : { bytesMax }),
+  });
+}
+
+/** Another dialect is another entry here. `open` opens the same data again for the same `name`. */
+const dialects: readonly { name: string; open: (name: string) => Store | Promise<Store> }[] = [
+  { name: 'sqlite', open: openSqlite },
+  { name: 'postgres', open: (name) => server.store(name, 'member') },
+];
 
 for (const { name, open } of dialects) {
   describe(`store: ${name}`, () => {
     test('positions are one sequence in commit order; what is read is what was appended', async () => {
-      await using store = open('order');
+      await using store = await open('order');
       assert.equal(await store.position(), 0);
       const outcomes = await Promise.all([
         store.append([event('web', 1), event('web', 2)]),
@@ -81,7 +87,7 @@ for (const { name, open } of dialects) {
     });
 
     test('a taken place refuses its append whole, and no other of the same commit', async () => {
-      await using store = open('conflict');
+      await using store = await open('conflict');
       await store.append([event('web', 1)]);
       const outcomes = await Promise.all([
         store.append([event('web', 2), event('web', 3)]),
@@ -96,7 +102,7 @@ for (const { name, open } of dialects) {
     });
 
     test('journals and forks', async () => {
-      await using store = open('journals');
+      await using store = await open('journals');
       await store.append([event('web', 5), event('web', 6), event('web', 7), event('db', 1)]);
       assert.deepEqual(await store.journalExtent(web, journal), {
         first: { seq: 5, sha256: hashOf(5) },
@@ -119,7 +125,7 @@ for (const { name, open } of dialects) {
     });
 
     test('checkpoints replace the rows they name and keep the others', async () => {
-      await using store = open('checkpoints');
+      await using store = await open('checkpoints');
       assert.equal(await store.loadCheckpoint(), null);
       await store.saveCheckpoint({
         position: 3,
@@ -143,52 +149,38 @@ for (const { name, open } of dialects) {
     });
 
     test('everything is there again after a close', async () => {
-      const release = {
+      const first = {
         trust: { version: 2, sha256: hashOf(2) },
-        release: { version: 7, sha256: hashOf(7) },
+        release: null,
         head: { version: 9, sha256: hashOf(9), keyIds: ['k'] },
         files: new Map([
           ['head.json', new Uint8Array([1, 0, 255])],
           ['old.json', new Uint8Array([1])],
         ]),
       };
+      const second = {
+        ...first,
+        release: { version: 7, sha256: hashOf(7) },
+        files: new Map([
+          ['head.json', new Uint8Array([2])],
+          ['new.json', new Uint8Array(1000).fill(7)],
+        ]),
+      };
       {
-        await using store = open('again');
+        await using store = await open('again');
         assert.equal(await store.loadRelease(), null);
         await store.append([event('web', 1)]);
-        await store.saveRelease(release);
-        const files = new Map([
-          ['head.json', new Uint8Array([2])],
-          ['new.json', new Uint8Array(100_000).fill(7)],
-        ]);
-        await store.saveRelease({ ...release, release: null, files });
+        assert.equal(await store.saveRelease(first), 'saved');
+        assert.deepEqual(await store.loadRelease(), first);
+        assert.equal(await store.saveRelease(second), 'saved');
       }
-      await using store = open('again');
+      await using store = await open('again');
       assert.equal(await store.position(), 1);
-      const files = new Map([
-        ['head.json', new Uint8Array([2])],
-        ['new.json', new Uint8Array(100_000).fill(7)],
-      ]);
-      assert.deepEqual(await store.loadRelease(), { ...release, release: null, files });
-    });
-
-    test('a full disk fails the append, keeps nothing of it, and heals', async () => {
-      const large = { ...event('web', 2), text: 'x'.repeat(200_000) };
-      {
-        await using store = open('full', 200_000);
-        await store.append([event('web', 1)]);
-        await assert.rejects(store.append([large]), isFault('disk-full'));
-        await assert.rejects(store.append([large, event('web', 3)]), isFault('disk-full'));
-        assert.equal(await store.position(), 1);
-        assert.equal((await store.append([event('db', 1)])).ok, true, 'smaller ones still fit');
-      }
-      await using store = open('full');
-      assert.equal((await store.append([large])).ok, true);
-      assert.equal(await store.position(), 3);
+      assert.deepEqual(await store.loadRelease(), second);
     });
 
     test('after it was closed it says so', async () => {
-      const store = open('closed');
+      const store = await open('closed');
       const pending = store.append([event('web', 1)]);
       await store[Symbol.asyncDispose]();
       assert.equal((await pending).ok, true, 'what was asked for before is finished');
@@ -197,6 +189,21 @@ for (const { name, open } of dialects) {
     });
   });
 }
+
+test('sqlite: a full disk fails the append, keeps nothing of it, and heals', async () => {
+  const large = { ...event('web', 2), text: 'x'.repeat(200_000) };
+  {
+    await using store = openSqlite('full', 200_000);
+    await store.append([event('web', 1)]);
+    await assert.rejects(store.append([large]), isFault('disk-full'));
+    await assert.rejects(store.append([large, event('web', 3)]), isFault('disk-full'));
+    assert.equal(await store.position(), 1);
+    assert.equal((await store.append([event('db', 1)])).ok, true, 'smaller ones still fit');
+  }
+  await using store = openSqlite('full');
+  assert.equal((await store.append([large])).ok, true);
+  assert.equal(await store.position(), 3);
+});
 
 function isFault(code: string) {
   return (error: unknown) => error instanceof ControlPlaneError && error.code === code;

@@ -31,10 +31,20 @@ export type LogEntry = EventEntry | ForkEntry | OwnEntry;
 /** Positions grow by one in commit order, from 1. */
 export type StoredEntry = LogEntry & { readonly position: number };
 
+/** Most entries that one `read` returns. */
+export const readEntriesMax = 10_000;
+
+/** Under which leadership a decision was made, where several control planes share a store. */
+export interface DecisionTerm {
+  readonly epoch: number;
+}
+
 export type AppendOutcome =
   | { readonly ok: true /** Position of the last entry appended. */; readonly position: number }
   /** An event at this place of this journal is stored already: nothing was appended. */
-  | { readonly ok: false; readonly reason: 'conflict' };
+  | { readonly ok: false; readonly reason: 'conflict' }
+  /** Another control plane leads since: nothing was appended. */
+  | { readonly ok: false; readonly reason: 'fenced' };
 
 /** One stored place of a journal. */
 export interface JournalPlace {
@@ -63,13 +73,68 @@ export interface StoredRelease {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** What one control plane knows of all that share its store. */
+export interface SharedStanding {
+  /** Position of the last entry of the log. */
+  readonly position: number;
+  /** Grows by one with every change of leader. 0: nobody has led yet. */
+  readonly epoch: number;
+  /** The member that leads; null: it left, or nobody has led yet. */
+  readonly leader: MemberId | null;
+  readonly members: readonly MemberStanding[];
+  /** Grows with each release that is stored; `writer` stored the newest. */
+  readonly release: { readonly change: number; readonly writer: MemberId | null };
+}
+
+export interface MemberStanding {
+  readonly id: MemberId;
+  /** Grows while it is alive: whoever does not see it grow for long enough, by his own clock, takes it for gone. */
+  readonly beat: number;
+  /** Grows with each report of its contacts. */
+  readonly version: number;
+}
+
+/** One running control plane: random, and new at every start. */
+export type MemberId = string;
+
+/** What several control planes on one store tell each other. No clock of any machine is compared with another's. */
+export interface SharedState {
+  readonly member: MemberId;
+  /** This member is alive; with `contacts`, who is in contact with it, and the number of that report. */
+  beat(contacts: { readonly version: number; readonly text: string } | null): Promise<void>;
+  standing(): Promise<SharedStanding>;
+  /** Their newest reports; those of members that are gone are left out. */
+  contactsOf(members: readonly MemberId[]): Promise<ReadonlyMap<MemberId, string>>;
+  /**
+   * Leads from now on, if leadership is still as it was seen: the epoch, and the leader's last beat where it has one. Null
+   * if it is not. From then on no decision of an earlier epoch is appended.
+   */
+  claim(
+    seen: Pick<SharedStanding, 'epoch' | 'leader'> & { readonly beat: number | null },
+  ): Promise<DecisionTerm | null>;
+  /** Takes away a member that was seen with this beat last, unless it came back. */
+  remove(member: MemberId, beat: number): Promise<void>;
+  /** Gone on purpose: whoever is left need not wait. */
+  leave(): Promise<void>;
+  /**
+   * Calls back when another member may have changed something: late, twice or never, for it is a hint. Resolves after
+   * `signal`, and when it can hear no more. Throws nothing.
+   */
+  listen(onHint: () => void, signal: AbortSignal): Promise<void>;
+}
+
 /**
  * The durable state: one append-only log, checkpoints of its folds, and the newest release. Each method is one whole
  * transaction. Faults throw `ControlPlaneError` (`disk-full`, `store-failed`, `state-unreadable`) and leave nothing behind.
  */
 export interface Store extends AsyncDisposable {
-  /** All or nothing, in order; durable once it resolves. Concurrent appends may share a commit. */
-  append(entries: readonly LogEntry[]): Promise<AppendOutcome>;
+  /** Where other control planes may use the same store at the same time; absent where none can. */
+  readonly shared?: SharedState;
+  /**
+   * All or nothing, in order; durable once it resolves. Concurrent appends may share a commit. With a term: only if
+   * leadership is still that one, checked in the transaction itself.
+   */
+  append(entries: readonly LogEntry[], term?: DecisionTerm | null): Promise<AppendOutcome>;
   /** Entries after a position, oldest first; at most `limit` (1 to 10,000). `events` leaves out all other kinds. */
   read(query: {
     readonly after: number;
@@ -94,9 +159,9 @@ export interface Store extends AsyncDisposable {
   lastOwn(kind: OwnEntry['kind']): Promise<string | null>;
   /** Null before the first. */
   loadCheckpoint(): Promise<ViewCheckpoint | null>;
-  /** Replaces the rows of the given hosts and the position; other hosts' rows stay. */
-  saveCheckpoint(checkpoint: ViewCheckpoint): Promise<void>;
+  /** Replaces the rows of the given hosts and the position; other hosts' rows stay. False: a later one stands there already. */
+  saveCheckpoint(checkpoint: ViewCheckpoint): Promise<boolean>;
   loadRelease(): Promise<StoredRelease | null>;
-  /** Replaces everything stored of a release. */
-  saveRelease(release: StoredRelease): Promise<void>;
+  /** Replaces everything stored of a release. `overtaken`: what another control plane stored is newer, or contradicts it. */
+  saveRelease(release: StoredRelease): Promise<'saved' | 'overtaken'>;
 }

@@ -2,8 +2,7 @@ import { type HostName, Instant, JournalEvent } from '@nixfleet/contracts';
 import type { Rebuild } from '@nixfleet/engine';
 import { z } from 'zod';
 import { ControlPlaneError } from '../errors.ts';
-import { readEntriesMax } from '../store/sqlite-store.ts';
-import type { Store, StoredEntry } from '../store/store.ts';
+import { type DecisionTerm, readEntriesMax, type Store, type StoredEntry } from '../store/store.ts';
 import {
   emptyRecord,
   GoEntry,
@@ -28,16 +27,19 @@ const RebuildEntry = z.union([
 export class FleetRecords {
   readonly #store: Store;
   readonly #records = new Map<HostName, HostRecord>();
-  readonly #dirty = new Set<HostName>();
+  #dirty = new Set<HostName>();
   #rebuild: Rebuild | null = null;
   #position = 0;
   /** First to last position of entries that were folded before others of the same commit. */
   readonly #early = new Map<number, number>();
   #checkpointAt = 0;
   #isNew = true;
+  readonly #isShared: boolean;
+  #following: Promise<void> | null = null;
 
   private constructor(store: Store) {
     this.#store = store;
+    this.#isShared = store.shared !== undefined;
   }
 
   /** From the newest checkpoint and the log after it. */
@@ -56,10 +58,32 @@ export class FleetRecords {
     this.#checkpointAt = this.#position;
     // What concerns the whole fleet is in no host's checkpoint: a handful of entries, found by their kind.
     await this.#restoreRebuild();
-    while (this.#position < end) {
-      const entries = await this.#store.read({ after: this.#position, limit: readEntriesMax });
-      if (entries.length === 0) throw new ControlPlaneError('state-unreadable', `the log ends before position ${end}`);
-      for (const entry of entries) this.#fold(entry);
+    while (this.#position < end) await this.#readOn(end);
+  }
+
+  /**
+   * Folds what others have appended, up to `position` at least. Only where the store is shared: there everything is folded in
+   * the order of the log, since a host may tell one control plane this and another one that.
+   */
+  async follow(position: number): Promise<void> {
+    while (this.#position < position) {
+      this.#following ??= this.#readOn(position).finally(() => {
+        this.#following = null;
+      });
+      await this.#following;
+    }
+  }
+
+  async #readOn(end: number): Promise<void> {
+    const entries = await this.#store.read({ after: this.#position, limit: readEntriesMax });
+    if (entries.length === 0) throw new ControlPlaneError('state-unreadable', `the log ends before position ${end}`);
+    for (const entry of entries) {
+      // What was appended here meanwhile is folded already.
+      if (entry.position <= this.#position) continue;
+      if (this.#isShared && entry.position !== this.#position + 1) {
+        throw new ControlPlaneError('state-unreadable', `the log has no entry at position ${this.#position + 1}`);
+      }
+      this.#fold(entry);
     }
   }
 
@@ -81,6 +105,11 @@ export class FleetRecords {
   #fold(entry: StoredEntry): void {
     const { position, receivedAt, kind, host } = entry;
     this.#position = position;
+    if (kind === 'rebuild') {
+      this.#isNew = false;
+      this.#rebuild = rebuildOf(entry.text);
+      return;
+    }
     if (host === null) return;
     const record = this.of(host);
     switch (kind) {
@@ -99,8 +128,6 @@ export class FleetRecords {
         this.#set(host, withGo(record, { ...go.data, at: receivedAt }));
         break;
       }
-      case 'rebuild':
-        break;
     }
   }
 
@@ -122,20 +149,20 @@ export class FleetRecords {
     return this.#records.get(host) ?? emptyRecord;
   }
 
-  /** Events that have just become durable, oldest first. */
-  applyEvents(host: HostName, events: readonly PlacedEvent[]): void {
-    let record = this.of(host);
-    for (const event of events) {
-      record = withEvent(record, event);
-      this.#settle(event.position, 1);
-    }
-    this.#set(host, record);
+  /** Events that have just become durable, oldest first. A promise only where others may have appended before them. */
+  applyEvents(host: HostName, events: readonly PlacedEvent[]): void | Promise<void> {
+    const last = events.at(-1)?.position;
+    if (last === undefined) return;
+    return this.#apply(last, events.length, () => {
+      this.#set(host, events.reduce(withEvent, this.of(host)));
+    });
   }
 
-  applyFork(host: HostName, position: number): void {
-    const record = this.of(host);
-    this.#set(host, { ...record, forks: record.forks + 1 });
-    this.#settle(position, 1);
+  applyFork(host: HostName, position: number): void | Promise<void> {
+    return this.#apply(position, 1, () => {
+      const record = this.of(host);
+      this.#set(host, { ...record, forks: record.forks + 1 });
+    });
   }
 
   /** The host's journal is complete here. True if that is new. */
@@ -146,47 +173,80 @@ export class FleetRecords {
     return true;
   }
 
-  /** Records gos before they are handed out. Throws what the store throws; then nothing was recorded. */
-  async recordGos(gos: ReadonlyMap<HostName, GoEntry>, at: Instant): Promise<void> {
-    if (gos.size === 0) return;
+  /**
+   * Records gos before they are handed out. Throws what the store throws; then nothing was recorded. False: another control
+   * plane decides since, and nothing was recorded either.
+   */
+  async recordGos(
+    gos: ReadonlyMap<HostName, GoEntry>,
+    at: Instant,
+    term: DecisionTerm | null = null,
+  ): Promise<boolean> {
+    if (gos.size === 0) return true;
     const entries = [...gos].map(([host, go]) => ({
       kind: 'go' as const,
       receivedAt: at,
       host,
       text: JSON.stringify(GoEntry.parse(go)),
     }));
-    const outcome = await this.#store.append(entries);
-    if (!outcome.ok) throw new ControlPlaneError('store-failed', 'a go could not be recorded');
-    for (const [host, go] of gos) this.#set(host, withGo(this.of(host), { ...go, at }));
-    this.#settle(outcome.position, entries.length);
+    const outcome = await this.#store.append(entries, term);
+    if (!outcome.ok) {
+      if (outcome.reason === 'fenced') return false;
+      throw new ControlPlaneError('store-failed', 'a go could not be recorded');
+    }
+    await this.#apply(outcome.position, entries.length, () => {
+      for (const [host, go] of gos) this.#set(host, withGo(this.of(host), { ...go, at }));
+    });
+    return true;
   }
 
   /** Begins the wait after an empty start, for good: a restart goes on with it. */
-  async beginRebuild(rebuild: Rebuild, at: Instant): Promise<void> {
-    await this.#recordRebuild(JSON.stringify(rebuild), at);
-    this.#rebuild = rebuild;
-    this.#isNew = false;
+  async beginRebuild(rebuild: Rebuild, at: Instant, term: DecisionTerm | null = null): Promise<void> {
+    await this.#recordRebuild(JSON.stringify(rebuild), at, term);
   }
 
-  async endRebuild(at: Instant): Promise<void> {
-    await this.#recordRebuild(JSON.stringify({ ended: true }), at);
-    this.#rebuild = null;
+  async endRebuild(at: Instant, term: DecisionTerm | null = null): Promise<void> {
+    await this.#recordRebuild(JSON.stringify({ ended: true }), at, term);
   }
 
-  async #recordRebuild(text: string, receivedAt: Instant): Promise<void> {
-    const outcome = await this.#store.append([{ kind: 'rebuild', receivedAt, host: null, text }]);
-    if (outcome.ok) this.#settle(outcome.position, 1);
+  async #recordRebuild(text: string, receivedAt: Instant, term: DecisionTerm | null): Promise<void> {
+    const outcome = await this.#store.append([{ kind: 'rebuild', receivedAt, host: null, text }], term);
+    if (!outcome.ok) return;
+    await this.#apply(outcome.position, 1, () => {
+      this.#isNew = false;
+      this.#rebuild = rebuildOf(text);
+    });
   }
 
   /** Writes a checkpoint if enough has happened since the last, or `isForced`. */
   async checkpoint(isForced = false): Promise<void> {
     const isDue = this.#position - this.#checkpointAt >= checkpointEntries;
     if (this.#dirty.size === 0 || !(isDue || isForced)) return;
-    const hosts = new Map([...this.#dirty].map((host) => [host, recordToJson(this.of(host))]));
+    const dirty = this.#dirty;
+    const hosts = new Map([...dirty].map((host) => [host, recordToJson(this.of(host))]));
     const position = this.#position;
-    await this.#store.saveCheckpoint({ position, hosts });
-    this.#dirty.clear();
-    this.#checkpointAt = position;
+    // What changes while it is written is for the next one.
+    this.#dirty = new Set();
+    let isWritten = false;
+    try {
+      // Not where a later one of another control plane stands: that one has all that was dirty here, but is not ours to count on.
+      isWritten = await this.#store.saveCheckpoint({ position, hosts });
+    } finally {
+      if (isWritten) this.#checkpointAt = position;
+      else this.#dirty = new Set([...dirty, ...this.#dirty]);
+    }
+  }
+
+  /** `count` entries up to `last` have just been appended here; `fold` is what they change. */
+  #apply(last: number, count: number, fold: () => void): void | Promise<void> {
+    if (!this.#isShared) {
+      fold();
+      this.#settle(last, count);
+      return;
+    }
+    if (last - count !== this.#position) return this.follow(last);
+    fold();
+    this.#position = last;
   }
 
   /** `count` entries up to `last` are folded. The position moves over what is folded without a hole. */

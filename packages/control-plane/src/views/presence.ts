@@ -3,9 +3,12 @@ import {
   type Clock,
   type HostName,
   type Instant,
+  instantToMs,
   type JournalPosition,
+  latest,
   nearestInstant,
 } from '@nixfleet/contracts';
+import type { MemberId } from '../store/store.ts';
 
 interface Contact {
   /** Monotonic milliseconds; an instant is made of it only when somebody asks. */
@@ -18,6 +21,19 @@ interface Contact {
   claimed: JournalPosition | null;
 }
 
+/** What another control plane says of a host that is, or was, in contact with it. */
+export interface ReportedContact {
+  readonly isOnline: boolean;
+  /** By the other's wall clock. */
+  readonly toldAt: Instant | null;
+  readonly agentVersion: string | null;
+}
+
+interface RemoteContact extends ReportedContact {
+  /** When it was online last, by our monotonic clock: as long as it is, now. */
+  readonly seenAtMs: number;
+}
+
 /**
  * Who is there. Kept in memory alone: an idle fleet writes nothing. A host is online while a check-in of it is held, and
  * for a while after each contact.
@@ -27,6 +43,8 @@ export class Presence {
   readonly offlineAfterMs: number;
   readonly #startedAtMs: number;
   readonly #contacts = new Map<HostName, Contact>();
+  /** By the control plane that reported them, where several share a store. */
+  readonly #remote = new Map<MemberId, ReadonlyMap<HostName, RemoteContact>>();
 
   constructor({ clock, offlineAfterSeconds }: { readonly clock: Clock; readonly offlineAfterSeconds: number }) {
     this.#clock = clock;
@@ -54,7 +72,12 @@ export class Presence {
   }
 
   toldAt(host: HostName): Instant | null {
-    const toldAtMs = this.#contacts.get(host)?.toldAtMs ?? null;
+    const own = this.#ownToldAt(this.#contacts.get(host));
+    return this.#remoteOf(host).reduce((last, { toldAt }) => laterOf(last, toldAt), own);
+  }
+
+  #ownToldAt(contact: Contact | undefined): Instant | null {
+    const toldAtMs = contact?.toldAtMs ?? null;
     return toldAtMs === null ? null : nearestInstant(this.#clock.now() - (this.#clock.monotonicMs() - toldAtMs));
   }
 
@@ -70,13 +93,63 @@ export class Presence {
 
   isOnline(host: HostName): boolean {
     const contact = this.#contacts.get(host);
-    if (!contact) return false;
-    return contact.heldCheckins > 0 || this.#clock.monotonicMs() - contact.seenAtMs < this.offlineAfterMs;
+    if (contact && this.#isOnlineHere(contact)) return true;
+    return this.#remote.size > 0 && this.#remoteOf(host).some(({ isOnline }) => isOnline);
+  }
+
+  #isOnlineHere({ heldCheckins, seenAtMs }: Contact): boolean {
+    return heldCheckins > 0 || this.#clock.monotonicMs() - seenAtMs < this.offlineAfterMs;
   }
 
   /** Whether it was in contact at all since this start. */
   wasSeen(host: HostName): boolean {
-    return this.#contacts.has(host);
+    return this.#contacts.has(host) || this.#remoteOf(host).length > 0;
+  }
+
+  #remoteOf(host: HostName): readonly RemoteContact[] {
+    if (this.#remote.size === 0) return none;
+    return [...this.#remote.values()].flatMap((contacts) => contacts.get(host) ?? []);
+  }
+
+  /** What this control plane tells the others. */
+  report(): Map<HostName, ReportedContact> {
+    return new Map(
+      [...this.#contacts].map(([host, contact]) => [
+        host,
+        {
+          isOnline: this.#isOnlineHere(contact),
+          toldAt: this.#ownToldAt(contact),
+          agentVersion: contact.agentVersion,
+        },
+      ]),
+    );
+  }
+
+  /** What another control plane tells, in place of what it told before. */
+  noteReport(member: MemberId, contacts: ReadonlyMap<HostName, ReportedContact>): void {
+    const before = this.#remote.get(member);
+    const now = this.#clock.monotonicMs();
+    const noted = new Map<HostName, RemoteContact>();
+    for (const [host, contact] of contacts) {
+      const known = before?.get(host);
+      // It is told to be offline only after its time of grace: that long ago it was there.
+      const wentOffline = known?.isOnline ? now - this.offlineAfterMs : (known?.seenAtMs ?? this.#startedAtMs);
+      noted.set(host, { ...contact, seenAtMs: contact.isOnline ? now : wentOffline });
+    }
+    this.#remote.set(member, noted);
+  }
+
+  /** It is gone; who was in contact with it has the usual time to come to another. */
+  forgetMember(member: MemberId): void {
+    const now = this.#clock.monotonicMs();
+    for (const [host, { isOnline, toldAt }] of this.#remote.get(member) ?? []) {
+      const contact = this.#contact(host);
+      if (isOnline) contact.seenAtMs = Math.max(contact.seenAtMs, now);
+      if (toldAt === null) continue;
+      const toldAtMs = now - Math.max(0, this.#clock.now() - instantToMs(toldAt));
+      contact.toldAtMs = Math.max(contact.toldAtMs ?? toldAtMs, toldAtMs);
+    }
+    this.#remote.delete(member);
   }
 
   /**
@@ -85,8 +158,13 @@ export class Presence {
    */
   lastSeenAt(host: HostName): Instant {
     const contact = this.#contacts.get(host);
-    const sinceMs = contact && contact.heldCheckins > 0 ? 0 : this.#clock.monotonicMs() - this.#lastSeenMs(contact);
-    return nearestInstant(this.#clock.now() - sinceMs);
+    if (contact && contact.heldCheckins > 0) return nearestInstant(this.#clock.now());
+    const now = this.#clock.monotonicMs();
+    const seenAtMs = this.#remoteOf(host).reduce(
+      (last, remote) => Math.max(last, remote.isOnline ? now : remote.seenAtMs),
+      this.#lastSeenMs(contact),
+    );
+    return nearestInstant(this.#clock.now() - (now - seenAtMs));
   }
 
   #lastSeenMs(contact: Contact | undefined): number {
@@ -94,7 +172,8 @@ export class Presence {
   }
 
   agentVersion(host: HostName): string | null {
-    return this.#contacts.get(host)?.agentVersion ?? null;
+    const own = this.#contacts.get(host)?.agentVersion ?? null;
+    return own ?? this.#remoteOf(host).find(({ agentVersion }) => agentVersion !== null)?.agentVersion ?? null;
   }
 
   claimed(host: HostName): JournalPosition | null {
@@ -130,4 +209,10 @@ export class Presence {
     this.#contacts.set(host, contact);
     return contact;
   }
+}
+
+const none: readonly RemoteContact[] = [];
+
+function laterOf(a: Instant | null, b: Instant | null): Instant | null {
+  return a === null || b === null ? (a ?? b) : latest(a, b);
 }

@@ -1,0 +1,251 @@
+import type { Clock, HostName } from '@nixfleet/contracts';
+import { messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Leadership } from '../planner/planner-loop.ts';
+import type { ReleaseIntake } from '../release/release-intake.ts';
+import type { DecisionTerm, MemberId, MemberStanding, SharedStanding, SharedState } from '../store/store.ts';
+import type { FleetRecords } from '../views/fleet-records.ts';
+import type { Presence } from '../views/presence.ts';
+import { reportFromText, reportToText } from './contacts-report.ts';
+
+/** Between two looks at the database, in milliseconds; hints only make them come sooner. */
+export const lookMs = 1000;
+/** Shortest time between two looks, in milliseconds, however many hints come. */
+const lookMsMin = 50;
+/** Between two signs of life, in milliseconds. */
+export const beatMs = 2000;
+/** Without a sign of life for so long, by the clock of whoever waits for it, a control plane is gone. In milliseconds. */
+export const goneAfterMs = 10_000;
+/** Before another connection for hints is opened, in milliseconds. */
+const listenAgainMs = 5000;
+
+export interface ClusterOptions {
+  readonly shared: SharedState;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly intake: ReleaseIntake;
+  readonly records: FleetRecords;
+  readonly presence: Presence;
+  /** Something that `plan` reads has changed, or who decides has. */
+  readonly onChange: () => void;
+  /** The log has grown. */
+  readonly onEntries: () => void;
+}
+
+/** Shown in `/readyz`. */
+export interface ClusterStanding {
+  readonly member: MemberId;
+  readonly leads: boolean;
+  readonly epoch: number;
+  readonly members: readonly MemberId[];
+}
+
+interface SeenMember {
+  readonly beat: number;
+  /** Of the report that was read last; null once it was taken for gone. */
+  readonly version: number | null;
+  /** When its beat was seen to have grown, by our monotonic clock. */
+  readonly aliveAtMs: number;
+}
+
+/**
+ * One of several control planes on a store. All of them answer, verify and plan; the one that leads records what is allowed.
+ * Leadership is an epoch in the store: it goes on when its holder left or gave no sign of life, and a decision of an earlier
+ * epoch is refused in its own transaction, so that one which only seemed to be gone decides nothing more.
+ */
+export class Cluster implements Leadership {
+  readonly #options: ClusterOptions;
+  readonly #members = new Map<MemberId, SeenMember>();
+  #standing: SharedStanding | null = null;
+  #term: DecisionTerm | null = null;
+  #report = { version: 0, text: '' };
+  #beatAtMs = Number.NEGATIVE_INFINITY;
+  #lookedAtMs: number;
+  #releaseChange = 0;
+  #failure: string | null = null;
+  #isHinted = false;
+  #nap = new AbortController();
+  readonly #stopping = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.#lookedAtMs = options.clock.monotonicMs();
+  }
+
+  get term(): DecisionTerm | null {
+    return this.#term;
+  }
+
+  /** Set once the database could not be asked for so long that others may take this control plane for gone. */
+  get problem(): string | null {
+    const silentMs = this.#options.clock.monotonicMs() - this.#lookedAtMs;
+    if (this.#failure === null || silentMs < goneAfterMs) return null;
+    return `the database that the control planes share cannot be asked: ${this.#failure}`;
+  }
+
+  /** Null before the first look. */
+  get standing(): ClusterStanding | null {
+    if (!this.#standing) return null;
+    return {
+      member: this.#options.shared.member,
+      leads: this.#term !== null,
+      epoch: this.#standing.epoch,
+      members: this.#standing.members.map(({ id }) => id),
+    };
+  }
+
+  start(): void {
+    this.#running = Promise.all([this.#run(), this.#listen()]);
+  }
+
+  /** Something to tell the others, or to ask them, has come up. */
+  wake(): void {
+    this.#isHinted = true;
+    this.#nap.abort();
+  }
+
+  onFenced(): void {
+    if (this.#term) this.#options.log.warn({ epoch: this.#term.epoch }, 'another control plane leads');
+    this.#term = null;
+    this.wake();
+  }
+
+  /** Leaves, so that nobody waits for this one. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#nap.abort();
+    await this.#running;
+    this.#term = null;
+    await this.#options.shared.leave().catch((error: unknown) => {
+      this.#options.log.warn({ problem: messageOf(error) }, 'the other control planes were not told of the end');
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, onChange } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      this.#isHinted = false;
+      const hadProblem = this.problem !== null;
+      try {
+        await this.#look();
+        this.#lookedAtMs = clock.monotonicMs();
+        this.#failure = null;
+        if (hadProblem) onChange();
+      } catch (error) {
+        const failure = messageOf(error);
+        if (failure !== this.#failure) log.error({ problem: failure }, 'shared store');
+        this.#failure = failure;
+        if (!hadProblem && this.problem !== null) onChange();
+      }
+      await this.#sleep(lookMsMin, this.#stopping.signal);
+      this.#nap = new AbortController();
+      if (!this.#isHinted) await this.#sleep(lookMs - lookMsMin, this.#nap.signal);
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await this.#options.shared.listen(() => this.wake(), signal);
+      await this.#sleep(listenAgainMs, signal);
+    }
+  }
+
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    await this.#options.clock.sleep(ms, signal).catch(() => {});
+  }
+
+  async #look(): Promise<void> {
+    const { shared, records, intake, onChange, onEntries } = this.#options;
+    await this.#beat();
+    const standing = await shared.standing();
+    this.#standing = standing;
+    const ownVersion = standing.members.find(({ id }) => id === shared.member)?.version;
+    // Somebody took this one for gone and removed its row: it is told anew.
+    if (ownVersion !== this.#report.version)
+      this.#report = { version: Math.max(this.#report.version, ownVersion ?? 0), text: '' };
+    let isChanged = await this.#noteMembers(standing.members);
+    if (standing.position > records.position) {
+      await records.follow(standing.position);
+      onEntries();
+      isChanged = true;
+    }
+    if (standing.release.change !== this.#releaseChange) {
+      this.#releaseChange = standing.release.change;
+      if (standing.release.writer !== shared.member) await intake.adopt();
+    }
+    if (await this.#lead(standing)) isChanged = true;
+    if (isChanged) onChange();
+  }
+
+  async #beat(): Promise<void> {
+    const { shared, clock, presence, records } = this.#options;
+    const contacts = presence.report();
+    const replayed = new Set([...contacts.keys()].filter((host) => records.of(host).isReplayed));
+    const text = reportToText({ contacts, replayed });
+    if (text !== this.#report.text) {
+      const report = { version: this.#report.version + 1, text };
+      await shared.beat(report);
+      this.#report = report;
+    } else if (clock.monotonicMs() - this.#beatAtMs < beatMs) return;
+    else await shared.beat(null);
+    this.#beatAtMs = clock.monotonicMs();
+  }
+
+  /** True if another control plane said something new of its hosts, or is gone. */
+  async #noteMembers(members: readonly MemberStanding[]): Promise<boolean> {
+    const { shared, clock, presence, log } = this.#options;
+    const now = clock.monotonicMs();
+    const others = members.filter(({ id }) => id !== shared.member);
+    const news: MemberStanding[] = [];
+    for (const { id, beat, version } of others) {
+      const seen = this.#members.get(id);
+      const isAlive = seen?.beat !== beat;
+      if (isAlive && seen?.version !== version) news.push({ id, beat, version });
+      this.#members.set(id, isAlive ? { beat, version, aliveAtMs: now } : seen);
+    }
+    const reports = await shared.contactsOf(news.map(({ id }) => id));
+    for (const [id, text] of reports) this.#noteReport(id, text);
+    let isChanged = reports.size > 0;
+    for (const [id, seen] of this.#members) {
+      const isThere = others.some((member) => member.id === id);
+      if (isThere && now - seen.aliveAtMs < goneAfterMs) continue;
+      if (seen.version !== null) {
+        log.warn({ member: id }, isThere ? 'a control plane gives no sign of life' : 'a control plane has left');
+        presence.forgetMember(id);
+        isChanged = true;
+      }
+      if (isThere) this.#members.set(id, { ...seen, version: null });
+      else this.#members.delete(id);
+      // Whoever leads is removed by whoever leads next, who must have seen it gone.
+      if (isThere && this.#standing?.leader !== id) await shared.remove(id, seen.beat);
+    }
+    return isChanged;
+  }
+
+  #noteReport(id: MemberId, text: string): void {
+    const { presence, records } = this.#options;
+    const report = reportFromText(text);
+    presence.noteReport(id, report?.contacts ?? new Map());
+    const replayed: Iterable<HostName> = report?.replayed ?? [];
+    for (const host of replayed) records.markReplayed(host);
+  }
+
+  /** True if this control plane leads since, or does no more. */
+  async #lead({ epoch, leader, members }: SharedStanding): Promise<boolean> {
+    const { shared, clock, log } = this.#options;
+    if (leader === shared.member && this.#term?.epoch === epoch) return false;
+    const before = this.#term;
+    this.#term = null;
+    const beat = members.find(({ id }) => id === leader)?.beat ?? null;
+    const seen = leader === null ? undefined : this.#members.get(leader);
+    const isGone = beat === null || (seen !== undefined && clock.monotonicMs() - seen.aliveAtMs >= goneAfterMs);
+    if (leader !== shared.member && !isGone) return before !== null;
+    // Its own member of before too: a claim whose answer was lost is made again.
+    this.#term = await shared.claim({ epoch, leader, beat });
+    if (this.#term) log.info({ epoch: this.#term.epoch }, 'this control plane leads');
+    return this.#term !== before;
+  }
+}
