@@ -5,7 +5,7 @@
 #
 #   node      the npm packages of package-lock.json, and through them Node 24
 #   demo      node, and Nix, git and OpenSSH
-#   tests     demo, and OpenSSL, procps, Chromium, and a TPM in software (swtpm, tpm2-tools)
+#   tests     demo, and OpenSSL, procps, Chromium, PostgreSQL, and a TPM in software (swtpm, tpm2-tools)
 #   machines  demo, systemd-nspawn, debootstrap and iproute2, and in the user's cache a Debian for test machines
 #
 # Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
@@ -30,6 +30,14 @@ image_wanted=''
 need() { # $1: program, $2: Debian package
   wanted="$wanted $1"
   have "$1" || missing="$missing $2"
+}
+
+# Its programs are in a folder of their version, outside the PATH; the tests start servers of their own.
+need_postgres() {
+  for server in /usr/lib/postgresql/*/bin/initdb; do
+    [ ! -x "$server" ] || return 0
+  done
+  missing="$missing postgresql"
 }
 
 need_nix() {
@@ -121,6 +129,8 @@ for what in "$@"; do
         need openssl openssl
         need ps procps
         need chromium chromium
+        need_postgres
+        need setpriv util-linux
         need swtpm swtpm
         need tpm2_createprimary tpm2-tools
       fi

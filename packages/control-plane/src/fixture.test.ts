@@ -83,6 +83,8 @@ export class Fixture implements AsyncDisposable {
   readonly source: MemorySource;
   store: Store;
   controlPlane: ControlPlane;
+  /** Resolves when nothing is under way that no clock moves: a database across a connection. */
+  idle: () => Promise<void> = async () => {};
   readonly #options: Partial<ControlPlaneOptions>;
 
   private constructor(
@@ -104,9 +106,10 @@ export class Fixture implements AsyncDisposable {
     options: Partial<ControlPlaneOptions> & {
       readonly fleetOptions?: TestFleetOptions;
       readonly prepare?: (fleet: TestFleet) => Promise<unknown>;
+      readonly idle?: Fixture['idle'];
     } = {},
   ): Promise<Fixture> {
-    const { fleetOptions, prepare, ...rest } = options;
+    const { fleetOptions, prepare, idle, ...rest } = options;
     const fleet = await createTestFleet(fleetOptions);
     await (prepare ? prepare(fleet) : fleet.publish());
     const fixture = new Fixture(
@@ -116,8 +119,17 @@ export class Fixture implements AsyncDisposable {
       rest.store ?? memoryStore(),
       rest,
     );
+    if (idle) fixture.idle = idle;
     await fixture.boot();
     return fixture;
+  }
+
+  /** Another control plane of the same fleet, on the same source and clock. */
+  async beside(store: Store): Promise<Fixture> {
+    const other = new Fixture(this.fleet, this.clock, this.source, store, {});
+    other.idle = this.idle;
+    await other.boot();
+    return other;
   }
 
   async boot(): Promise<void> {
@@ -145,7 +157,10 @@ export class Fixture implements AsyncDisposable {
 
   /** Lets everything that is ready happen, a coalesced planning pass included. */
   async settle(): Promise<void> {
-    for (let i = 0; i < 3; i++) await this.clock.advance(60);
+    for (let i = 0; i < 3; i++) {
+      await this.clock.advance(60);
+      await this.idle();
+    }
   }
 
   /** Publishes and lets the control plane find it. */

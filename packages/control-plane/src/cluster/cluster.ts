@@ -63,6 +63,7 @@ export class Cluster implements Leadership {
   #lookedAtMs: number;
   #releaseChange = 0;
   #failure: string | null = null;
+  #isProblemTold = false;
   #isHinted = false;
   #nap = new AbortController();
   readonly #stopping = new AbortController();
@@ -77,11 +78,10 @@ export class Cluster implements Leadership {
     return this.#term;
   }
 
-  /** Set once the database could not be asked for so long that others may take this control plane for gone. */
+  /** Set once the database did not answer for so long that others may take this control plane for gone. */
   get problem(): string | null {
-    const silentMs = this.#options.clock.monotonicMs() - this.#lookedAtMs;
-    if (this.#failure === null || silentMs < goneAfterMs) return null;
-    return `the database that the control planes share cannot be asked: ${this.#failure}`;
+    if (this.#options.clock.monotonicMs() - this.#lookedAtMs < goneAfterMs) return null;
+    return `the database that the control planes share does not answer: ${this.#failure ?? 'no reply yet'}`;
   }
 
   /** Null before the first look. */
@@ -123,25 +123,43 @@ export class Cluster implements Leadership {
   }
 
   async #run(): Promise<void> {
-    const { clock, log, onChange } = this.#options;
+    const { clock, log } = this.#options;
     while (!this.#stopping.signal.aborted) {
       this.#isHinted = false;
-      const hadProblem = this.problem !== null;
+      const isOver = new AbortController();
+      void this.#watch(isOver.signal);
       try {
         await this.#look();
         this.#lookedAtMs = clock.monotonicMs();
         this.#failure = null;
-        if (hadProblem) onChange();
       } catch (error) {
         const failure = messageOf(error);
         if (failure !== this.#failure) log.error({ problem: failure }, 'shared store');
         this.#failure = failure;
-        if (!hadProblem && this.problem !== null) onChange();
       }
+      isOver.abort();
+      this.#tellOfProblem();
       await this.#sleep(lookMsMin, this.#stopping.signal);
       this.#nap = new AbortController();
       if (!this.#isHinted) await this.#sleep(lookMs - lookMsMin, this.#nap.signal);
     }
+  }
+
+  /** While a look lasts: what was allowed is taken back at the moment when others may take this one for gone. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const leftMs = this.#lookedAtMs + goneAfterMs - clock.monotonicMs();
+    await clock.sleep(leftMs, signal).then(
+      () => this.#tellOfProblem(),
+      () => {},
+    );
+  }
+
+  #tellOfProblem(): void {
+    const isThere = this.problem !== null;
+    if (isThere === this.#isProblemTold) return;
+    this.#isProblemTold = isThere;
+    this.#options.onChange();
   }
 
   async #listen(): Promise<void> {
