@@ -28,6 +28,14 @@ let
       knownHostsFile = cfg.release.knownHostsFile;
     };
     inherit stateDirectory;
+    database =
+      if cfg.database.url == null then
+        null
+      else
+        {
+          inherit (cfg.database) url caFile;
+          passwordFile = if cfg.database.passwordFile == null then null else "${credentials}/database-password";
+        };
     inherit (cfg)
       pollSeconds
       rebuildSecondsMax
@@ -104,6 +112,17 @@ in
         lib.literalExpression "./forge-known-hosts"
       );
     };
+    database = {
+      url = orNull types.str ''
+        A PostgreSQL database that several control planes may share, instead of a store in the state directory:
+        `postgres://user@host/database`, or `postgres:///database?host=/run/postgresql&user=user` for a Unix socket. No
+        password may stand in it.
+      '' "postgres://nixfleet@db.example.org/nixfleet";
+      passwordFile = orNull types.str "Its first line is the database user's password. Handed over by `LoadCredential`." "/run/secrets/nixfleet-database";
+      caFile = orNull types.path "PEM of the authorities that the server's certificate must come from; the system's if unset. To any host but this machine the connection is TLS." (
+        lib.literalExpression "./database-ca.pem"
+      );
+    };
     pollSeconds = mkOption {
       type = types.ints.between 5 3600;
       default = 30;
@@ -155,7 +174,8 @@ in
       description = "NixFleet control plane";
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
-      after = [ "network-online.target" ];
+      # A database on this machine is up first; one elsewhere that is not keeps the start from ending, and is tried again.
+      after = [ "network-online.target" ] ++ lib.optional (cfg.database.url != null) "postgresql.service";
       restartTriggers = [
         config.environment.etc."nixfleet/control-plane.json".text
       ]
@@ -174,7 +194,8 @@ in
         LoadCredential = [
           "tls-key:${toString cfg.tlsKeyFile}"
         ]
-        ++ lib.optional (cfg.release.identityFile != null) "git-identity:${cfg.release.identityFile}";
+        ++ lib.optional (cfg.release.identityFile != null) "git-identity:${cfg.release.identityFile}"
+        ++ lib.optional (cfg.database.passwordFile != null) "database-password:${cfg.database.passwordFile}";
         AmbientCapabilities = lib.mkIf (cfg.listen.port < 1024) [ "CAP_NET_BIND_SERVICE" ];
         CapabilityBoundingSet = if cfg.listen.port < 1024 then [ "CAP_NET_BIND_SERVICE" ] else "";
         # Stopping answers held check-ins, gives requests under way five seconds and writes a checkpoint.
@@ -211,6 +232,18 @@ in
         option = "services.nixfleet-control-plane.release.identityFile";
         file = cfg.release.identityFile;
       })
+      (outsideTheStore {
+        option = "services.nixfleet-control-plane.database.passwordFile";
+        file = cfg.database.passwordFile;
+      })
+      {
+        assertion = cfg.database.url == null || builtins.match "[^/]*//[^/@]*:[^/@]*@.*" cfg.database.url == null;
+        message = "services.nixfleet-control-plane.database.url holds a password, and everybody can read the Nix store: take it out and put it into a file named by passwordFile.";
+      }
+      {
+        assertion = cfg.database.url != null || (cfg.database.passwordFile == null && cfg.database.caFile == null);
+        message = "services.nixfleet-control-plane.database.passwordFile and caFile are for a database: set database.url too, or leave them out.";
+      }
     ];
     warnings = lib.optional (cfg.listen.address == "::" && !cfg.openFirewall && config.networking.firewall.enable) (
       "services.nixfleet-control-plane listens everywhere, but the firewall keeps port ${toString cfg.listen.port} closed: set "

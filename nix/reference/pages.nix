@@ -9,7 +9,7 @@
   {
     file = "control-plane";
     title = "services.nixfleet-control-plane";
-    intro = "A control plane on NixOS, with its embedded store. See [control-plane.md](../control-plane.md).";
+    intro = "A control plane on NixOS, with a store of its own or a PostgreSQL database that several share. See [control-plane.md](../control-plane.md).";
     modules = [ ../modules/control-plane.nix ];
   }
   {

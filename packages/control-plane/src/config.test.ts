@@ -35,6 +35,12 @@ const wrong: readonly [string, object, RegExp][] = [
   ['a branch that is an option', { ...least, release: { ...least.release, branch: '-x' } }, /release.branch/],
   ['a folder outside', { ...least, release: { ...least.release, path: 'a/../..' } }, /release.path/],
   ['plain http to elsewhere', { ...least, release: { kind: 'https', url: 'http://example.org/' } }, /release.url/],
+  [
+    'a password where everybody reads it',
+    { ...least, database: { url: 'postgres://a:secret@db/fleet' } },
+    /database.url: must hold no password(?!.*secret)/,
+  ],
+  ['another kind of database', { ...least, database: { url: 'mysql://a@db/fleet' } }, /database.url/],
   ['a port that is none', { ...least, listen: { port: 70000 } }, /listen.port/],
 ];
 for (const [name, value, expected] of wrong) {

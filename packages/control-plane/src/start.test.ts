@@ -14,6 +14,7 @@ import { the } from './fixture.test.ts';
 import { silentLog } from './log.ts';
 import type { Readiness } from './readiness.ts';
 import { startControlPlane } from './start.ts';
+import { PostgresServer } from './store/postgres-server.test.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nixfleet-control-plane-'));
 after(() => rmSync(root, { recursive: true }));
@@ -107,6 +108,32 @@ describe('a whole control plane', () => {
         assert.equal(bytes.includes(needle), false, `${file.name} holds ${String(needle).slice(0, 12)}`);
       }
     }
+  });
+
+  test('on a database, by a password from a file; two of them at once', async () => {
+    await using server = await PostgresServer.start();
+    const { user } = server.address('postgres');
+    await server.sql('postgres', `ALTER ROLE "${user}" PASSWORD 'of the database'`);
+    await server.sql('postgres', 'CREATE DATABASE fleet');
+    const { config, directory } = await settings('database');
+    const passwordFile = join(directory, 'password');
+    writeFileSync(passwordFile, 'of the database\n', { mode: 0o600 });
+    const database = { url: `postgres://${user}@127.0.0.1:${server.port}/fleet`, passwordFile };
+    const start = (change: object) =>
+      startControlPlane(parseControlPlaneConfig({ ...config, database, ...change }), deps);
+    await using first = await start({});
+    await using second = await start({ stateDirectory: join(directory, 'second') });
+    for (const { address } of [first, second]) {
+      await until(async () => {
+        const { release, cluster } = (await get(address.port, '/readyz')).body as Readiness;
+        return release === 1 && cluster?.members.length === 2;
+      });
+    }
+    const leads = [first, second].map(({ controlPlane }) => controlPlane.readiness().cluster?.leads);
+    assert.deepEqual(leads.sort(), [false, true]);
+    assert.ok(!readdirSync(config.stateDirectory).some((name) => name.includes('sqlite')));
+    writeFileSync(passwordFile, 'another\n');
+    await assert.rejects(start({ stateDirectory: join(directory, 'third') }), isFault('bad-config'));
   });
 
   test('what stops a start, and says why', async () => {

@@ -120,6 +120,27 @@ describe('modules for NixOS', { skip: withoutNixpkgsLib }, () => {
       assert.match(machine.warnings.join(), /the firewall keeps port 8443 closed: set openFirewall/);
     });
 
+    test('shares a database, whose password is a credential too', async () => {
+      const database =
+        'database = { url = "postgres://nixfleet@db.example.org/nixfleet"; passwordFile = "/run/secrets/db"; };';
+      const machine = await bench.machine(controlPlane(database));
+      assert.deepEqual(machine.refused, []);
+      const config = parseControlPlaneConfig(settingsOf(machine, 'nixfleet/control-plane.json'));
+      assert.deepEqual(config.database, {
+        url: 'postgres://nixfleet@db.example.org/nixfleet',
+        passwordFile: '/run/credentials/nixfleet-control-plane.service/database-password',
+      });
+      const { serviceConfig } = serviceOf(machine, 'nixfleet-control-plane');
+      assert.deepEqual(serviceConfig.LoadCredential, [
+        'tls-key:/run/secrets/cp.pem',
+        'database-password:/run/secrets/db',
+      ]);
+      assert.ok(!JSON.stringify(machine.etc).includes('/run/secrets'));
+      const withPassword = 'database.url = "postgres://nixfleet:secret@db/nixfleet";';
+      assert.match((await refusals(controlPlane(withPassword))).join(), /database.url holds a password/);
+      assert.match((await refusals(controlPlane('database.passwordFile = "/p";'))).join(), /set database.url too/);
+    });
+
     test('takes a port below 1024 with that one capability, and opens the firewall when told', async () => {
       const machine = await bench.machine(controlPlane('listen.port = 443; openFirewall = true;'));
       const { serviceConfig } = serviceOf(machine, 'nixfleet-control-plane');

@@ -2,7 +2,13 @@ import { homedir } from 'node:os';
 import { systemClock } from '@nixfleet/contracts/node-clock';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
-import { ControlPlaneError, parseControlPlaneConfig, processLog, startControlPlane } from '@nixfleet/control-plane';
+import {
+  type ControlPlaneConfig,
+  ControlPlaneError,
+  parseControlPlaneConfig,
+  processLog,
+  startControlPlane,
+} from '@nixfleet/control-plane';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
@@ -16,7 +22,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const { workingDirectory, environment, signal } = context;
   const from = { base: workingDirectory, home: environment.HOME ?? homedir() };
   const path = absolutePath(values.text('config') ?? controlPlaneConfigDefault, from);
-  const config = await configOf(path);
+  const config = await configOf(path, values.text('database'));
   const deps = { clock: systemClock, random: systemRandom, crypto: nodeCrypto, log: processLog() };
   await using running = await startControlPlane(config, deps);
   const { host, port } = running.address;
@@ -25,12 +31,14 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   return 0;
 }
 
-async function configOf(path: string) {
+/** An option's URL takes the place of the file's; how to log in there is in the file either way. */
+async function configOf(path: string, url: string | undefined): Promise<ControlPlaneConfig> {
   const json = await readSettingsJson(path);
   try {
-    return parseControlPlaneConfig(json);
+    const config = parseControlPlaneConfig(json);
+    return url === undefined ? config : parseControlPlaneConfig({ ...config, database: { ...config.database, url } });
   } catch (error) {
     if (!(error instanceof ControlPlaneError) || error.code !== 'bad-config') throw error;
-    throw new CliError('usage', `${path}: ${error.message}`, 'correct the file');
+    throw new CliError('usage', `${path}: ${error.message}`, 'correct the file, or what stands in its place');
   }
 }
