@@ -3,8 +3,6 @@ import {
   type Crypto,
   type HostName,
   type Identity,
-  type Instant,
-  instantToMs,
   protocolHeader,
   protocolVersion,
   type Random,
@@ -18,14 +16,16 @@ import { type CheckinDeps, checkin, hasNews } from './http/checkin-route.ts';
 import { EventFeed } from './http/event-feed.ts';
 import { type EventsDeps, postEvents } from './http/events-route.ts';
 import { HeldCheckins } from './http/held-checkins.ts';
+import { mayUse } from './http/may-use.ts';
 import { type ApiRequest, type ApiResponse, errorResponse, jsonResponse, type Peer } from './http/message.ts';
-import { type Audience, matchRoute, type RouteMatch } from './http/routes.ts';
+import { matchRoute, type RouteMatch } from './http/routes.ts';
 import { TokenBuckets } from './http/token-buckets.ts';
 import { UnknownKeys } from './http/unknown-keys.ts';
 import { getEvents, getFleet, getHost, getRollout, getRollouts, getWhy, type ViewDeps } from './http/view-routes.ts';
 import { EventIntake } from './intake/event-intake.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { type Log, shown } from './log.ts';
+import { metricSources } from './metric-sources.ts';
 import { Metrics } from './metrics.ts';
 import { GoBuilder } from './planner/go-builder.ts';
 import { PlannerLoop } from './planner/planner-loop.ts';
@@ -37,7 +37,7 @@ import { isImmutablePath, isSignedPath } from './release/signed-path.ts';
 import type { Store } from './store/store.ts';
 import { FleetRecords } from './views/fleet-records.ts';
 import { Presence } from './views/presence.ts';
-import { fleetView, type ViewSources } from './views/render-views.ts';
+import type { ViewSources } from './views/render-views.ts';
 
 export interface ControlPlaneOptions {
   /** The trust document's bytes: where the chain starts. */
@@ -170,7 +170,17 @@ export class ControlPlane implements AsyncDisposable {
       metrics,
       log,
     };
-    this.#observe();
+    metrics.observe(
+      metricSources({
+        sources: () => this.#sources(),
+        readiness: () => this.readiness(),
+        held: this.#held,
+        feed: this.#feed,
+        unknown: this.#unknown,
+        leads: () => this.#cluster === null || this.#cluster.term !== null,
+        sourceAgeMs: () => (this.#sourceAnsweredAtMs === null ? null : clock.monotonicMs() - this.#sourceAnsweredAtMs),
+      }),
+    );
     intake.onChange = () => this.#releaseChanged();
   }
 
@@ -374,28 +384,6 @@ export class ControlPlane implements AsyncDisposable {
       unknownKeys: this.#unknown.list(),
     };
   }
-
-  #observe(): void {
-    const { clock } = this.#options;
-    const seconds = (instant: Instant | undefined): number => (instant ? instantToMs(instant) / 1000 : 0);
-    this.metrics.observe({
-      releaseVersion: () => this.#intake.current?.release.document.version ?? 0,
-      headVersion: () => this.#intake.current?.head.document.version ?? 0,
-      headExpiresAt: () => seconds(this.#intake.current?.head.document.expiresAt),
-      trustVersion: () => this.#intake.trust.document.version,
-      hostsByHealth: () => countBy(fleetView(this.#sources()).hosts, ({ health }) => health),
-      rolloutsByState: () => countBy(this.#planner.published?.plan.rollouts ?? [], ({ state }) => state),
-      heldCheckins: () => this.#held.size,
-      eventStreams: () => this.#feed.streams,
-      unknownKeys: () => this.#unknown.size,
-      problems: () => this.readiness().problems.length,
-      rebuilding: () => this.readiness().rebuilding !== null,
-      position: () => this.#records.position,
-      leads: () => this.#cluster === null || this.#cluster.term !== null,
-      sourceAgeSeconds: () =>
-        this.#sourceAnsweredAtMs === null ? -1 : (clock.monotonicMs() - this.#sourceAnsweredAtMs) / 1000,
-    });
-  }
 }
 
 async function scrape({ registry }: Metrics): Promise<ApiResponse> {
@@ -405,25 +393,4 @@ async function scrape({ registry }: Metrics): Promise<ApiResponse> {
 
 async function closing(answer: ApiResponse | Promise<ApiResponse>): Promise<ApiResponse> {
   return { ...(await answer), closes: true };
-}
-
-function mayUse(audience: Audience, identity: Identity | null, peer: Peer): boolean {
-  switch (audience) {
-    case 'host':
-      return identity?.kind === 'host';
-    case 'operator':
-      return identity?.kind === 'operator';
-    case 'host-or-operator':
-      return identity !== null;
-    case 'operational':
-      return identity?.kind === 'operator' || isLoopback(peer.address);
-    case 'anyone':
-      return true;
-  }
-}
-
-function countBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
-  return counts;
 }

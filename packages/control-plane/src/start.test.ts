@@ -66,8 +66,8 @@ function get(port: number, path: string): Promise<{ status: number; body: unknow
   });
 }
 
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const end = systemClock.monotonicMs() + 5000;
+async function until(isSo: () => Promise<boolean>, msMax = 5000): Promise<void> {
+  const end = systemClock.monotonicMs() + msMax;
   while (!(await isSo())) {
     assert.ok(systemClock.monotonicMs() < end, 'not in time');
     await systemClock.sleep(10);
@@ -127,7 +127,7 @@ describe('a whole control plane', () => {
       await until(async () => {
         const { release, cluster } = (await get(address.port, '/readyz')).body as Readiness;
         return release === 1 && cluster?.members.length === 2;
-      });
+      }, 30_000);
     }
     const leads = [first, second].map(({ controlPlane }) => controlPlane.readiness().cluster?.leads);
     assert.deepEqual(leads.sort(), [false, true]);
