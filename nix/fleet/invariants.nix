@@ -30,6 +30,7 @@ let
   healthChecksMax = 64;
 
   perHost = fleet: f: concatMap (name: f name fleet.hosts.${name}) (attrNames fleet.hosts);
+  compliance = import ./compliance-invariants.nix { inherit lib scopes; };
 
   # `path` must hold one of the names under `collection`.
   mustExist =
@@ -333,6 +334,7 @@ in
     ++ decidedPins context
     ++ decidedHealthChecks context
     ++ decidedCompliance context
+    ++ compliance.problems context
     ++ knownFrameworks context
     ++ distinctBudgets context;
 

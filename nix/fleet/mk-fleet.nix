@@ -73,8 +73,14 @@ let
     compliance = {
       mode = "disabled";
       frameworks = [ ];
+      onDrift = null;
+      presets = { };
+      frameworkModes = { };
+      controls = { };
+      waiver = null;
     };
     complianceFrameworks = [ ];
+    release = { };
   };
   withStrippedKeys = mapAttrs (_: entry: entry // { pubkeys = map invariants.strippedKey entry.pubkeys; });
   accepted = if checked.usable then checked.value else fallback // (checked.partial or { });
@@ -143,7 +149,7 @@ let
         pubkeys
         ;
       healthChecks = scopes.healthChecksOf fleet host;
-      compliance = scopes.complianceOf fleet host;
+      compliance = scopes.signedPolicy (scopes.complianceOf fleet host);
       pin = scopes.pinOf fleet host;
     };
 
@@ -173,7 +179,7 @@ let
         inherit (policy) onFailedUnits onHealthFailure;
         maxFailures = dropNulls policy.maxFailures;
         offlineGraceSeconds = channel.offline.graceSeconds;
-        compliance = if channel.compliance == null then fleet.compliance else channel.compliance;
+        compliance = scopes.signedPolicy (if channel.compliance == null then fleet.compliance else channel.compliance);
       };
       # As declared: a release resolves them to UTC, for which Nix has neither clock nor time zones.
       windows = if channel.windows == null then null else map windowRule channel.windows;
@@ -240,8 +246,35 @@ let
     extend name {
       inherit (host) configuration system;
       inherit (resolved.hosts.${name}) healthChecks;
+      compliance = complianceModule name host;
     }
   ) fleet.hosts;
+  complianceModule =
+    name: host:
+    import ../compliance/fleet-module.nix {
+      policy = scopes.complianceOf fleet host;
+      isDecided = scopes.isComplianceDecided fleet host;
+      controls = scopes.refinedModes "controls" fleet name host;
+      frameworkModes = scopes.refinedModes "frameworkModes" fleet name host;
+      origin = "mkFleet, hosts.${name}";
+    };
+
+  # Host → { catalogue; static; }, or null where its closure has no catalogue.
+  complianceWith =
+    facts:
+    mapAttrs (
+      _: configuration:
+      let
+        config = configuration.config or { };
+      in
+      if (config.environment.etc or { }) ? "nixfleet/compliance.json" then
+        {
+          inherit (config.compliance) catalogue;
+          static = config.compliance.report (dropNulls (fleet.release // facts));
+        }
+      else
+        null
+    ) configurations;
   toplevels = mapAttrs toplevelOf configurations;
   configurationsFor =
     platform: filterAttrs (name: _: match ".*-${platform}" fleet.hosts.${name}.system != null) configurations;
@@ -293,6 +326,12 @@ let
     # Host → configuration with the agent, for flake outputs of these names: stock tools build and deploy them.
     nixosConfigurations = orThrow (configurationsFor "linux");
     darwinConfigurations = orThrow (configurationsFor "darwin");
+
+    # Host → its catalogue, and what its configuration says of every static rule; null where it has none. A release takes it.
+    compliance = orThrow (complianceWith { });
+
+    # As `compliance`, with facts that only the moment of a release knows, in place of those under `release`.
+    complianceWith = facts: orThrow (complianceWith facts);
 
     # Lines for people: what is allowed, and probably not meant.
     warnings = orThrow warnings;

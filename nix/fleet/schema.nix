@@ -9,7 +9,7 @@ let
   parts = { inherit types scalars; };
   selector = import ./schema/selector.nix parts;
   healthChecks = import ./schema/health-checks.nix parts;
-  compliance = import ./schema/compliance.nix { inherit types; };
+  compliance = import ./schema/compliance.nix parts;
   policy = import ./schema/policy.nix (parts // { inherit selector; });
   pin = import ./schema/pin.nix parts;
   times = import ./schema/times.nix (parts // { cron = import ./cron.nix { inherit lib; }; });
@@ -183,6 +183,38 @@ types.record {
       default = { };
       description = "What is evaluated on every host, and the gate of every channel's releases, unless a host, channel or tag says otherwise.";
       example = ''{ mode = "permissive"; frameworks = [ "anssi-bp028" ]; }'';
+    };
+
+    release = {
+      type = types.record {
+        title = "facts of a release";
+        options =
+          let
+            fact = type: description: example: {
+              type = types.nullOr type;
+              default = null;
+              inherit description example;
+            };
+          in
+          {
+            evaluatedAt = fact (types.int {
+              min = 0;
+              max = null;
+            }) "The time that ages are counted to, in seconds since 1970; a flake's is self.lastModified." "self.lastModified";
+            revision = fact scalars.commit "The commit." "self.rev or null";
+            isDirty = fact types.bool "Whether something was not committed." "!(self ? rev)";
+            author = fact (scalars.line 256) "Who made the change, as the forge names them." ''"ada"'';
+            approvals = fact (types.listOf {
+              of = scalars.line 256;
+              max = 64;
+            }) "Who approved it." ''[ "grace" ]'';
+            inputs = fact (types.anything "inputs by name, each with narHash and lastModified") "The locked inputs." "removeAttrs inputs [ \"self\" ]";
+            advisories = fact (types.anything "a snapshot of advisories") "Known holes: { snapshotAt, findings = [ { id, severity, since } ] }, in seconds since 1970." "import ./advisories.nix";
+          };
+      };
+      default = { };
+      description = "What no configuration knows, and rules about the release ask for. What is null is unknown, and fails them. `complianceWith` takes what only the moment of the release knows.";
+      example = "{ revision = self.rev or null; isDirty = !(self ? rev); evaluatedAt = self.lastModified; inputs = removeAttrs inputs [ \"self\" ]; }";
     };
 
     complianceFrameworks = {

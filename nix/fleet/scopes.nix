@@ -75,6 +75,16 @@ let
         filter (other: other.value != (head given).value && other.value.mode != "disabled") (tail given)
       );
 
+  # How strong a mode is.
+  modeRank = {
+    disabled = 0;
+    permissive = 1;
+    enforce = 2;
+  };
+  strongest = a: b: if modeRank.${a} >= modeRank.${b} then a else b;
+  isOfTag = { path, ... }: builtins.substring 0 5 path == "tags.";
+  reversed = foldl' (found: entry: [ entry ] ++ found) [ ];
+
   tagsWith = option: fleet: host: filter ({ tag, ... }: tag.${option} != null) (declaredTags fleet host);
   # The first of host, tag and channel that says something; null if none does.
   narrowest =
@@ -89,7 +99,7 @@ let
     in
     foldl' (found: scope: if found != null then found else scopes.${scope}) null order;
 in
-{
+rec {
   # One probe replaces another of the same name whole: fields of two declarations never mix.
   healthChecksOf =
     fleet: host:
@@ -121,6 +131,69 @@ in
       policy = narrowest [ "host" "channel" "tag" ] "compliance" fleet host;
     in
     if policy == null then fleet.compliance else policy;
+
+  # What a policy says in the signed fleet; how single controls are refined is in the closures.
+  signedPolicy = policy: dropNulls { inherit (policy) mode frameworks onDrift; };
+
+  # Whether a scope below the fleet says anything: then it is what the host does, also if its configuration says otherwise.
+  isComplianceDecided = fleet: host: narrowest [ "host" "channel" "tag" ] "compliance" fleet host != null;
+
+  # Every refinement of one kind (`controls`, `frameworkModes`) that a host inherits, widest first: [ { path; name; mode; waiver; } ].
+  refinementsOf =
+    kind: fleet: name: host:
+    concatMap (
+      { path, scope }:
+      if (scope.compliance or null) == null then
+        [ ]
+      else
+        map (
+          refined:
+          {
+            path = "${if path == "the fleet" then "" else "${path}."}compliance.${kind}.${refined}";
+            name = refined;
+          }
+          // scope.compliance.${kind}.${refined}
+        ) (attrNames scope.compliance.${kind})
+    ) (reversed (scopesOf fleet name host));
+
+  # Name → mode, the narrowest counts; of tags that differ, the strongest.
+  refinedModes =
+    kind: fleet: name: host:
+    foldl' (
+      found: refinement:
+      found
+      // {
+        ${refinement.name} =
+          if isOfTag refinement && found ? ${refinement.name} && found.${refinement.name}.isOfTag then
+            {
+              mode = strongest found.${refinement.name}.mode refinement.mode;
+              isOfTag = true;
+            }
+          else
+            {
+              inherit (refinement) mode;
+              isOfTag = isOfTag refinement;
+            };
+      }
+    ) { } (refinementsOf kind fleet name host);
+
+  inherit modeRank;
+
+  # Policies that a host inherits, widest first: [ { path; policy; } ].
+  policiesOf =
+    fleet: name: host:
+    concatMap (
+      { path, scope }:
+      if (scope.compliance or null) == null then
+        [ ]
+      else
+        [
+          {
+            path = "${if path == "the fleet" then "" else "${path}."}compliance";
+            policy = scope.compliance;
+          }
+        ]
+    ) (reversed (scopesOf fleet name host));
 
   # The tags whose compliance policies differ, where neither channel nor host decides.
   complianceConflict =

@@ -1,8 +1,14 @@
-# What mkFleet makes of the configuration that a host came with: the same one, with agent, trust and probes added. Nothing of
+# What mkFleet makes of the configuration that a host came with: the same one, with agent, trust, probes and compliance added. Nothing of
 # it is rewritten, and without NixFleet it builds and deploys as before.
 { fleet, message }:
 name:
-{ configuration, healthChecks, system }:
+{
+  configuration,
+  healthChecks,
+  # A module, or null where the fleet says nothing of it.
+  compliance,
+  system,
+}:
 let
   isDarwin = builtins.match ".*-darwin" system != null;
   inherit (fleet) agent;
@@ -41,7 +47,7 @@ let
       ]
     );
 in
-if agent == null then
+if agent == null && (compliance == null || isDarwin || !(configuration ? extendModules)) then
   configuration
 else if isDarwin then
   refuse {
@@ -49,7 +55,9 @@ else if isDarwin then
     fix = "take the host out, and deploy it with darwin-rebuild";
   }
 else if configuration ? extendModules then
-  configuration.extendModules { modules = [ added ]; }
+  configuration.extendModules {
+    modules = (if agent == null then [ ] else [ added ]) ++ (if compliance == null then [ ] else [ compliance ]);
+  }
 else
   refuse {
     rule = "expected extendModules in it, by which the agent is added";

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ComplianceCatalogue, FleetDocument, HostCompliance } from '@nixfleet/contracts';
+import { evaluate, evaluated } from '../nix.ts';
+import { nixpkgsLib, withoutNixpkgsLib } from '../nixpkgs-lib.ts';
+
+/** Options of a fleet of one host, `web-1`, whose configuration is `configuration` (Nix). */
+const fleet = (more: string, configuration = 'throw "forced"'): string => `
+  let
+    keys = import ./tests/nix/keys.nix;
+    fleet = (import ./.).lib.mkFleet {
+      name = "acme";
+      hosts.web-1 = {
+        system = "x86_64-linux";
+        channel = "stable";
+        tags = [ "web" "edge" ];
+        pubkeys = [ keys.web-1 ];
+        configuration = ${configuration};
+        compliance = host;
+      };
+      channels.stable = { rolloutPolicy = "plain"; compliance = channel; };
+      channels.other.rolloutPolicy = "plain";
+      rolloutPolicies.plain = { };
+      tags.web.compliance = tag;
+      tags.edge = { };
+      complianceFrameworks = [ "anssi-bp028" "nis2" ];
+      release = { evaluatedAt = 1780300800; revision = "0123456789abcdef0123456789abcdef01234567"; isDirty = false; };
+      compliance = all;
+    };
+    host = null; channel = null; tag = null; all = { };
+    ${more}
+  in`;
+
+/** As \`fleet\`, where a later binding replaces one. */
+function withPolicies(policies: Readonly<Record<string, string>>, configuration?: string): string {
+  return Object.entries(policies).reduce(
+    (text, [name, value]) => text.replace(new RegExp(`\\b${name} = (null|\\{ \\});`), `${name} = ${value};`),
+    fleet('', configuration),
+  );
+}
+
+const enforced = '{ mode = "enforce"; frameworks = [ "nis2" ]; }';
+
+interface Result {
+  readonly id: string;
+  readonly observed: unknown;
+}
+
+describe('compliance policies of a fleet', () => {
+  test('the signed fleet says mode, frameworks and drift, and nothing of how controls are refined', async () => {
+    const policy = `{ mode = "enforce"; frameworks = [ "nis2" ]; onDrift = "hold"; presets.nis2 = "essential"; controls.secure-boot.mode = "enforce"; }`;
+    const resolved = await evaluated({ expression: `${withPolicies({ channel: policy })} fleet.resolved` });
+    const expected = { mode: 'enforce', frameworks: ['nis2'], onDrift: 'hold' };
+    const parsed = FleetDocument.parse(resolved);
+    assert.deepEqual(parsed, resolved);
+    assert.deepEqual(Object.values(parsed.channels)[1]?.policy.compliance, expected);
+    assert.deepEqual(Object.values(parsed.hosts)[0]?.compliance, expected);
+  });
+
+  test('a weaker mode than a wider scope asks for needs a waiver', async () => {
+    const cases: readonly [Readonly<Record<string, string>>, RegExp | null][] = [
+      [
+        { channel: enforced, host: '{ mode = "permissive"; frameworks = [ "nis2" ]; }' },
+        /hosts\.web-1\.compliance\.mode = "permissive"/,
+      ],
+      [{ channel: enforced, host: '{ mode = "permissive"; frameworks = [ "nis2" ]; waiver = "W-2026-0001"; }' }, null],
+      [{ all: enforced, channel: '{ mode = "disabled"; }' }, /channels\.stable\.compliance\.mode = "disabled"/],
+      [{ all: '{ mode = "permissive"; frameworks = [ "nis2" ]; }', channel: enforced }, null],
+      // A control, against the policy and against a wider refinement of it.
+      [
+        { channel: '{ mode = "enforce"; frameworks = [ "nis2" ]; controls.secure-boot.mode = "permissive"; }' },
+        /channels\.stable\.compliance\.controls\.secure-boot = "permissive"/,
+      ],
+      [
+        {
+          all: '{ mode = "permissive"; frameworks = [ "nis2" ]; controls.secure-boot.mode = "enforce"; }',
+          tag: '{ mode = "permissive"; frameworks = [ "nis2" ]; controls.secure-boot.mode = "permissive"; }',
+        },
+        /tags\.web\.compliance\.controls\.secure-boot = "permissive"/,
+      ],
+      [
+        {
+          channel:
+            '{ mode = "enforce"; frameworks = [ "nis2" ]; controls.secure-boot = { mode = "disabled"; waiver = "W-2026-0002"; }; }',
+        },
+        null,
+      ],
+      [
+        { channel: '{ mode = "enforce"; frameworks = [ "nis2" ]; frameworkModes.nis2.mode = "permissive"; }' },
+        /channels\.stable\.compliance\.frameworkModes\.nis2 = "permissive"/,
+      ],
+      [
+        { channel: '{ mode = "enforce"; frameworks = [ "nis2" ]; controls.secureboot.mode = "enforce"; }' },
+        /expected a control of the catalogue\s+fix:\s+did you mean "secure-boot"/,
+      ],
+      [
+        { channel: '{ mode = "enforce"; frameworks = [ "nis2" ]; waiver = "soon"; }' },
+        /the id of a waiver, such as W-2026-0001/,
+      ],
+    ];
+    for (const [policies, expected] of cases) {
+      const result = await evaluate({ expression: `${withPolicies(policies)} fleet.resolved` });
+      assert.equal(result.ok, expected === null, `${JSON.stringify(policies)}: ${JSON.stringify(result)}`);
+      if (!result.ok && expected) assert.match(result.message, expected);
+    }
+  });
+
+  test('reach the closure of each host', { skip: withoutNixpkgsLib }, async () => {
+    const lib = `(import ${nixpkgsLib})`;
+    // The host would like something else; the signed fleet decides.
+    const configuration = `(import ./tests/nix/modules/nixos-system.nix { lib = ${lib}; }) {
+      modules = [
+        ./tests/nix/compliance/nixos-options.nix
+        (import ./.).nixosModules.compliance
+        {
+          nixfleet.package = (import ./tests/nix/modules/packages.nix).nixfleet;
+          networking.hostName = "web-1";
+          nixpkgs.hostPlatform = "x86_64-linux";
+          compliance.governance.enforceMode = "disabled";
+          compliance.frameworks.nis2.entityType = "important";
+          compliance.controls.assetInventory.owner = "platform team";
+        }
+      ];
+    }`;
+    const policies = {
+      all: '{ mode = "permissive"; frameworks = [ "nis2" ]; controls.time-sync.mode = "enforce"; }',
+      tag: '{ mode = "permissive"; frameworks = [ "nis2" ]; controls.secure-boot.mode = "enforce"; }',
+      channel: `{
+        mode = "permissive"; frameworks = [ "nis2" "anssi-bp028" ]; presets = { nis2 = "essential"; };
+        frameworkModes.anssi-bp028.mode = "enforce";
+        controls.time-sync = { mode = "disabled"; waiver = "W-2026-0001"; };
+      }`,
+    };
+    const found = (await evaluated({
+      expression: `${withPolicies(policies, configuration)} {
+        inherit (fleet.compliance.web-1) catalogue static;
+        dated = (fleet.complianceWith { evaluatedAt = 1; isDirty = true; }).web-1.static;
+        inherit (fleet.hosts.web-1.configuration.config.compliance) origins;
+        text = fleet.nixosConfigurations.web-1.config.environment.etc."nixfleet/compliance.json".text;
+      }`,
+    })) as { catalogue: string; text: string; static: Result[]; dated: Result[]; origins: Record<string, string> };
+    assert.equal(found.text, found.catalogue);
+    const observed = (results: readonly Result[], id: string): unknown =>
+      results.find((rule) => rule.id === id)?.observed;
+    assert.deepEqual(observed(found.static, 'CM-01'), {
+      'compliance.release.revision': true,
+      'compliance.release.isDirty': false,
+    });
+    assert.deepEqual(observed(found.dated, 'CM-01'), { 'compliance.release.isDirty': true });
+    HostCompliance.parse({ catalogue: found.catalogue, static: found.static });
+    const catalogue = ComplianceCatalogue.parse(JSON.parse(found.catalogue));
+    assert.equal(catalogue.host, 'web-1');
+    assert.deepEqual(catalogue.governance.presets, { 'anssi-bp028': 'intermediary', nis2: 'essential' });
+    assert.equal(found.origins['compliance.governance.level'], 'nis2 (essential)');
+    const modes = new Map(catalogue.controls.map(({ controlId, mode }) => [controlId as string, mode]));
+    assert.deepEqual(
+      ['time-sync', 'secure-boot', 'baseline-hardening', 'backup-retention'].map((control) => modes.get(control)),
+      // By its own waived refinement; by its tag; by BP-028, which is enforced; by NIS2 alone, which is not.
+      ['disabled', 'enforce', 'enforce', 'permissive'],
+    );
+  });
+
+  test('a fleet that says nothing leaves configurations as they are', async () => {
+    const expression = `${withPolicies({}, '{ config.system.build.toplevel = "x"; }')} { inherit (fleet) compliance; inherit (fleet.toplevels) web-1; }`;
+    assert.deepEqual(await evaluated({ expression }), { compliance: { 'web-1': null }, 'web-1': 'x' });
+  });
+});
