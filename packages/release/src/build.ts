@@ -35,6 +35,7 @@ import type { Progress } from './progress.ts';
 import { readWaivers } from './read-waivers.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { resolveChannelTimes } from './resolve-windows.ts';
+import { undoObstacle } from './undoable-system.ts';
 
 /** Queries of the store at once. */
 const readsMax = 4;
@@ -214,6 +215,8 @@ async function readHeld(
   const { host, closures, ...origin } = input;
   const infos = held.ok ? await nix.closureInfo(held.value) : held;
   if (!held.ok || !infos.ok) return failure('build', infos.ok ? '' : infos.detail);
+  const obstacle = await undoObstacle(held.value, nix);
+  if (obstacle !== null) return failure('build', obstacle);
   closures.set(host, infos.value);
   progress.report({ step: 'build', state: 'done', host, detail: held.value });
   return {

@@ -36,6 +36,8 @@ export interface NixCall {
  * the tail of what Nix printed; output that makes no sense throws `ReleaseError` `nix`.
  */
 export interface Nix {
+  /** Folder below which the paths of the store lie; empty for the machine's own store. */
+  readonly root: string;
   /** Evaluates everything but the hosts' configurations. */
   topology(source: FleetSource, call?: NixCall): Promise<NixOutcome<Topology>>;
   /** Evaluates one host and writes its derivation to the store. */

@@ -52,6 +52,7 @@ let
   toplevel = host: version:
     if version == "broken" then build "nixos-system-\${host}" "echo no such option >&2; exit 1"
     else if version == "unevaluable" then throw "the option does not exist"
+    else if version == "unguarded" then build "nixos-system-\${host}" "mkdir -p $out/etc/systemd/system"
     else build "nixos-system-\${host}" "mkdir $out; echo \${app version} > $out/app";
 in
 {

@@ -111,6 +111,10 @@ describe('release, with a real store, cache and forge', () => {
     await lab.release({ ports });
     const told = events.filter(({ state }) => state === 'failed').map(({ detail }) => detail);
     assert.deepEqual(told, ['web-2: nixos-system-web-2: builder failed with exit code 1\nno such option']);
+    lab.versions['web-2'] = 'unguarded';
+    await lab.commit();
+    const unguarded = /web-2 \(build: .*dead-man is not a program: .*services\.nixfleet-agent\.enable = true/s;
+    await refused(lab, lab.release(), 'build-failed', unguarded);
     lab.versions['web-2'] = 'unevaluable';
     await lab.commit();
     await refused(lab, lab.release(), 'build-failed', /web-2 \(evaluate: .*the option does not exist/s);

@@ -1,6 +1,7 @@
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorePath, SystemChanges } from '@nixfleet/contracts';
+import { resolveBelow } from './resolve-below.ts';
 
 /** Links of a NixOS toplevel that come into use with a boot, and what people call them. */
 const bootLinks = ['kernel', 'initrd', 'kernel-modules', 'systemd'] as const;
@@ -56,30 +57,4 @@ async function unitsOf(root: string, folder: string): Promise<Map<string, string
   const units = new Map<string, string>();
   for (const name of names) units.set(name, await readlink(join(real, name)).catch(() => join(real, name)));
   return units;
-}
-
-/** Symbolic links that are followed; NixOS has two on the way to its units. */
-const linksMax = 16;
-
-/** A path whose absolute links are meant below `root`, as in a chroot store; null if it is not there. */
-async function resolveBelow(root: string, path: string): Promise<string | null> {
-  if (root === '') return realpath(path).catch(() => null);
-  let left = path.slice(root.length).split('/');
-  let done = root;
-  for (let links = 0; left.length > 0; ) {
-    const [part = '', ...rest] = left;
-    const next = part === '' ? done : join(done, part);
-    const target = part === '' ? null : await readlink(next).catch(() => null);
-    if (target === null) {
-      done = next;
-      left = rest;
-      continue;
-    }
-    links += 1;
-    if (links > linksMax) return null;
-    const isAbsolute = target.startsWith('/');
-    left = [...target.split('/'), ...rest];
-    if (isAbsolute) done = root;
-  }
-  return done;
 }

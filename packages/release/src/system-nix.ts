@@ -114,6 +114,8 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
   };
 
   return {
+    root: config.store?.startsWith('/') ? config.store.replace(/\/+$/, '') : '',
+
     async topology(source, call) {
       const select =
         '{ resolved = fleet.resolved; warnings = fleet.warnings or [ ]; hosts = builtins.attrNames fleet.toplevels; }';
