@@ -13,7 +13,7 @@
 #   reverting   by the agent: it goes back by itself
 #   fired       by this script
 #
-# `target` names the closure that is switched to. `default-changed` is there while profile and boot default may be others than `to`; `result` says how going back ended.
+# `target` names the closure that is switched to; `specialisation`, where it is there, the variant of `to` that ran. `default-changed` is there while profile and boot default may be others than `to`; `result` says how going back ended.
 # A newer agent finds this script in the closure that was confirmed last: names and meanings here stay what they are.
 set -u
 
@@ -54,7 +54,7 @@ write() {
   cat > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1" && sync "${1%/*}"
 }
 
-# Sets to, kind, deadline, boot, seconds, boots, target.
+# Sets to, kind, deadline, boot, seconds, boots, target, specialisation.
 read_record() {
   to='' kind=switch deadline=0 boot='' seconds=$grace_seconds boots=0
   while IFS='=' read -r name value; do
@@ -68,6 +68,7 @@ read_record() {
     esac
   done < "$1" || return 1
   target=$(cat "$record/target" 2> /dev/null)
+  specialisation=$(cat "$record/specialisation" 2> /dev/null)
   case $to in /nix/store/*) ;; *) return 1 ;; esac
 }
 
@@ -110,10 +111,37 @@ end_switch() {
   return 0
 }
 
+# The machine runs `to`, or a specialisation of it.
+is_back() {
+  current=$(system_at current)
+  [ -n "$current" ] || return 1
+  [ "$current" != "$to" ] || return 0
+  for variant in "$to"/specialisation/*; do
+    if [ "$current" = "$(readlink "$variant" 2> /dev/null)" ]; then return 0; fi
+  done
+  return 1
+}
+
+# Prints what to switch to: the specialisation that ran, where there was one.
+variant_of_to() {
+  case $specialisation in
+  '' | .* | *[!A-Za-z0-9._-]*) ;;
+  *)
+    if [ -x "$to/specialisation/$specialisation/bin/switch-to-configuration" ]; then
+      echo "$to/specialisation/$specialisation"
+      return
+    fi
+    ;;
+  esac
+  echo "$to"
+}
+
 # $1: test or boot. Without pre-switch checks: none may keep a machine in a system that nobody confirmed.
 switch_to() {
   [ ! -e "$lock" ] || flock --wait "$lock_seconds_max" "$lock" true || say 'another activation holds the lock'
-  NIXOS_NO_CHECK=1 timeout --kill-after=10 "$switch_seconds_max" "$to/bin/switch-to-configuration" "$1" \
+  # What boots by itself is the system, whose entry brings its specialisations with it.
+  if [ "$1" = test ]; then system=$(variant_of_to); else system=$to; fi
+  NIXOS_NO_CHECK=1 timeout --kill-after=10 "$switch_seconds_max" "$system/bin/switch-to-configuration" "$1" \
     < /dev/null >> "$record/revert.log" 2>&1
 }
 
@@ -220,7 +248,7 @@ go_back() {
       continue
     fi
     # What counts is what runs: a switch back may end with a unit that was failing before, too.
-    if [ "$(system_at current)" = "$to" ] && restore_default; then return 0; fi
+    if is_back && restore_default; then return 0; fi
     say "attempt $attempt: exit $code, the machine runs $(system_at current)"
   done
   return 1
@@ -306,7 +334,7 @@ recover() {
   # Not after a boot, but because somebody started the unit again.
   [ "$boot" != "$(boot_id)" ] || exit 0
   running=$(system_at current)
-  if [ "$running" = "$to" ]; then
+  if is_back; then
     restore_default || die "boot default and profile do not go back to $to: see $record/revert.log"
     [ "$state" = armed ] || write_result 1 boot
     exit 0

@@ -6,7 +6,7 @@
 #   activate                    /etc/static, the links of /etc, /run/current-system
 #   bin/switch-to-configuration switch | boot | test | dry-activate | check
 #   install-boot-loader         kernels and grub.cfg in /boot, one entry for each generation
-{
+args@{
   name,
   version,
   kernelVersion ? "6.6.1",
@@ -24,10 +24,14 @@
   preSwitchChecks ? "",
   # Shell, the last snippet of the activation; failing, the activation fails and goes on, as NixOS's does.
   activation ? "",
+  # Shell, run by switch-to-configuration before it changes anything that runs; it may end it.
+  switching ? "",
   # Shell, run in place of systemd's start when it boots.
   boot ? "",
   # Check name → health check, as in the resolved fleet.
   healthChecks ? { },
+  # Name → what differs in that specialisation, as arguments of this file.
+  specialisations ? { },
   # Without switch-to-configuration it is a system that can only be booted.
   switchable ? true,
   system ? builtins.currentSystem,
@@ -77,6 +81,12 @@ let
     }
     // foldl' (all: unit: all // { "systemd/system/${unit}" = import ./unit-text.nix units.${unit}; }) { } (attrNames units);
 
+  # As NixOS has them: systems of their own, which the closure brings.
+  variants = map (variant: {
+    name = variant;
+    toplevel = import ./machine.nix (args // specialisations.${variant} // { specialisations = { }; });
+  }) (attrNames specialisations);
+
   wants = concatMap (
     unit: map (target: { inherit unit target; }) (units.${unit}.wantedBy or [ ])
   ) (attrNames units);
@@ -117,6 +127,9 @@ build "nixos-system-${name}-${version}"
     ln -s ${linux}/bzImage "$out/kernel"
     ln -s ${linux} "$out/kernel-modules"
     ln -s ${initrd}/initrd "$out/initrd"
+    ${concatStringsSep "\n" (
+      map (variant: ''ln -s ${variant.toplevel} "$out/specialisation/${variant.name}"'') variants
+    )}
     for package in $packages; do ln -s "$package"/bin/* "$out/sw/bin/"; done
     printf '%s' "$nixosVersion" > "$out/nixos-version"
     printf '%s' "$system" > "$out/system"
@@ -141,5 +154,7 @@ build "nixos-system-${name}-${version}"
       builtins.replaceStrings [ "# @activation@" ] [ activation ] (readFile ./machine/activate.sh);
     init = builtins.replaceStrings [ "# @boot@" ] [ boot ] (readFile ./machine/init.sh);
     installBootLoader = readFile ./machine/install-boot-loader.sh;
-    switchToConfiguration = readFile ./machine/switch-to-configuration.sh;
+    switchToConfiguration =
+      builtins.replaceStrings [ "# @switching@" ] [ switching ]
+        (readFile ./machine/switch-to-configuration.sh);
   }

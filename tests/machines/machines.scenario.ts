@@ -7,7 +7,9 @@ import { quick } from '../loop/harness/lab.ts';
 import { until } from '../loop/harness/until.ts';
 import { assign, play } from './harness/scenario.ts';
 import { controlPlaneHost, setClosure, World } from './harness/world.ts';
+import { boots } from './scenarios/boots.ts';
 import { cache } from './scenarios/cache.ts';
+import { changedByHand } from './scenarios/changed-by-hand.ts';
 import { clocks } from './scenarios/clocks.ts';
 import { disks } from './scenarios/disks.ts';
 import { interrupted } from './scenarios/interrupted.ts';
@@ -46,6 +48,8 @@ const scenarios = [
   ...interrupted,
   ...undone,
   ...switchEnds,
+  ...boots,
+  ...changedByHand,
   ...cache,
   ...disks,
   ...state,

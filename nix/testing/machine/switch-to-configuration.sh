@@ -104,6 +104,7 @@ if ! cmp -s /run/current-system/init-interface-version "$toplevel/init-interface
   exit 100
 fi
 
+# @switching@
 # Whoever sits at a terminal that this switch takes away does not end it.
 trap '' HUP PIPE
 say "switching to system configuration $toplevel"

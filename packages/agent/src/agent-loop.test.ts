@@ -41,6 +41,22 @@ test('a full disk starts nothing new', async () => {
   await world.stop();
 });
 
+test('what fails because the machine goes down is no failure of the closure', async () => {
+  for (const goesDown of [true, false]) {
+    const world = await World.create();
+    await world.publish(1);
+    await world.start();
+    await world.pass(25);
+    world.host.goesDown = goesDown;
+    world.host.setDefault = async () => ({ ok: false, detail: 'PID 1 starts nothing any more' });
+    await world.publish(2);
+    await world.pass(10);
+    assert.equal(world.kinds.includes('failed'), !goesDown);
+    assert.equal(world.phase, goesDown ? 'confirming' : 'reverted');
+    await world.stop();
+  }
+});
+
 test('going back does not wait for the disk, and is told once there is room', async () => {
   const world = await World.create();
   await world.publish(1);

@@ -79,6 +79,8 @@ export class MemoryHost implements Host {
   bootDefault = async () => this.default;
   isSynchronised = true;
   isClockSynchronised = async () => this.isSynchronised;
+  goesDown = false;
+  isGoingDown = async () => this.goesDown;
   /** Every store path is a directory without declared checks. */
   locate = (path: string): string => path.replace(/^\/nix\/store\/[^/]+/, import.meta.dirname);
   arm = async (to: StorePath | null) => {
@@ -104,7 +106,7 @@ export class MemoryHost implements Host {
   };
   awaitActivation = async () => this.activate(this.current as StorePath);
   activation = async () => 'unknown' as const;
-  setDefault = async (closure: StorePath) => {
+  setDefault: Host['setDefault'] = async (closure: StorePath) => {
     this.done.push('setDefault');
     this.default = closure;
     return { ok: true } as const;

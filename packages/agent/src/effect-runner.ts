@@ -104,7 +104,8 @@ export class EffectRunner {
   #probe({ id, closure }: Extract<HostEffect, { type: 'probe-afresh' }>): void {
     cancel(this.#probes);
     const abort = new AbortController();
-    const { probes, clock, emit } = this.#deps;
+    const { probes, clock } = this.#deps;
+    const emit = (input: HostInput): void => void this.#emit(input, abort.signal);
     const done = runProbes({ id, closure }, { probes, clock, emit, signal: abort.signal }).catch((error: unknown) => {
       if (!abort.signal.aborted) this.#fault('probe', error);
     });
@@ -125,7 +126,19 @@ export class EffectRunner {
       input = await this.#answerToFault(effect, error);
     }
     if (switching.has(effect.type)) this.#deps.onSwitched();
-    if (!signal.aborted) this.#deps.emit(input);
+    await this.#emit(input, signal);
+  }
+
+  /**
+   * A machine that goes down takes services, units and network from under a switch. What fails then says nothing of the
+   * closure: nobody is told, this agent ends with the machine, and the next boot shows where it stands.
+   */
+  async #emit(input: HostInput, signal: AbortSignal): Promise<void> {
+    const { host, log, emit } = this.#deps;
+    const counts = !isFailure(input) || !(await host.isGoingDown().catch(() => false));
+    if (signal.aborted) return;
+    if (counts) emit(input);
+    else log('info', 'not counted: the machine goes down', { input: input.type });
   }
 
   async #answer(effect: Awaited_, signal: AbortSignal): Promise<HostInput> {
@@ -293,6 +306,12 @@ export class EffectRunner {
   #fault(what: string, error: unknown): void {
     this.#deps.log('error', `${what} failed`, { error: messageOf(error) });
   }
+}
+
+function isFailure(input: HostInput): boolean {
+  if (input.type === 'probe') return input.status === 'fail';
+  if (input.type === 'activated') return input.outcome.kind === 'failed';
+  return input.type === 'commit-failed';
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

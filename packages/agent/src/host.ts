@@ -40,6 +40,8 @@ export interface Host {
   /** What the machine boots; null if it cannot be told. */
   bootDefault(): Promise<StorePath | null>;
   isClockSynchronised(): Promise<boolean>;
+  /** The machine is on its way down, and this agent with it: what fails now says nothing of a closure. */
+  isGoingDown(): Promise<boolean>;
   /** Where a path of a closure lies on this machine: another place than the store path says for a chroot store. */
   locate(path: string): string;
   /** The environment of programs that a closure brings: the switch, exec probes. */

@@ -62,6 +62,10 @@ export class ProfileHost implements Host {
     return this.#system.default();
   }
 
+  async isGoingDown(): Promise<boolean> {
+    return false;
+  }
+
   async isClockSynchronised(): Promise<boolean> {
     const { clockSynchronisedFile } = this.#options;
     if (clockSynchronisedFile === null) return true;

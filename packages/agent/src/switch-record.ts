@@ -28,7 +28,12 @@ export type DeadManResult = z.infer<typeof DeadManResult>;
 
 /** How a switch ended, as it is kept for an agent that starts later. */
 export const StoredOutcome = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('ok'), running: StorePath.nullable(), output: CommandOutput }),
+  z.object({
+    kind: z.literal('ok'),
+    running: StorePath.nullable(),
+    output: CommandOutput,
+    detail: z.string().optional(),
+  }),
   z.object({ kind: z.literal('failed'), cause: FailedCause, output: CommandOutput }),
   z.object({ kind: z.literal('refused'), reason: AgentRefusalCode, detail: z.string() }),
   z.object({ kind: z.literal('needs-reboot'), component: z.string() }),

@@ -57,7 +57,7 @@ export const eventBodies = {
   /** The dead man's switch is armed and read back; the switch starts now. */
   activating: z.object({ target, revertTo: StorePath.nullable(), deadline: Instant }),
   /** Activation ended and the running system is the target. */
-  confirming: z.object({ target, deadline: Instant, output: CommandOutput.optional() }),
+  confirming: z.object({ target, deadline: Instant, output: CommandOutput.optional(), detail }),
   /** Every enforced probe passed once since activation: what the control plane must accept over a new connection. */
   'probes-passed': z.object({ target, probes: z.array(CheckName).max(64) }),
   /** Profile set, boot default read back, dead man's switch disarmed. Only this event counts. */

@@ -80,7 +80,7 @@ export function activated(
 ): void {
   switch (outcome.kind) {
     case 'ok': {
-      const { output, running } = outcome;
+      const { output, running, detail: noted } = outcome;
       if (running !== target.closure) {
         const detail = `expected ${target.closure}, the machine runs ${running ?? 'nothing known'}`;
         return fail(pass, { cause: 'system-mismatch', output, detail });
@@ -89,7 +89,12 @@ export function activated(
       const confirmBy = addSeconds(pass.now, confirmSeconds(pass));
       pass.event({
         kind: 'confirming',
-        body: { target, deadline: confirmBy < deadline ? confirmBy : deadline, output },
+        body: {
+          target,
+          deadline: confirmBy < deadline ? confirmBy : deadline,
+          output,
+          ...(noted === undefined ? {} : { detail: clip(noted, 1000) }),
+        },
       });
       return pass.probeAfresh(target.closure);
     }

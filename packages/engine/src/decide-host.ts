@@ -39,9 +39,12 @@ export function decideHost({
   const offline: readonly Withheld[] = view?.isOnline ? nothing : [{ code: 'offline', names: [name] }];
   const own = reported(view, { rolloutId, hasFailed: standing === 'failed' }, now);
   if (standing === 'converged') {
-    if (isSwitching(view) && phaseIn(view, rolloutId)) return withholding([...own, ...offline]);
     const { closure } = entry;
     const change = view?.fold ? changeOf(view.fold.state, { closure, policy: turn.manifest.policy }) : null;
+    const at = phaseIn(view, rolloutId)?.name;
+    // Before a switch to its closure again is armed, the host asks once more: its go has to stand until then.
+    const mayGoOn = change !== null && (at === 'fetching' || change.withheld.code === 'drift');
+    if (isSwitching(view) && at !== undefined && !mayGoOn) return withholding([...own, ...offline]);
     if (change) return decideDrifted({ host, turn, onAll, reboots, budgets, now }, change);
     return decideReboot({ host, turn, onAll, reboots, budgets, now }) ?? withholding(offline);
   }

@@ -111,6 +111,15 @@ describe('the planner and a machine that was changed outside NixFleet', () => {
     }
   });
 
+  it('P26: its go stands while it fetches, until it has armed', () => {
+    const current = of('reactivate', { budgets });
+    const fleet = change(converged(current), current, 'a', 'b').fetching(current, 'a');
+    assert.deepEqual([fleet.goes(), fleet.codes('b')], [['a'], ['drift', 'budget']]);
+    const body = { target: targetIn(current, 'a'), revertTo: targetIn(current, 'a').closure, deadline: fleet.now };
+    fleet.tell('a', { kind: 'activating', body });
+    assert.deepEqual([fleet.goes(), fleet.codes('a')], [[], ['in-progress']]);
+  });
+
   it('P26: brakes, a halt, local holds, quarantine and budgets keep it from that', () => {
     const current = of('reactivate', { budgets });
     const fleet = change(converged(current), current, 'a', 'b');

@@ -31,7 +31,13 @@ export interface Intent {
 
 /** How a switch ended, as the backend observed it. `failed` and `timeout` may have changed the machine. */
 export type ActivationOutcome =
-  | { readonly kind: 'ok'; readonly running: StorePath | null; readonly output: CommandOutput }
+  | {
+      readonly kind: 'ok';
+      readonly running: StorePath | null;
+      readonly output: CommandOutput;
+      /** What people may want to know of it. */
+      readonly detail?: string | undefined;
+    }
   | { readonly kind: 'failed'; readonly cause: FailedCause; readonly output: CommandOutput }
   /** Nothing was changed: the lock stayed busy, or a pre-switch check of the machine refused. */
   | { readonly kind: 'refused'; readonly reason: AgentRefusalCode; readonly detail: string }

@@ -48,6 +48,8 @@ export function machineHost(machine: Machine, { life, scheduler, isClockSynchron
     running: () => life.cross(() => machine.running),
     bootDefault: () => life.cross(() => machine.bootDefault),
     isClockSynchronised: () => life.cross(isClockSynchronised),
+    // It is up or off.
+    isGoingDown: () => life.cross(() => false),
     arm: (to, seconds) =>
       life.cross(() => {
         const problem = machine.arm(to, seconds);

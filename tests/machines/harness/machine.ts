@@ -153,6 +153,12 @@ export class Machine extends WatchedHost implements AsyncDisposable {
     await until(`${this.name} is up`, isUp, { explain: () => this.#console.join('\n') });
   }
 
+  /** Waits until its boot loader has started this system, whether or not that comes up. */
+  async untilBootsInto(system: string): Promise<void> {
+    const isStarted = (): boolean => this.#console.some((line) => line.endsWith(`, ${system}/init`));
+    await until(`${this.name} boots into ${system}`, isStarted, { explain: () => this.#console.join('\n') });
+  }
+
   /** Waits until it runs each of these, one after the other. */
   async untilRuns(...systems: readonly string[]): Promise<void> {
     for (const system of systems) {
@@ -167,9 +173,10 @@ export class Machine extends WatchedHost implements AsyncDisposable {
     const child = this.#process;
     if (child === null) return;
     const exited = once(child, 'exit');
-    const leader = this.#leader;
-    if (leader === null) child.kill('SIGKILL');
-    else process.kill(leader, 'SIGKILL');
+    // PID 1 of it, also one that has not become systemd yet: with it all end.
+    const leaders = childrenOf(child.pid);
+    for (const leader of leaders) process.kill(leader, 'SIGKILL');
+    if (leaders.length === 0) child.kill('SIGKILL');
     await exited;
   }
 
@@ -190,7 +197,16 @@ export class Machine extends WatchedHost implements AsyncDisposable {
     return command('nsenter', '--target', String(this.#mustBeUp()), '--all', '--', ...argv);
   }
 
-  /** The same; what it said, whether or not it failed. */
+  /** Brings a store path here from the fleet's cache, as a person at the machine would. The cache is in this process. */
+  async fetch(path: string): Promise<void> {
+    const copy = ['nix', '--extra-experimental-features', 'nix-command', 'copy', '--no-check-sigs'];
+    const entered = ['--target', String(this.#mustBeUp()), '--all', '--'];
+    const child = spawn('nsenter', [...entered, ...copy, '--from', 'http://cache:8080', path], { stdio: 'ignore' });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    if (code !== 0) throw new Error(`${this.name}: nix copy of ${path} ended with ${code}`);
+  }
+
+  /** The same as `run`; what it said, whether or not it failed. */
   tryRun(...argv: readonly string[]): string {
     try {
       return this.run(...argv);
@@ -291,11 +307,7 @@ export class Machine extends WatchedHost implements AsyncDisposable {
 
   /** Its PID 1 as this process knows it. */
   get #leader(): number | null {
-    const pid = this.#process?.pid;
-    if (pid === undefined) return null;
-    const children = readIfThere(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ').filter(Boolean) ?? [];
-    const [leader] = children.map(Number).filter((child) => isInit(child));
-    return leader ?? null;
+    return childrenOf(this.#process?.pid).find((child) => isInit(child)) ?? null;
   }
 
   #mustBeUp(): number {
@@ -325,6 +337,11 @@ function limit(directory: string, freeBytes: number | null, size: string): void 
       if (attempt === limitAttemptsMax) throw error;
     }
   }
+}
+
+function childrenOf(pid: number | undefined): readonly number[] {
+  const children = readIfThere(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ').filter(Boolean) ?? [];
+  return children.map(Number);
 }
 
 /** systemd, or whatever becomes it, rather than systemd-nspawn on its way there. */

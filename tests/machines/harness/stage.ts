@@ -76,7 +76,10 @@ export class Stage {
     this.#mark = this.machine.mark;
     await this.world.release(this.machine.name, this.closure(version), (next) => {
       // As it was in the beginning, whatever scenarios before made of it.
-      quick({ ...next, channels: { [this.machine.name]: this.channel(next) } });
+      const channel = this.channel(next);
+      const { reboots: _, drift: __, ...policy } = channel.policy;
+      Object.assign(channel, { policy: { ...policy, reboot: 'never' }, windows: null, resolvedUntil: null });
+      quick({ ...next, channels: { [this.machine.name]: channel } });
       change(next);
     });
     this.begin();
@@ -87,6 +90,11 @@ export class Stage {
     const channel = next.channels[this.machine.name];
     if (!channel) throw new Error(`no channel ${this.machine.name}`);
     return channel;
+  }
+
+  /** The same, as it was released last. */
+  get channelNow() {
+    return this.channel(this.world.fleet.intent);
   }
 
   until<Kind extends EventKind>(kind: Kind, where?: (event: EventOf<Kind>) => boolean): Promise<EventOf<Kind>> {
@@ -174,7 +182,12 @@ export class Stage {
     if (phase.name === 'reverted') assert.equal(phase.to, system, this.explain());
     // Each switch that began ended, one way or the other, and the last one as the machine shows.
     const ends = this.events.filter(
-      ({ kind }) => kind === 'activating' || kind === 'confirmed' || kind === 'reverted' || kind === 'refused',
+      ({ kind }) =>
+        kind === 'activating' ||
+        kind === 'confirmed' ||
+        kind === 'reverted' ||
+        kind === 'refused' ||
+        kind === 'deferred',
     );
     for (const [i, event] of ends.entries()) {
       if (event.kind === 'activating') assert.notEqual(ends[i + 1]?.kind ?? 'nothing', 'nothing', this.explain());
@@ -182,9 +195,7 @@ export class Stage {
     const last = ends.at(-1);
     if (last?.kind === 'confirmed') assert.equal(last.body.target.closure, system, this.explain());
     if (last?.kind === 'reverted') assert.equal(last.body.to, system, this.explain());
-    assert.equal(
-      this.machine.tryRun('systemctl', 'list-units', '--no-legend', '--plain', 'nixfleet-dead-man-*.timer').trim(),
-      '',
-    );
+    const standing = ['systemctl', 'list-units', '--no-legend', '--plain', 'nixfleet-dead-man-*.timer'] as const;
+    assert.equal(this.machine.tryRun(...standing).trim(), '', this.explain());
   }
 }

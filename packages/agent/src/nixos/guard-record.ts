@@ -26,6 +26,8 @@ export const SwitchStart = z.object({
   /** Units that had failed before. */
   failedBefore: z.array(z.string()).readonly(),
   onFailedUnits: OnFailedUnits,
+  /** That of the running system: switched to in the target too, or not there. */
+  specialisation: z.object({ name: z.string(), isKept: z.boolean() }).optional(),
 });
 export type SwitchStart = z.infer<typeof SwitchStart>;
 
@@ -111,6 +113,11 @@ export class GuardRecord {
   /** What is switched to, or was booted into: the dead man's switch asks for it. */
   setTarget(target: StorePath): Promise<void> {
     return this.#files.write(this.#at('target'), encode(`${target}\n`));
+  }
+
+  /** Of what is gone back to, the variant that ran. */
+  setSpecialisation(name: string): Promise<void> {
+    return this.#files.write(this.#at('specialisation'), encode(`${name}\n`));
   }
 
   /** Null: no switch was started. */

@@ -14,6 +14,7 @@ import { GuardRecord } from './guard-record.ts';
 import { awaitSwitch, outputOf, runSwitch, type SwitchDeps, switchOf } from './nixos-switch.ts';
 import { NixosSystem } from './nixos-system.ts';
 import { whatKeepsUp } from './reboot-obstacle.ts';
+import type { Variant } from './specialisation.ts';
 import { partAwaitingBoot, switchInhibitor } from './switch-inhibitors.ts';
 import type { Systemd } from './systemd.ts';
 
@@ -68,8 +69,15 @@ export class NixosHost implements Host {
     return BootId.parse(currentBootId());
   }
 
-  running(): Promise<StorePath | null> {
-    return this.#system.running();
+  async running(): Promise<StorePath | null> {
+    return (await this.#variant())?.system ?? null;
+  }
+
+  #variant(): Promise<Variant | null> {
+    return this.#system.running(async () => {
+      const start = await (await this.#current())?.switchStart();
+      return start ? [start.target] : [];
+    });
   }
 
   bootDefault(): Promise<StorePath | null> {
@@ -87,6 +95,10 @@ export class NixosHost implements Host {
     return isSynchronised;
   }
 
+  isGoingDown(): Promise<boolean> {
+    return this.#options.systemd.isGoingDown();
+  }
+
   async arm(to: StorePath | null, seconds: number): Promise<Armed> {
     try {
       if (await this.#releaseAll()) return { ok: false, detail: 'an earlier dead man’s switch is at work' };
@@ -95,9 +107,12 @@ export class NixosHost implements Host {
       const lacking = await this.#system.whatLacks(to);
       if (lacking !== null) return { ok: false, detail: `cannot go back: ${lacking}` };
       const deadline = Math.ceil(this.#options.clock.monotonicMs() / 1000 + seconds);
-      const running = await this.running();
+      const running = await this.#variant();
       // After a boot into it: what the dead man's switch would leave, and whose generation it would remove.
-      if (running !== null && running !== to) await record.setTarget(running);
+      if (running !== null && running.system !== to) await record.setTarget(running.system);
+      if (running?.system === to && running.specialisation !== null) {
+        await record.setSpecialisation(running.specialisation);
+      }
       await record.arm({ to, kind: 'switch', deadline, boot: currentBootId(), seconds: Math.ceil(seconds) });
       const problem = await this.#watch(record, to);
       const readBack = await record.state();
@@ -162,11 +177,13 @@ export class NixosHost implements Host {
   async activate(closure: StorePath, rules: ActivationRules, signal: AbortSignal): Promise<ActivationOutcome> {
     const lacking = await this.#system.whatLacks(closure);
     if (lacking !== null) return { kind: 'refused', reason: 'not-a-system', detail: lacking };
-    const running = await this.running();
-    const component = running === null ? null : await switchInhibitor(running, closure);
+    const running = await this.#variant();
+    const variant = await this.#system.inPlaceOf(running, closure);
+    const component = running === null ? null : await switchInhibitor(running.path, variant.path);
     if (component !== null) return { kind: 'needs-reboot', component };
     const record = (await this.#current()) ?? (await this.#newRecord());
-    return runSwitch(record, { closure, ...rules, signal }, this.#switchDeps);
+    const before = running?.specialisation ?? null;
+    return runSwitch(record, { closure, variant, before, ...rules, signal }, this.#switchDeps);
   }
 
   async awaitActivation(signal: AbortSignal): Promise<ActivationOutcome> {
@@ -218,8 +235,11 @@ export class NixosHost implements Host {
   }
 
   async rebootPending(): Promise<string | null> {
-    const [booted, running] = [await this.#system.booted(), await this.running()];
-    return booted === null || running === null || booted === running ? null : partAwaitingBoot(booted, running);
+    const [booted, running] = [await this.#system.booted(), await this.#variant()];
+    if (booted === null || running === null) return null;
+    // The next boot is into the same variant of what runs, where it has that.
+    const { path } = await this.#system.inPlaceOf(booted, running.system);
+    return booted.path === path ? null : partAwaitingBoot(booted.path, path);
   }
 
   async reboot({ closure, revertTo, guardSeconds }: RebootOrder): Promise<RebootOutcome> {
@@ -329,7 +349,12 @@ export class NixosHost implements Host {
       const record = new GuardRecord(this.#options.files, directory);
       await this.#settle(record, 'released');
       const state = await record.state();
-      if (state?.name === 'fired' && (await record.result())?.isDone !== true) return true;
+      if ((state?.name !== 'fired' && state?.name !== 'reverting') || (await record.result())?.isDone === true)
+        continue;
+      if (state.name === 'fired' || (await this.#options.systemd.service(record.revertUnit)) === 'running') return true;
+      // Given up by whoever began it, in an earlier boot: the boot has put a timer to it, which would still fire.
+      await record.settle('reverting', 'released');
+      await this.#options.systemd.stop(record.timer);
     }
     return false;
   }

@@ -7,6 +7,7 @@ import { lostActivation } from '../lost-activation.ts';
 import { exitCodeLockBusy, exitCodeUnitsFailed } from '../profile-system.ts';
 import type { GuardRecord, SwitchStart } from './guard-record.ts';
 import type { NixosSystem } from './nixos-system.ts';
+import type { Variant } from './specialisation.ts';
 import type { ServiceEnd, Systemd } from './systemd.ts';
 
 /** `switch-to-configuration` changed nothing, and says why on its output. */
@@ -30,6 +31,10 @@ export async function runSwitch(
   record: GuardRecord,
   order: {
     readonly closure: StorePath;
+    /** What is run of it: itself or a specialisation, in place of what ran. */
+    readonly variant: Variant;
+    /** The specialisation that runs; null: none. */
+    readonly before: string | null;
     readonly timeoutSeconds: number;
     readonly onFailedUnits: OnFailedUnits;
     readonly signal: AbortSignal;
@@ -37,13 +42,14 @@ export async function runSwitch(
   deps: SwitchDeps,
 ): Promise<ActivationOutcome> {
   const { systemd, system, clock } = deps;
-  const { closure: target, onFailedUnits } = order;
-  await record.begin({ target, failedBefore: await systemd.failedUnits(), onFailedUnits });
+  const { closure: target, variant, before: name, onFailedUnits } = order;
+  const specialisation = name === null ? {} : { specialisation: { name, isKept: variant.specialisation === name } };
+  await record.begin({ target, failedBefore: await systemd.failedUnits(), onFailedUnits, ...specialisation });
   for (let attempt = 1; ; attempt++) {
     const problem = await systemd.start({
       unit: record.switchUnit,
       description: `NixFleet: switch to ${order.closure}`,
-      argv: [`${order.closure}/bin/switch-to-configuration`, 'test'],
+      argv: [`${variant.path}/bin/switch-to-configuration`, 'test'],
       environment: system.environment,
       timeoutSeconds: order.timeoutSeconds,
       properties: [
@@ -94,8 +100,8 @@ export async function switchOf(
   if (end === 'absent') return 'unknown';
   const output = await outputOf(`${record.directory}/output.log`, end);
   const failedNow = end.exitCode === exitCodeUnitsFailed ? await deps.systemd.failedUnits() : [];
-  const running = await deps.system.running();
-  return outcomeOf(end, { ...start, output, running, failedNow });
+  const running = await deps.system.running(async () => [start.target]);
+  return outcomeOf(end, { ...start, output, running: running?.system ?? null, failedNow });
 }
 
 async function keep(record: GuardRecord, outcome: ActivationOutcome, systemd: Systemd): Promise<ActivationOutcome> {
@@ -117,12 +123,13 @@ export interface SwitchFacts extends SwitchStart {
 /** What an end of `switch-to-configuration` means, with its exit codes as NixOS has them. */
 export function outcomeOf(end: ServiceEnd, facts: SwitchFacts): ActivationOutcome {
   const { output, running, target } = facts;
+  const ok: ActivationOutcome = { kind: 'ok', running, output, ...detailOf(facts) };
   if (end.result === 'timeout') return { kind: 'failed', cause: 'activation-timeout', output };
   switch (end.exitCode) {
     case 0:
-      return { kind: 'ok', running, output };
+      return ok;
     case exitCodeUnitsFailed:
-      return areUnitsWell(facts) ? { kind: 'ok', running, output } : { kind: 'failed', cause: 'failed-units', output };
+      return areUnitsWell(facts) ? ok : { kind: 'failed', cause: 'failed-units', output };
     case exitCodeLockBusy:
       return lockBusy;
     case exitCodeNeedsReboot:
@@ -132,6 +139,12 @@ export function outcomeOf(end: ServiceEnd, facts: SwitchFacts): ActivationOutcom
     default:
       return { kind: 'failed', cause: 'activation-failed', output };
   }
+}
+
+function detailOf({ specialisation }: SwitchFacts): { readonly detail?: string } {
+  if (specialisation === undefined) return {};
+  const { name, isKept } = specialisation;
+  return { detail: isKept ? `as its specialisation ${name}` : `it has no specialisation ${name}, which ran before` };
 }
 
 const lockBusy: ActivationOutcome = {

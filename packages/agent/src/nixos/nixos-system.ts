@@ -1,14 +1,17 @@
-import { readlink, stat } from 'node:fs/promises';
+import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StorePath } from '@nixfleet/contracts';
 import { describe } from '../profile-system.ts';
 import type { CommandResult } from '../run-command.ts';
 import { type BootLoader, findBootLoader } from './boot-loader.ts';
+import { specialised, type Variant, variantOf } from './specialisation.ts';
 import type { Systemd } from './systemd.ts';
 
 /** Setting the profile, and writing the boot loader's configuration, in seconds. */
 const profileSeconds = 120;
 const bootLoaderSeconds = 600;
+/** Generations of the profile among which a running specialisation is looked for, the newest. */
+const generationsMax = 100;
 /** What a closure must contain for a later one to go back to it: `nix/modules/agent-units.nix`. */
 const deadManPath = 'etc/nixfleet/dead-man';
 const recoverUnit = 'etc/systemd/system/nixfleet-recover.service';
@@ -25,6 +28,8 @@ export interface NixosSystemOptions {
 export class NixosSystem {
   readonly profile = '/nix/var/nix/profiles/system';
   readonly #options: NixosSystemOptions;
+  /** The specialisation that was told apart last. */
+  #known: Variant | null = null;
 
   constructor(options: NixosSystemOptions) {
     this.#options = options;
@@ -34,12 +39,27 @@ export class NixosSystem {
     return { PATH: this.#options.path, HOME: '/root', LC_ALL: 'C' };
   }
 
-  running(): Promise<StorePath | null> {
-    return storePathAt('/run/current-system');
+  /**
+   * What runs. A specialisation counts as the system that it belongs to: one of the profile's, or one of `more`, which are
+   * asked for only where it is needed. What belongs to none of them stands for itself.
+   */
+  async running(more: () => Promise<readonly StorePath[]> = async () => []): Promise<Variant | null> {
+    const path = await storePathAt('/run/current-system');
+    return path === null ? null : this.#variant(path, more);
   }
 
-  booted(): Promise<StorePath | null> {
-    return storePathAt('/run/booted-system');
+  async booted(): Promise<Variant | null> {
+    const path = await storePathAt('/run/booted-system');
+    return path === null ? null : this.#variant(path, async () => []);
+  }
+
+  /** What to switch to, for `closure` to take the place of what runs: the same specialisation of it, where it has that. */
+  async inPlaceOf(running: Variant | null, closure: StorePath): Promise<Variant> {
+    const name = running?.specialisation ?? null;
+    const path = name === null ? null : await specialised(closure, name);
+    return path === null
+      ? { system: closure, specialisation: null, path: closure }
+      : { system: closure, specialisation: name, path };
   }
 
   /** What the loader boots, by its own configuration; what the profile names where that cannot be told. */
@@ -92,6 +112,26 @@ export class NixosSystem {
     if (result.exitCode !== 0) return `switch-to-configuration boot: ${describe(result.output)}`;
     const found = await this.bootDefault();
     return found === closure ? null : `expected ${closure} to boot by itself, read back ${found ?? 'nothing'}`;
+  }
+
+  async #variant(path: StorePath, more: () => Promise<readonly StorePath[]>): Promise<Variant> {
+    if (this.#known?.path === path) return this.#known;
+    const itself = { system: path, specialisation: null, path };
+    const found = (await variantOf(path, await this.#generations())) ?? (await variantOf(path, await more())) ?? itself;
+    // What it belongs to does not change; what belongs to nothing known may belong to the next target.
+    if (found.specialisation !== null) this.#known = found;
+    return found;
+  }
+
+  async #generations(): Promise<readonly StorePath[]> {
+    const profiles = join(this.profile, '..');
+    const numbers = (await readdir(profiles).catch(() => []))
+      .map((name) => Number(/^system-(\d{1,9})-link$/.exec(name)?.[1] ?? 0))
+      .filter((number) => number > 0)
+      .sort((left, right) => right - left)
+      .slice(0, generationsMax);
+    const systems = await Promise.all(numbers.map((number) => storePathAt(join(profiles, `system-${number}-link`))));
+    return systems.filter((system) => system !== null);
   }
 
   #run(argv: readonly [string, ...string[]], timeoutSeconds: number): Promise<CommandResult> {

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { systemClock } from '../system-clock.ts';
 import { nameValueLines } from './name-value-lines.ts';
-import { serviceFrom } from './systemd.ts';
+import { Systemd, serviceFrom } from './systemd.ts';
 
 const shown = (text: string) => serviceFrom(nameValueLines(text));
 
@@ -22,4 +26,21 @@ test('how it ended: its code, or its signal, and how long it took', () => {
   assert.deepEqual(shown(exited + times), { result: 'success', exitCode: 4, signal: null, durationMs: 2500 });
   const killed = `LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=timeout\nExecMainCode=2\nExecMainStatus=15\n`;
   assert.deepEqual(shown(killed + times), { result: 'timeout', exitCode: null, signal: 15, durationMs: 2500 });
+});
+
+test('a reboot was refused only where the machine does not go down: it may end the program that asked for it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nixfleet-systemctl-'));
+  try {
+    const told = async (reboot: string, state: string): Promise<string | null> => {
+      const program = `#!/bin/sh\ncase $* in *reboot) ${reboot} ;; *) echo ${state} ;; esac\n`;
+      writeFileSync(join(directory, 'systemctl'), program, { mode: 0o755 });
+      return new Systemd({ path: `${directory}:${process.env.PATH}`, clock: systemClock }).reboot();
+    };
+    assert.equal(await told('exit 0', 'running'), null);
+    assert.equal(await told('kill -TERM $$', 'stopping'), null);
+    assert.match((await told('kill -TERM $$', 'running')) ?? '', /systemctl reboot/);
+    assert.match((await told('echo "Access denied" >&2; exit 1', 'running')) ?? '', /Access denied/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -122,7 +122,14 @@ export class Systemd {
   /** Null when the machine goes down, or what is wrong. Inhibitors are the caller's business. */
   async reboot(): Promise<string | null> {
     const result = await this.#run(['systemctl', '--no-block', 'reboot'], answerMsMax);
-    return result.exitCode === 0 ? null : `systemctl reboot: ${describe(result.output)}`;
+    if (result.exitCode === 0 || (await this.isGoingDown())) return null;
+    return `systemctl reboot: ${describe(result.output)}`;
+  }
+
+  /** The machine that goes down ends our own programs too, the one that told it to among them. */
+  async isGoingDown(): Promise<boolean> {
+    const state = await this.#run(['systemctl', 'is-system-running'], answerMsMax);
+    return state.stdout.trim() === 'stopping';
   }
 
   /** One of the programs around PID 1, such as `loginctl`; it changes nothing. */

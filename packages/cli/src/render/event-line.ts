@@ -75,6 +75,7 @@ export function eventText(event: JournalEvent): string {
       break;
     case 'confirming':
       parts.push(closure(event.body.target.closure), `deadline ${event.body.deadline}`);
+      said(event.body.detail);
       output(event.body.output);
       break;
     case 'unconfirmed':
