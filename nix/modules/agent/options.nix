@@ -65,6 +65,12 @@ in
       description = "Between two looks at the mirrors.";
       example = 60;
     };
+    fetchJitterSeconds = mkOption {
+      type = types.ints.between 0 3600;
+      default = 5;
+      description = "Machines that may start at once begin to fetch within so many seconds, each at a moment of its own, so that they do not ask the cache all together.";
+      example = 60;
+    };
     nixEnvironment = mkOption {
       type = types.attrsOf types.str;
       default = { };

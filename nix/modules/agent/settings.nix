@@ -22,6 +22,7 @@ in
       substituters
       checkinWaitSeconds
       mirrorSeconds
+      fetchJitterSeconds
       nixEnvironment
       ;
     inherit path backend;

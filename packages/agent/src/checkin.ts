@@ -77,6 +77,11 @@ export class Checkin {
     return (await this.#ask({ ...this.#seen, go: null }, 0, signal)).ok;
   }
 
+  /** Says what this host says of itself, once, with nothing held. */
+  async tell(signal: AbortSignal): Promise<void> {
+    await this.#ask(this.#seen, 0, signal);
+  }
+
   async #ask(seen: CheckinRequest['seen'], waitSeconds: number, signal: AbortSignal): Promise<Answer<CheckinReply>> {
     const { client, request, take } = this.#deps;
     const answer = await client.checkin({ ...(await request()), seen }, waitSeconds, signal);

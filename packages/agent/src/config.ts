@@ -66,6 +66,8 @@ export const AgentConfig = z.strictObject({
   checkinWaitSeconds: z.int().min(0).max(120).default(60),
   /** Between two looks at the mirrors, in seconds. */
   mirrorSeconds: z.int().min(1).max(86_400).default(300),
+  /** Hosts that are told to start at once begin to fetch within so many seconds, each at a moment of its own. */
+  fetchJitterSeconds: z.int().min(0).max(3600).default(0),
   /** PATH of git and Nix. */
   path: z.string().max(4096).default('/run/current-system/sw/bin:/usr/bin:/bin'),
   /** Variables of Nix commands, such as NIX_SSL_CERT_FILE. */

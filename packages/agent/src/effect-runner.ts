@@ -1,4 +1,4 @@
-import type { Clock, Crypto, HostTarget, StorePath } from '@nixfleet/contracts';
+import type { Clock, Crypto, HostTarget, Random, StorePath } from '@nixfleet/contracts';
 import { addSeconds } from '@nixfleet/contracts';
 import type { HostEffect, HostInput, Intent, WorkingMemory } from '@nixfleet/engine';
 import type { AgentTime } from './agent-time.ts';
@@ -12,6 +12,7 @@ import type { Journal } from './journal.ts';
 import type { Log } from './log.ts';
 import { lostActivation } from './lost-activation.ts';
 import type { Nix, NixSources } from './nix.ts';
+import type { FetchProgress } from './nix-log.ts';
 import { runProbes } from './probe-runner.ts';
 import type { Probes } from './probes.ts';
 import type { Transport } from './transport.ts';
@@ -51,6 +52,11 @@ export interface EffectDeps {
   /** Asks the control plane again and returns what may start now. */
   readonly recheck: (signal: AbortSignal) => Promise<Intent | null>;
   readonly emit: (input: HostInput) => void;
+  readonly random: Random;
+  /** A fetch begins within this time, so that hosts that were told at once do not ask a cache at once, in milliseconds. */
+  readonly fetchJitterMs: number;
+  /** How far the fetch under way is; null: none is. */
+  readonly onFetching: (progress: FetchProgress | null) => void;
   /** Another system was activated, or the one before again: whatever was out of reach may not be so any more. */
   readonly onSwitched: () => void;
 }
@@ -182,20 +188,23 @@ export class EffectRunner {
   }
 
   async #fetch(id: number, target: HostTarget, signal: AbortSignal): Promise<HostInput> {
-    const { floors, nix, crypto, sources, rootLink } = this.#deps;
+    const { floors, nix, crypto, sources, rootLink, onFetching } = this.#deps;
     if (floors === null) {
       return { type: 'fetch-refused', id, reason: 'floor-unreadable', detail: 'anti-rollback state cannot be read' };
     }
     // From here on this host never goes back to a rollout that was introduced earlier.
     // A trial is no step of its channel: from it the host goes back to what was introduced before.
     if (target.trialUntil === undefined) await floors.accept(target.channel, target.introducedIn);
+    const { clock, random, fetchJitterMs } = this.#deps;
+    if (fetchJitterMs > 0) await clock.sleep(random.uniform() * fetchJitterMs, signal);
     const fetched = await fetchClosure(target, {
       nix,
       crypto,
       sources: sources(),
       rootLink: rootLink('target'),
       signal,
-    });
+      onProgress: onFetching,
+    }).finally(() => onFetching(null));
     return fetched.ok
       ? { type: 'fetched', id }
       : { type: 'fetch-refused', id, reason: fetched.reason, detail: fetched.detail };

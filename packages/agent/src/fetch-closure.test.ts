@@ -20,6 +20,7 @@ import { createTestFleet, NixCache, type RealClosure } from '@nixfleet/testkit';
 import { fetchClosure } from './fetch-closure.ts';
 import type { NixSources } from './nix.ts';
 import { NixCommands } from './nix-commands.ts';
+import type { FetchProgress } from './nix-log.ts';
 import { systemClock } from './system-clock.ts';
 
 const cache = new NixCache();
@@ -55,9 +56,10 @@ interface Attempt {
   readonly sources?: Partial<NixSources>;
   readonly environment?: Record<string, string>;
   readonly target?: HostTarget;
+  readonly onProgress?: (progress: FetchProgress) => void;
 }
 
-async function fetchInto({ store = newDirectory(), sources = {}, environment = {}, target }: Attempt) {
+async function fetchInto({ store = newDirectory(), sources = {}, environment = {}, target, onProgress }: Attempt) {
   const nix = new NixCommands({
     path: process.env.PATH ?? '',
     storeDirectory: store,
@@ -71,6 +73,7 @@ async function fetchInto({ store = newDirectory(), sources = {}, environment = {
     sources: { substituters: [cache.substituter], publicKeys: [cache.publicKey], ...sources },
     rootLink: join(store, 'root'),
     signal: new AbortController().signal,
+    ...(onProgress ? { onProgress } : {}),
   });
 }
 
@@ -193,6 +196,14 @@ test('a wrong path that something else still uses is replaced by the signed one'
   assert.ok(readFileSync(join(store, dependency, 'bin/server.js'), 'utf8').includes('and more'));
   assert.equal(reasonOf(await fetchInto({ store })), 'ok');
   assert.ok(!readFileSync(join(store, dependency, 'bin/server.js'), 'utf8').includes('and more'));
+});
+
+test('a fetch tells how much of how much it has unpacked', async () => {
+  const told: FetchProgress[] = [];
+  assert.equal(reasonOf(await fetchInto({ onProgress: (progress) => told.push(progress) })), 'ok');
+  const last = told.at(-1);
+  assert.ok(last !== undefined && last.totalBytes > 0, JSON.stringify(told));
+  assert.equal(last.doneBytes, last.totalBytes, JSON.stringify(told));
 });
 
 test('another key, no such path and an empty cache are refused with their reasons', async () => {

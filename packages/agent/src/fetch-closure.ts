@@ -8,6 +8,7 @@ import {
 } from '@nixfleet/contracts';
 import { messageOf } from './errors.ts';
 import type { Nix, NixSources } from './nix.ts';
+import type { FetchProgress } from './nix-log.ts';
 
 export type Fetched =
   | { readonly ok: true }
@@ -20,6 +21,7 @@ export interface FetchDeps {
   /** Link that keeps the target from being collected. */
   readonly rootLink: string;
   readonly signal: AbortSignal;
+  readonly onProgress?: (progress: FetchProgress) => void;
 }
 
 /** Paths that are repaired at most, for one closure. */
@@ -30,10 +32,10 @@ const repairsMax = 1024;
  * re-hashed, and the closure digest recomputed over what is in the store. One attempt to repair, then a refusal.
  */
 export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise<Fetched> {
-  const { nix, sources, rootLink, signal } = deps;
+  const { nix, sources, rootLink, signal, onProgress } = deps;
   const configuration = await nix.checkConfiguration(sources, signal);
   if (!configuration.ok) return configuration;
-  const realised = await nix.realise(target.closure, sources, rootLink, signal);
+  const realised = await nix.realise(target.closure, sources, rootLink, signal, onProgress);
   if (!realised.ok) return realised;
   const first = await inspect(target, deps);
   if (first.isRight) return { ok: true };

@@ -11,6 +11,7 @@ import {
 import { z } from 'zod';
 import { AgentError } from './errors.ts';
 import type { Nix, NixDone, NixRefusal, NixSources } from './nix.ts';
+import { type FetchProgress, NixLog } from './nix-log.ts';
 import { describe } from './profile-system.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
 
@@ -75,12 +76,20 @@ export class NixCommands implements Nix {
     return { ok: true };
   }
 
-  async realise(closure: StorePath, sources: NixSources, rootLink: string, signal: AbortSignal): Promise<NixDone> {
+  async realise(
+    closure: StorePath,
+    sources: NixSources,
+    rootLink: string,
+    signal: AbortSignal,
+    onProgress: (progress: FetchProgress) => void = () => {},
+  ): Promise<NixDone> {
     const shortage = await this.#shortage(closure, sources, signal);
     if (shortage !== null) return { ok: false, reason: 'disk-full', detail: shortage };
+    const log = new NixLog(onProgress);
+    const root = ['--add-root', rootLink, '--indirect', '--log-format', 'internal-json'];
     const result = await this.#run(
-      ['nix-store', ...this.#store, ...optionsFor(sources), '--realise', closure, '--add-root', rootLink, '--indirect'],
-      { signal, timeoutMs: realiseTimeoutMs },
+      ['nix-store', ...this.#store, ...optionsFor(sources), '--realise', closure, ...root],
+      { signal, timeoutMs: realiseTimeoutMs, prose: (chunk) => log.take(chunk) },
     );
     return result.exitCode === 0 ? { ok: true } : refusalOf(result);
   }
@@ -186,7 +195,10 @@ export class NixCommands implements Nix {
       if (other) return unavailable(`${other.path}: ${substituter} said ${other.narHash} and sent something else`);
       for (const path of paths) {
         const only = optionsFor({ ...sources, substituters: [staged] });
-        const result = await this.#run(['nix-store', ...this.#store, ...only, '--repair-path', path], { signal });
+        // Not `--repair-path`, which no daemon does; this one does it for root.
+        const result = await this.#run(['nix-store', ...this.#store, ...only, '--realise', '--repair', path], {
+          signal,
+        });
         if (result.exitCode !== 0) return refusalOf(result);
       }
       return { ok: true };
@@ -223,10 +235,15 @@ export class NixCommands implements Nix {
 
   async #run(
     argv: readonly [string, ...string[]],
-    options: { readonly signal: AbortSignal; readonly timeoutMs?: number; readonly keepsAll?: boolean },
+    options: {
+      readonly signal: AbortSignal;
+      readonly timeoutMs?: number;
+      readonly keepsAll?: boolean;
+      readonly prose?: (chunk: Buffer) => Uint8Array;
+    },
   ): Promise<CommandResult & { readonly all: string }> {
     const { path, environment, cacheDirectory, clock } = this.#options;
-    const { signal, timeoutMs = commandTimeoutMs, keepsAll = false } = options;
+    const { signal, timeoutMs = commandTimeoutMs, keepsAll = false, prose } = options;
     const chunks: Buffer[] = [];
     let bytes = 0;
     const result = await runCommand({
@@ -244,6 +261,7 @@ export class NixCommands implements Nix {
       directory: '/',
       signal,
       clock,
+      ...(prose ? { prose } : {}),
       onOutput: (chunk) => {
         bytes += chunk.length;
         if (keepsAll && bytes <= stdoutBytesMax) chunks.push(chunk);

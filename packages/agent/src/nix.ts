@@ -1,4 +1,5 @@
 import type { AgentRefusalCode, ClosurePath, NarHash, StorePath } from '@nixfleet/contracts';
+import type { FetchProgress } from './nix-log.ts';
 
 /** Whence and under whose signatures closures may come. */
 export interface NixSources {
@@ -21,8 +22,14 @@ export type NixDone = { readonly ok: true } | NixRefusal;
 export interface Nix {
   /** Whether signatures would be checked at all: the effective configuration, before our own options. */
   checkConfiguration(sources: NixSources, signal: AbortSignal): Promise<NixDone>;
-  /** Fetches a closure and protects it by a root at `rootLink`. */
-  realise(closure: StorePath, sources: NixSources, rootLink: string, signal: AbortSignal): Promise<NixDone>;
+  /** Fetches a closure and protects it by a root at `rootLink`. `onProgress` may be called many times a second, or never. */
+  realise(
+    closure: StorePath,
+    sources: NixSources,
+    rootLink: string,
+    signal: AbortSignal,
+    onProgress?: (progress: FetchProgress) => void,
+  ): Promise<NixDone>;
   /** The whole runtime closure, with the hashes that the store has registered. */
   closure(path: StorePath, signal: AbortSignal): Promise<readonly ClosurePath[]>;
   /** Paths whose contents are not what the store has registered: hashes everything anew. */

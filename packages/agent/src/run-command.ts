@@ -22,6 +22,8 @@ export interface Command {
   readonly group?: 'own' | 'inherit';
   /** Sees every chunk of both streams. */
   readonly onOutput?: (chunk: Buffer) => void;
+  /** What of standard error is for people, where a program writes more than that to it. */
+  readonly prose?: (chunk: Buffer) => Uint8Array;
 }
 
 export interface CommandResult {
@@ -92,7 +94,10 @@ export function runCommand(command: Command): Promise<CommandResult> {
       if (bytes > stdoutBytesMax) stop('too-much-output');
       else chunks.push(chunk);
     });
-    child.stderr.on('data', take);
+    child.stderr.on('data', (chunk: Buffer) => {
+      collector.add(command.prose?.(chunk) ?? chunk);
+      command.onOutput?.(chunk);
+    });
     child.on('error', (error) => {
       ended = 'not-started';
       take(Buffer.from(messageOf(error)));

@@ -22,6 +22,7 @@ import { DocumentCache } from './document-cache.ts';
 import type { DocumentSource } from './document-source.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { AgentError, messageOf } from './errors.ts';
+import { FetchReport } from './fetch-report.ts';
 import type { Files } from './files.ts';
 import { Floors } from './floors.ts';
 import { Gate } from './gate.ts';
@@ -164,9 +165,21 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     random,
     log,
     waitSeconds: config.checkinWaitSeconds,
-    request: () => theLoop.checkinRequest(),
+    request: async () => {
+      const fetching = fetchReport.current;
+      return { ...(await theLoop.checkinRequest()), ...(fetching ? { fetching } : {}) };
+    },
     take: (reply, signal) => theLoop.takeReply(reply, signal),
     onBack: () => delivery.retry(),
+  });
+  const fetchReport = new FetchReport({
+    clock,
+    log,
+    tell: () => {
+      checkin.tell(stop.signal).catch((error: unknown) => {
+        if (!stop.signal.aborted) log('debug', 'a fetch could not be told of', { error: messageOf(error) });
+      });
+    },
   });
   const effects = new EffectRunner({
     host,
@@ -185,6 +198,9 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     rootLink: (name) => join(state, 'roots', name),
     recheck: (signal) => theLoop.recheck(signal),
     emit: theLoop.submit,
+    onFetching: (progress) => fetchReport.take(progress),
+    random,
+    fetchJitterMs: config.fetchJitterSeconds * 1000,
     onSwitched: () => {
       checkin.startOver();
       delivery.startOver();

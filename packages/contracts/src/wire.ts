@@ -25,6 +25,8 @@ export const CheckinRequest = z.object({
   running: StorePath.nullable(),
   bootId: BootId,
   journal: journalPosition,
+  /** While it fetches: how much of what is missing has been unpacked, in bytes. Shown, and decides nothing. */
+  fetching: z.object({ done: z.int().min(0), total: z.int().min(0) }).optional(),
   /** What the agent last saw here; the reply is held while nothing differs. */
   seen: z.object({ head: Sha256Hex.nullable(), go: Sha256Hex.nullable() }),
 });

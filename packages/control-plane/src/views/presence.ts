@@ -19,6 +19,7 @@ interface Contact {
   /** What it said of itself at its last check-in; decides nothing but what to ask for. */
   agentVersion: string | null;
   claimed: JournalPosition | null;
+  fetching: CheckinRequest['fetching'];
 }
 
 /** What another control plane says of a host that is, or was, in contact with it. */
@@ -60,10 +61,11 @@ export class Presence {
     return !wasOnline;
   }
 
-  noteCheckin(host: HostName, { journal, agentVersion }: CheckinRequest): void {
+  noteCheckin(host: HostName, { journal, agentVersion, fetching }: CheckinRequest): void {
     const contact = this.#contact(host);
     contact.claimed = journal;
     contact.agentVersion = agentVersion;
+    contact.fetching = fetching;
   }
 
   /** A go is handed out to it now: from now on it has its time to say what became of it. */
@@ -176,6 +178,11 @@ export class Presence {
     return own ?? this.#remoteOf(host).find(({ agentVersion }) => agentVersion !== null)?.agentVersion ?? null;
   }
 
+  /** How far it said its fetch was. */
+  fetching(host: HostName): CheckinRequest['fetching'] {
+    return this.#contacts.get(host)?.fetching;
+  }
+
   claimed(host: HostName): JournalPosition | null {
     return this.#contacts.get(host)?.claimed ?? null;
   }
@@ -205,6 +212,7 @@ export class Presence {
       toldAtMs: null,
       agentVersion: null,
       claimed: null,
+      fetching: undefined,
     };
     this.#contacts.set(host, contact);
     return contact;

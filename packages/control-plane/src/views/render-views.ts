@@ -14,6 +14,7 @@ import {
 import { describeWithheld, type HostFold, hostHealth, phaseIn } from '@nixfleet/engine';
 import type { Published } from '../planner/planner-loop.ts';
 import type { VerifiedTree } from '../release/verify-tree.ts';
+import { withFetchProgress } from './fetch-progress.ts';
 import type { FleetRecords } from './fleet-records.ts';
 import type { Presence } from './presence.ts';
 
@@ -120,7 +121,7 @@ function summaryOf(sources: ViewSources, name: HostName): HostSummary {
     online: isOnline,
     lastSeenAt: presence.wasSeen(name) ? presence.lastSeenAt(name) : records.of(name).lastEventAt,
     rebootPending: fold?.state.rebootPending != null,
-    withheld: [...(decision?.withheld ?? [])],
+    withheld: [...withFetchProgress(decision?.withheld ?? [], presence.fetching(name))],
   };
 }
 
@@ -153,7 +154,8 @@ export function whyView(sources: ViewSources, name: string): WhyView | null {
   if (host === null) return null;
   const { health, running, target } = summaryOf(sources, host);
   const decision = sources.published?.hosts.get(host)?.decision;
-  const withheld: Withheld[] = decision ? [...decision.withheld] : [{ code: 'no-release' }];
+  const known: readonly Withheld[] = decision ? decision.withheld : [{ code: 'no-release' }];
+  const withheld = [...withFetchProgress(known, sources.presence.fetching(host))];
   return {
     host,
     health,
@@ -195,7 +197,10 @@ function hostStatesOf(sources: ViewSources, { rolloutId }: RolloutSummary): Roll
       wave,
       phase: phase ?? (outcome?.failed ? 'failed' : outcome?.converged ? 'converged' : 'pending'),
       converged: outcome?.converged === true,
-      withheld: decision?.rolloutId === rolloutId ? [...decision.withheld] : [],
+      withheld:
+        decision?.rolloutId === rolloutId
+          ? [...withFetchProgress(decision.withheld, sources.presence.fetching(name))]
+          : [],
     };
   });
 }
