@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { BootId, type Clock, type Random, type StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import { messageOf } from '../errors.ts';
@@ -11,11 +10,13 @@ import { RecordDirectory } from '../record-directory.ts';
 import { runCommand } from '../run-command.ts';
 import { waitUntil } from '../wait-until.ts';
 import { GuardRecord } from './guard-record.ts';
+import { releaseGuards, settleArmed } from './guard-release.ts';
 import { awaitSwitch, outputOf, runSwitch, type SwitchDeps, switchOf } from './nixos-switch.ts';
 import { NixosSystem } from './nixos-system.ts';
 import { whatKeepsUp } from './reboot-obstacle.ts';
 import type { Variant } from './specialisation.ts';
 import { partAwaitingBoot, switchInhibitor } from './switch-inhibitors.ts';
+import { SynchronisedClock } from './synchronised-clock.ts';
 import type { Systemd } from './systemd.ts';
 
 /** Longest revert, by whomever; the script bounds each of its attempts. In seconds. */
@@ -26,8 +27,6 @@ const watchMs = 60_000;
 const pollMs = 500;
 /** How long a machine that was told to go down may take, in milliseconds. */
 const shutdownMsMax = 10 * 60_000;
-/** How long an answer on whether the clock is synchronised is good, in milliseconds. */
-const clockAnswerMs = 30_000;
 
 export interface NixosHostOptions {
   /** PATH of what runs outside the agent, and of systemd's programs. */
@@ -47,11 +46,12 @@ export class NixosHost implements Host {
   readonly #options: NixosHostOptions;
   readonly #system: NixosSystem;
   readonly #records: RecordDirectory;
-  #clockAnswer: { readonly isSynchronised: boolean; readonly atMs: number } | null = null;
+  readonly #synchronised: SynchronisedClock;
 
   constructor(options: NixosHostOptions) {
     const { directory: path, files, random, systemd } = options;
     this.#options = options;
+    this.#synchronised = new SynchronisedClock(options);
     this.#records = new RecordDirectory({ path, files, random });
     const unitName = () => `nixfleet-run-${Buffer.from(random.bytes(8)).toString('hex')}.service`;
     this.#system = new NixosSystem({ systemd, path: options.path, unitName });
@@ -84,15 +84,8 @@ export class NixosHost implements Host {
     return this.#system.bootDefault();
   }
 
-  async isClockSynchronised(): Promise<boolean> {
-    const { clock, clockSynchronisedFile, systemd } = this.#options;
-    if (clockSynchronisedFile !== null) return isThere(clockSynchronisedFile);
-    const known = this.#clockAnswer;
-    if (known !== null && clock.monotonicMs() - known.atMs < clockAnswerMs) return known.isSynchronised;
-    const asked = await systemd.query(['timedatectl', 'show', '--property=NTPSynchronized', '--value']);
-    const isSynchronised = asked.exitCode === 0 && asked.stdout.trim() === 'yes';
-    this.#clockAnswer = { isSynchronised, atMs: clock.monotonicMs() };
-    return isSynchronised;
+  isClockSynchronised(): Promise<boolean> {
+    return this.#synchronised.isSynchronised();
   }
 
   isGoingDown(): Promise<boolean> {
@@ -343,27 +336,12 @@ export class NixosHost implements Host {
     return { kind: 'fired', to, ok: isAtWork ? null : false };
   }
 
-  /** Nothing that was armed before may fire into what comes now. True if one has fired, or goes back, and is not done. */
   async #releaseAll(): Promise<boolean> {
-    for (const directory of await this.#records.list()) {
-      const record = new GuardRecord(this.#options.files, directory);
-      await this.#settle(record, 'released');
-      const state = await record.state();
-      if ((state?.name !== 'fired' && state?.name !== 'reverting') || (await record.result())?.isDone === true)
-        continue;
-      if (state.name === 'fired' || (await this.#options.systemd.service(record.revertUnit)) === 'running') return true;
-      // Given up by whoever began it, in an earlier boot: the boot has put a timer to it, which would still fire.
-      await record.settle('reverting', 'released');
-      await this.#options.systemd.stop(record.timer);
-    }
-    return false;
+    return releaseGuards(await this.#records.list(), this.#options);
   }
 
-  /** True for the one that wins; its timer is stopped then. */
-  async #settle(record: GuardRecord, as: 'disarmed' | 'released'): Promise<boolean> {
-    if (!(await record.settle('armed', as))) return false;
-    await this.#options.systemd.stop(record.timer);
-    return true;
+  #settle(record: GuardRecord, as: 'disarmed' | 'released'): Promise<boolean> {
+    return settleArmed(record, as, this.#options.systemd);
   }
 
   async #isWatched(record: GuardRecord): Promise<boolean> {
@@ -405,11 +383,4 @@ export class NixosHost implements Host {
 
 function refused(detail: string): RebootOutcome {
   return { ok: false, detail };
-}
-
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
