@@ -22,7 +22,7 @@ import {
   WaiverRegister,
 } from '@nixfleet/contracts';
 import type { z } from 'zod';
-import { type Format, left, taken, utf8 } from './format.ts';
+import { type Format, left, taken, textOf } from './format.ts';
 
 /** The fleet that every document of the corpus is of. */
 export const corpusFleet = FleetName.parse('demo');
@@ -57,7 +57,7 @@ const documents = (Object.keys(schemas) as DocumentType[]).map(
       const { document } = parsed.value;
       const again = schemas[type].safeParse(JSON.parse(new TextDecoder().decode(canonicalBytes(document as Json))));
       if (!again.success) throw new Error(`${type}: what was read is not read again: ${again.error.message}`);
-      return taken(document, bytes);
+      return taken(document, canonicalBytes(JSON.parse(textOf(bytes)) as Json));
     },
   }),
 );
@@ -71,7 +71,7 @@ const canonicalJson: Format = {
   bytesMax: jsonBytesMax,
   async read(bytes) {
     const parsed = parseCanonical(bytes, { bytesMax: jsonBytesMax, depthMax: documentDepthMax, nodesMax: 10_000 });
-    return parsed.ok ? taken(parsed.value, utf8(parsed.text)) : left(parsed.reason, parsed.detail);
+    return parsed.ok ? taken(parsed.value, canonicalBytes(parsed.value)) : left(parsed.reason, parsed.detail);
   },
 };
 

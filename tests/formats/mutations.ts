@@ -86,6 +86,20 @@ const byteStep: fc.Arbitrary<Step> = fc.oneof(
   ),
 );
 
+const letters = utf8('0123456789abcdefghijklmnopqrstuvwxyz');
+
+/** A letter or digit for another: the length stays, and mostly the form. */
+const letterStep: fc.Arbitrary<Step> = fc.tuple(place, fc.constantFrom(...letters)).map(
+  ([at, letter]): Step =>
+    (bytes) => {
+      const from = indexOf(at, bytes.length - 1);
+      const index = bytes.findIndex((byte, i) => i >= from && letters.includes(byte) && byte !== letter);
+      const changed = Uint8Array.from(bytes);
+      if (index >= 0) changed[index] = letter;
+      return changed;
+    },
+);
+
 /** Lines in another order, more or fewer of them. */
 const lineStep: fc.Arbitrary<Step> = fc.tuple(place, place, fc.nat(2)).map(
   ([first, second, kind]): Step =>
@@ -196,11 +210,13 @@ const base64Step: fc.Arbitrary<Step> = byteStep.map(
 const stepsOf: Readonly<Record<Format['shape'], readonly fc.WeightedArbitrary<Step>[]>> = {
   json: [
     { arbitrary: jsonStep, weight: 4 },
+    { arbitrary: letterStep, weight: 2 },
     { arbitrary: byteStep, weight: 1 },
   ],
   text: [
     { arbitrary: byteStep, weight: 3 },
     { arbitrary: base64Step, weight: 3 },
+    { arbitrary: letterStep, weight: 1 },
     { arbitrary: lineStep, weight: 1 },
   ],
   bytes: [{ arbitrary: byteStep, weight: 1 }],
