@@ -49,6 +49,14 @@ const NixosBackend = z.strictObject({
 });
 export type NixosBackend = z.infer<typeof NixosBackend>;
 
+/** A Mac with nix-darwin, as root. */
+const DarwinBackend = z.strictObject({
+  kind: z.literal('darwin'),
+  /** Exists while the clock is synchronised; absent setting: whether the system keeps its clock by the network. */
+  clockSynchronisedFile: absolutePath.optional(),
+});
+export type DarwinBackend = z.infer<typeof DarwinBackend>;
+
 /** The agent's settings. Every unknown key is a mistake: a misspelt brake must not be ignored. */
 export const AgentConfig = z.strictObject({
   fleet: FleetName,
@@ -72,7 +80,7 @@ export const AgentConfig = z.strictObject({
   path: z.string().max(4096).default('/run/current-system/sw/bin:/usr/bin:/bin'),
   /** Variables of Nix commands, such as NIX_SSL_CERT_FILE. */
   nixEnvironment: z.record(z.string(), z.string()).default({}),
-  backend: z.discriminatedUnion('kind', [ProfileBackend, NixosBackend]),
+  backend: z.discriminatedUnion('kind', [ProfileBackend, NixosBackend, DarwinBackend]),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;
 

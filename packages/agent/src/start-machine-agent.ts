@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
-import type { AgentConfig, NixosBackend, ProfileBackend } from './config.ts';
+import type { AgentConfig, DarwinBackend, NixosBackend, ProfileBackend } from './config.ts';
+import { DarwinHost } from './darwin/darwin-host.ts';
+import { Launchd } from './darwin/launchd.ts';
 import { fileSystem } from './file-system.ts';
 import type { Host } from './host.ts';
 import { hostProbes } from './host-probes.ts';
@@ -62,6 +64,8 @@ function backendOf(config: AgentConfig, { detachedProgram }: MachineAgentOptions
       return profileBackend(config, config.backend, detachedProgram);
     case 'nixos':
       return nixosBackend(config, config.backend);
+    case 'darwin':
+      return darwinBackend(config, config.backend);
   }
 }
 
@@ -105,5 +109,20 @@ function nixosBackend(config: AgentConfig, { store, clockSynchronisedFile }: Nix
     probes: nixosProbes({ host, systemd, clock: systemClock, random: systemRandom }),
     storeDirectory: null,
     nixEnvironment: { NIX_REMOTE: store === 'daemon' ? 'daemon' : 'local' },
+  };
+}
+
+function darwinBackend(config: AgentConfig, { clockSynchronisedFile }: DarwinBackend): Backend {
+  const host = new DarwinHost({
+    ...shared(config),
+    path: config.path,
+    launchd: new Launchd({ path: config.path, clock: systemClock }),
+    clockSynchronisedFile: clockSynchronisedFile ?? null,
+  });
+  return {
+    host,
+    probes: hostProbes({ host, clock: systemClock }),
+    storeDirectory: null,
+    nixEnvironment: { NIX_REMOTE: 'daemon' },
   };
 }
