@@ -20,6 +20,7 @@
 
   darwinModules = {
     default = ./nix/modules/darwin.nix;
+    agent = ./nix/modules/agent/darwin.nix;
     cache = ./nix/modules/cache.nix;
     core = ./nix/modules/core/darwin.nix;
     operator = ./nix/modules/operator.nix;

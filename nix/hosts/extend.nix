@@ -20,7 +20,7 @@ let
     in
     {
       _file = "mkFleet, hosts.${name}";
-      imports = [ ../modules/agent/nixos.nix ];
+      imports = [ (if isDarwin then ../modules/agent/darwin.nix else ../modules/agent/nixos.nix) ];
       nixfleet.trust = {
         document = byDefault agent.trust;
         # Compared with the document by the trust contract.
@@ -49,11 +49,6 @@ let
 in
 if agent == null && (compliance == null || isDarwin || !(configuration ? extendModules)) then
   configuration
-else if isDarwin then
-  refuse {
-    rule = "the agent has no backend for nix-darwin yet, so a Mac cannot follow a fleet";
-    fix = "take the host out, and deploy it with darwin-rebuild";
-  }
 else if configuration ? extendModules then
   configuration.extendModules {
     modules = (if agent == null then [ ] else [ added ]) ++ (if compliance == null then [ ] else [ compliance ]);
@@ -61,5 +56,5 @@ else if configuration ? extendModules then
 else
   refuse {
     rule = "expected extendModules in it, by which the agent is added";
-    fix = "give what nixosSystem returns, whole; or leave agent out, and add the agent's module yourself";
+    fix = "give what nixosSystem or darwinSystem returns, whole; or leave agent out, and add the agent's module yourself";
   }

@@ -3,7 +3,7 @@
   {
     file = "agent";
     title = "services.nixfleet-agent";
-    intro = "The agent of a NixOS machine. mkFleet sets it for the hosts whose configurations it extends. See [agent.md](../agent.md).";
+    intro = "The agent of a NixOS machine or of a Mac with nix-darwin. mkFleet sets it for the hosts whose configurations it extends. See [agent.md](../agent.md).";
     modules = [ ../modules/agent/options.nix ];
   }
   {

@@ -112,10 +112,39 @@ describe('adoption: mkFleet extends configurations that are there already', { sk
     assert.match(result.message, /Failed assertions:\s+- nixfleet\.trust\.fleet is "other"/);
   });
 
-  test('a Mac is refused when it is built, not when the topology is read', async () => {
-    const result = await evaluate({ expression: `${fleet(untouched, agent())} fleet.toplevels.mac-1` });
-    assert.ok(!result.ok);
-    assert.match(result.message, /the agent has no backend for nix-darwin yet/);
+  test('a Mac is extended likewise, with the agent under launchd', async () => {
+    const expression = `${fleet(untouched, agent())} let
+      darwinSystem = import ${import.meta.dirname}/darwin-system.nix { inherit lib; };
+      macs = (import ./.).lib.mkFleet {
+        name = "acme";
+        ${agent()}
+        hosts.mac-1 = {
+          system = "aarch64-darwin";
+          channel = "stable";
+          pubkeys = [ keys.web-2 ];
+          configuration = darwinSystem { modules = [ { nixfleet.package = packages.nixfleet; } (${untouched}) ]; };
+        };
+        channels.stable.rolloutPolicy = "plain";
+        rolloutPolicies.plain = { };
+        healthChecks.web = { kind = "http"; url = "http://127.0.0.1/"; };
+      };
+      inherit (macs.darwinConfigurations.mac-1) config;
+    in {
+      inherit (config.time) timeZone;
+      jobs = builtins.attrNames config.launchd.daemons;
+      agent = builtins.fromJSON config.environment.etc."nixfleet/agent.json".text;
+      checks = (builtins.fromJSON config.environment.etc."nixfleet/health-checks.json".text).checks;
+      toplevel = macs.toplevels.mac-1;
+      refused = lib.filter (entry: !entry.assertion) config.assertions;
+    }`;
+    const found = (await evaluated({ expression })) as Record<string, unknown> & { agent: Record<string, unknown> };
+    assert.equal(found.timeZone, 'Europe/Paris');
+    assert.deepEqual(found.jobs, ['nixfleet-agent', 'nixfleet-recover']);
+    assert.deepEqual(found.agent.backend, { kind: 'darwin' });
+    assert.equal(found.agent.host, 'mac-1');
+    assert.equal(found.toplevel, 'the system of a Mac');
+    assert.deepEqual(found.refused, []);
+    assert.deepEqual(Object.keys(found.checks as object), ['web']);
   });
 
   test('what cannot be extended is named, with what to do', async () => {

@@ -12,7 +12,10 @@ in
     environment.etc = anything;
     environment.systemPackages = is (types.listOf types.package) [ ];
     environment.variables = is (types.attrsOf types.str) { };
+    launchd.daemons = anything;
     networking.hostName = is (types.nullOr types.str) null;
+    nix.enable = is types.bool true;
+    nix.package = is types.package (import ./packages.nix).nix;
     nix.settings = anything;
     nix.nixPath = is (types.listOf types.str) [ "nixpkgs" ];
     nixpkgs.hostPlatform = is types.str "";
