@@ -37,11 +37,22 @@ is_whole_number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
 boot_id() { sysctl -n kern.bootsessionuuid; }
 running_system() { readlink "$current_system" 2> /dev/null; }
 
-# Whole seconds since boot, suspended time counted: the kernel moves boottime along when the clock is set.
+boottime() {
+  shown=$(sysctl -n kern.boottime)
+  shown=${shown#*sec = }
+  echo "${shown%%,*}"
+}
+
+# Whole seconds since boot, suspended time counted: the kernel moves boottime along when the clock is set. Set between the two
+# readings, it would have let pass what has not: then both are read again.
 uptime_seconds() {
-  boottime=$(sysctl -n kern.boottime)
-  boottime=${boottime#*sec = }
-  echo $(($(date +%s) - ${boottime%%,*}))
+  before=$(boottime)
+  for _ in 1 2 3 4 5; do
+    now=$(date +%s) after=$(boottime)
+    [ "$after" != "$before" ] || break
+    before=$after
+  done
+  echo $((now - after))
 }
 
 # The file is there afterwards with all of standard input, or as it was.

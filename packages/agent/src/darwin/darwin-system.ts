@@ -7,6 +7,8 @@ import type { Launchd } from './launchd.ts';
 
 /** Setting the profile, in milliseconds. */
 const profileMs = 120_000;
+/** Most readings of the clock until it stood still between two looks at the boot's time. */
+const readingsMax = 5;
 /** What a closure must contain to be switched to, and for a later one to go back to it: `nix/modules/agent-daemons.nix`. */
 const activatePath = 'activate';
 const deadManPath = 'etc/nixfleet/dead-man';
@@ -68,10 +70,22 @@ export class DarwinSystem {
 
   /** Seconds since boot, suspended time counted: the kernel moves `kern.boottime` along when the clock is set. */
   async uptimeSeconds(): Promise<number> {
+    let before = await this.#bootedAt();
+    for (let reading = 0; reading < readingsMax; reading++) {
+      const now = Math.floor(this.#clock.now() / 1000);
+      const after = await this.#bootedAt();
+      // Set between the two readings, the clock would have let pass what has not.
+      if (after === before) return now - after;
+      before = after;
+    }
+    throw new AgentError('io', 'the clock is set again and again: nobody can say how long this machine is up');
+  }
+
+  async #bootedAt(): Promise<number> {
     const shown = await this.#sysctl('kern.boottime');
     const seconds = /\bsec = (\d{1,12}),/.exec(shown)?.[1];
     if (seconds === undefined) throw new AgentError('io', `sysctl kern.boottime: expected sec = …, got ${shown}`);
-    return Math.floor(this.#clock.now() / 1000) - Number(seconds);
+    return Number(seconds);
   }
 
   /** Whether the system keeps the clock by the network. Whether it has reached a server is said nowhere. */
