@@ -11,7 +11,7 @@ import {
   verifyReceipts,
   type Withheld,
 } from '@nixfleet/contracts';
-import { contactSecondsMax, hostBrake, type Intent } from '@nixfleet/engine';
+import { contactSecondsMax, hostBrake, type Intent, isEmergencyAt } from '@nixfleet/engine';
 import { Allowance } from './allowance.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { IntentSource, VerifiedView } from './intent-source.ts';
@@ -206,7 +206,7 @@ function brakeOf(
         windows: document.windows,
         resolvedUntil: document.resolvedUntil,
         headExpiresAt: view.head.document.expiresAt,
-        isEmergency: view.release.emergencyApproved && emergency !== undefined && now < emergency.expiresAt,
+        isEmergency: isEmergencyAt(emergency, { isApproved: view.release.emergencyApproved, now }),
       },
       host: {
         localHold: facts.localHold,

@@ -1,4 +1,12 @@
-import { addSeconds, type Crypto, type Instant, msToInstant, SignerName } from '@nixfleet/contracts';
+import {
+  addSeconds,
+  type Crypto,
+  type HeadDocument,
+  type Instant,
+  msToInstant,
+  SignerName,
+  type TrustDocument,
+} from '@nixfleet/contracts';
 import { createTestFleet, type TestFleet, type TestIntent, type TestRelease } from '@nixfleet/testkit';
 import type { Behaviour } from './behaviour.ts';
 import type { Closures } from './closures.ts';
@@ -112,8 +120,21 @@ export class Ci {
     });
   }
 
-  async signHead(): Promise<void> {
-    await this.#sign(() => this.fleet.signHead());
+  /** As whoever holds the keys of these labels; every one of them has to be wanted by the newest trust. */
+  async releaseBy(
+    signers: { readonly signedBy: readonly string[]; readonly approvedBy?: readonly string[] },
+    change: (next: TestIntent) => void = () => {},
+  ): Promise<void> {
+    await this.#sign(async () => this.#options.onRelease(await this.fleet.publish(change, signers)));
+  }
+
+  /** The next trust document, and nothing signed anew. */
+  async changeTrust(change: (draft: TrustDocument) => void): Promise<void> {
+    await this.#sign(() => this.fleet.nextTrust(change));
+  }
+
+  async signHead(change?: (draft: HeadDocument) => void): Promise<void> {
+    await this.#sign(() => this.fleet.signHead(change));
   }
 
   /** The release key is replaced: everything that is current is signed anew by the other one. */

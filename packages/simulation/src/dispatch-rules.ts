@@ -40,20 +40,22 @@ export function mayDispatch(
 }
 
 /** S4: holds, freezes, windows, the head's expiry and `observe`, of what the control plane has stored. */
-function notBraked({ stored, holds }: Facts, { host, manifest, nowMs, now }: Dispatch): Broken {
-  const { channel, policy, windows } = manifest;
+function notBraked({ stored, holds, signed }: Facts, { host, manifest, nowMs, now }: Dispatch): Broken {
+  const { channel, policy, windows, resolvedUntil } = manifest;
   const refuse = (why: string): Broken => broken('S4', `${host} is told to start on ${channel}, ${why}`);
   if (policy.mode === 'observe') return refuse('which only observes');
-  if (windows !== null && !windows.some(({ from, to }) => from <= now && now <= later(to))) {
-    return refuse('outside its windows');
-  }
   const { release } = stored;
+  const isEmergency = release !== null && signed.isEmergency(release.head.release.sha256, now);
+  const isResolved = resolvedUntil === null || now <= later(resolvedUntil);
+  const isOpen = isResolved && windows?.some(({ from, to }) => from <= now && now <= later(to));
+  if (windows !== null && !isOpen && !isEmergency) return refuse('outside its windows');
   if (release === null || nowMs - release.atMs <= settleMs) return null;
   if (later(release.head.expiresAt) < now) return refuse('under an expired head');
   for (const hash of release.head.holds) {
     const hold = holds.get(hash);
     if (hold?.channel === channel && now < hold.expiresAt) return refuse('which is on hold');
   }
+  if (isEmergency) return null;
   const freezes = release.channels.get(channel)?.freezes ?? [];
   if (freezes.some(({ from, to }) => later(from) < now && now < to)) return refuse('which is frozen');
   return null;

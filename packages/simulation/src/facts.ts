@@ -10,6 +10,7 @@ import type {
 } from '@nixfleet/contracts';
 import type { TestRelease } from '@nixfleet/testkit';
 import { Ledger } from './ledger.ts';
+import { SignedFacts } from './signed-facts.ts';
 
 export interface SignedHold {
   readonly channel: string;
@@ -23,6 +24,12 @@ export interface Knowledge {
   headExpiresAt: Instant | null;
   locallyHeldSinceMs: number | null;
   unsynchronisedSinceMs: number | null;
+  /** What it remembers against going back cannot be read. */
+  areFloorsSpoilt: boolean;
+  /** Its Nix has been set up to take unsigned paths. */
+  unsafeSinceMs: number | null;
+  /** When the newest head that it was shown says it was signed, in virtual milliseconds. */
+  headShownSignedMs: number;
   /** When it was last permitted to start a rollout. */
   readonly toldAtMs: Map<string, number>;
 }
@@ -35,12 +42,17 @@ export class Facts {
   readonly holds = new Map<string, SignedHold>();
   /** Hosts whose disk was put back: what they signed before is not what they remember. */
   readonly restored = new Set<string>();
+  /** When each host was last answered. */
+  readonly answers = new Map<string, number>();
   /** When each host last reached the control plane. */
   readonly contacts = new Map<string, number>();
   /** Rollouts that were halted when the control plane lost its state. */
   readonly haltedBefore = new Set<string>();
   /** Events that a control plane ever stored, by `StoredFacts.key`. */
   readonly everStored = new Set<string>();
+  readonly signed = new SignedFacts();
+  /** Each host's own public key, as a fleet has to declare it. */
+  readonly publicLines = new Map<string, string>();
   /** Of the control plane's state as it is now. */
   stored = new StoredFacts();
   releaseVersion = 0;
@@ -64,6 +76,9 @@ export class Facts {
       headExpiresAt: null,
       locallyHeldSinceMs: null,
       unsynchronisedSinceMs: null,
+      areFloorsSpoilt: false,
+      unsafeSinceMs: null,
+      headShownSignedMs: 0,
       toldAtMs: new Map(),
     };
     this.#knowledge.set(host, knowledge);

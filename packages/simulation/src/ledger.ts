@@ -1,6 +1,23 @@
-import type { EventOf, HostPhaseName, HostTarget, JournalEvent, RolloutId, SignedEvent } from '@nixfleet/contracts';
+import type {
+  EventOf,
+  Floor,
+  HostPhaseName,
+  HostTarget,
+  Instant,
+  JournalEvent,
+  RolloutId,
+  SignedEvent,
+} from '@nixfleet/contracts';
 
 const switching: ReadonlySet<HostPhaseName> = new Set(['activating', 'confirming', 'soaking', 'reverting']);
+
+export interface Accepted {
+  readonly release: Floor;
+  readonly head: Floor;
+  readonly at: Instant;
+  /** It had lost what it accepted before. */
+  readonly isFloorLost: boolean;
+}
 
 /** What a host has durably written of itself, read from its disk: not through any code that is under test. */
 export class Ledger {
@@ -12,6 +29,14 @@ export class Ledger {
   readonly passed = new Map<string, EventOf<'probes-passed'>>();
   /** Newest `introducedIn` that it began to fetch, by channel. */
   readonly newest = new Map<string, number>();
+  /** Documents that it accepted, oldest first. */
+  readonly trusts: Floor[] = [];
+  readonly accepted: Accepted[] = [];
+  /** The newest switches that led nowhere, and when what runs was confirmed. */
+  unconfirmed: EventOf<'unconfirmed'> | null = null;
+  refused: EventOf<'refused'> | null = null;
+  confirmedAt: Instant | null = null;
+  #isFloorLost = false;
   phase: HostPhaseName = 'pending';
   target: HostTarget | null = null;
   events = 0;
@@ -64,8 +89,20 @@ export class Ledger {
         this.failed.push(event);
         this.phase = 'failed';
         break;
+      case 'trust-accepted':
+        this.trusts.push(event.body.floor);
+        break;
+      case 'release-accepted':
+        this.accepted.push({ ...event.body, at: event.at, isFloorLost: this.#isFloorLost });
+        this.#isFloorLost = false;
+        break;
+      case 'floor-lost':
+        this.#isFloorLost = true;
+        break;
       case 'confirmed':
         this.confirmed.add(event.body.target.closure);
+        this.confirmedAt = event.at;
+        this.unconfirmed = null;
         this.phase = 'soaking';
         break;
       case 'probes-passed':
@@ -79,10 +116,18 @@ export class Ledger {
         this.phase = kind;
         break;
       case 'refused':
+        this.refused = event;
+        this.phase = kind;
+        break;
+      case 'unconfirmed':
+        this.unconfirmed = event;
+        this.phase = kind;
+        break;
       case 'deferred':
       case 'activating':
+      case 'rebooting':
+      case 'trying':
       case 'confirming':
-      case 'unconfirmed':
       case 'reverting':
       case 'reverted':
         this.phase = kind;

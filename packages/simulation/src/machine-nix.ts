@@ -15,18 +15,24 @@ export interface MachineNixDeps {
   readonly dice: Dice;
   readonly closures: Closures;
   readonly isCacheReachable: () => boolean;
+  /** Paths that nobody signed are refused. */
+  readonly isSafe: () => boolean;
 }
 
 /** The Nix port of one incarnation of the agent: a store on the machine's disk, and a cache somewhere. */
 export function machineNix(machine: Machine, deps: MachineNixDeps): Nix {
-  const { life, scheduler, dice, closures, isCacheReachable } = deps;
+  const { life, scheduler, dice, closures, isCacheReachable, isSafe } = deps;
   const after = (ms: number, signal: AbortSignal): Promise<void> =>
     life.wait<void>((settle) => {
       const appointment = scheduler.after(ms, () => settle());
       return () => scheduler.cancel(appointment);
     }, signal);
   return {
-    checkConfiguration: () => life.cross(() => ({ ok: true })),
+    checkConfiguration: () =>
+      life.cross(() => {
+        if (isSafe()) return { ok: true } as const;
+        return { ok: false, reason: 'unsafe-nix-configuration', detail: 'expected require-sigs = true' } as const;
+      }),
     async realise(closure, _sources, _rootLink, signal) {
       if (machine.store.has(closure)) return life.cross(() => ({ ok: true }));
       if (!isCacheReachable()) {

@@ -22,17 +22,21 @@ export function maySwitch(
     closure,
     guardedTo,
     first,
+    isModified,
   }: {
     readonly host: string;
     readonly closure: StorePath;
     readonly guardedTo: StorePath | null;
     readonly first: StorePath;
+    /** What lies in its store is not what was fetched. */
+    readonly isModified: boolean;
   },
 ): Broken {
   const ledger = facts.ledger(host);
   if (ledger.phase !== 'activating' || ledger.target?.closure !== closure) {
     return broken('S13', `${host} switches to ${closure}, and its journal says ${ledger.phase}`);
   }
+  if (isModified) return broken('S1', `${host} switches to ${closure}, which was changed in place`);
   if (guardedTo === null) return broken('S10', `${host} switches to ${closure} with nothing armed`);
   if (guardedTo === first || ledger.confirmed.has(guardedTo) || facts.restored.has(host)) return null;
   return broken('S10', `${host} would go back from ${closure} to ${guardedTo}, which was never confirmed`);

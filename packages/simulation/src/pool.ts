@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import type { SimulationOptions, SimulationResult } from './simulate.ts';
-import type { WorkerAnswer } from './worker.ts';
+import type { SimulationResult } from './simulate.ts';
+import type { WorkerAnswer, WorkerTask } from './worker.ts';
 
 const workerPath = new URL('./worker.ts', import.meta.url).pathname;
 
@@ -15,7 +15,7 @@ export interface PoolOptions {
 }
 
 /** Runs simulations in processes of their own, as many at once as there are cores. Rejects when one of them ends by itself. */
-export async function simulateAll(runs: Iterable<SimulationOptions>, options: PoolOptions): Promise<void> {
+export async function simulateAll(runs: Iterable<WorkerTask>, options: PoolOptions): Promise<void> {
   const queue = runs[Symbol.iterator]();
   const workers = Array.from({ length: options.jobs ?? availableParallelism() }, () => startWorker(options.mutation));
   let isOver = false;
@@ -24,7 +24,7 @@ export async function simulateAll(runs: Iterable<SimulationOptions>, options: Po
       workers.map(async (worker) => {
         for (let next = queue.next(); !isOver && next.done !== true; next = queue.next()) {
           const answer = await ask(worker, next.value);
-          if ('fault' in answer) throw new Error(`seed ${next.value.seed}: ${answer.fault}`);
+          if ('fault' in answer) throw new Error(`${nameOf(next.value)}: ${answer.fault}`);
           if (options.onResult(answer.result) === 'enough') isOver = true;
         }
       }),
@@ -42,16 +42,20 @@ function startWorker(mutation: string | undefined): ChildProcess {
   });
 }
 
-function ask(worker: ChildProcess, options: SimulationOptions): Promise<WorkerAnswer> {
+function ask(worker: ChildProcess, task: WorkerTask): Promise<WorkerAnswer> {
   return new Promise((resolve, reject) => {
     const ended = (code: number | null): void => {
-      reject(new Error(`the worker ended with ${code} at seed ${options.seed}`));
+      reject(new Error(`the worker ended with ${code} at ${nameOf(task)}`));
     };
     worker.once('exit', ended);
     worker.once('message', (answer: WorkerAnswer) => {
       worker.off('exit', ended);
       resolve(answer);
     });
-    worker.send(options);
+    worker.send(task);
   });
+}
+
+function nameOf(task: WorkerTask): string {
+  return 'scene' in task ? `scene ${task.scene}` : `seed ${task.seed}`;
 }

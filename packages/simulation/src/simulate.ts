@@ -61,7 +61,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   return resultOf(fleet, witness, seed);
 }
 
-async function runUntil(fleet: SimulatedFleet, witness: Witness, ms: number): Promise<void> {
+/** Lets time pass, looking every virtual minute at what has come of it. */
+export async function runUntil(fleet: SimulatedFleet, witness: Witness, ms: number): Promise<void> {
   while (fleet.scheduler.nowMs < ms && !isOver(fleet, witness)) {
     await fleet.scheduler.runUntil(Math.min(ms, fleet.scheduler.nowMs + sliceMs));
     for (const host of fleet.hosts.values()) judgeState(witness, host);
@@ -69,11 +70,15 @@ async function runUntil(fleet: SimulatedFleet, witness: Witness, ms: number): Pr
   }
 }
 
-function isOver(fleet: SimulatedFleet, witness: Witness): boolean {
+export function isOver(fleet: SimulatedFleet, witness: Witness): boolean {
   return fleet.fault !== null || witness.breach !== null;
 }
 
-function resultOf(fleet: SimulatedFleet, { breach, concerned, facts }: Witness, seed: number): SimulationResult {
+export function resultOf(
+  fleet: SimulatedFleet,
+  { breach, concerned, facts }: Witness,
+  seed: number,
+): SimulationResult {
   const { fault, timeline, scheduler } = fleet;
   const events = [...facts.ledgers.values()].reduce((sum, ledger) => sum + ledger.events, 0);
   const counts = { steps: scheduler.done, events, releases: facts.releaseVersion };

@@ -27,6 +27,7 @@ export interface SimulatedAgentOptions {
   readonly checkinWaitSeconds: number;
   readonly isCacheReachable: () => boolean;
   readonly isClockSynchronised: () => boolean;
+  readonly isNixSafe: () => boolean;
   readonly transport: (life: Life) => Transport;
   /** The agent ended by itself, which it never should. */
   readonly onFault: (error: unknown) => void;
@@ -84,6 +85,7 @@ export class SimulatedAgent {
         dice: own,
         closures,
         isCacheReachable: this.#options.isCacheReachable,
+        isSafe: this.#options.isNixSafe,
       }),
       probes: machineProbes(machine, { life, scheduler, closures, intervalSeconds: probeSeconds }),
       log: (level, message, fields = {}) => {

@@ -11,13 +11,14 @@ import {
   type StorePath,
 } from '@nixfleet/contracts';
 import type { ApiRequest, ApiResponse, ControlPlane, Peer } from '@nixfleet/control-plane';
-import { type TestRelease, testKey } from '@nixfleet/testkit';
+import { type TestIntent, type TestRelease, testKey } from '@nixfleet/testkit';
 import { Ci, fleetName } from './ci.ts';
 import { Closures } from './closures.ts';
 import type { Dice } from './dice.ts';
 import { type FleetSize, startAt, throwFleet } from './fleet-shape.ts';
 import { MachineTime } from './machine-clock.ts';
 import { Scheduler } from './scheduler.ts';
+import type { ScriptedThief } from './scripted-thief.ts';
 import { type HostWatch, SimulatedHost } from './simulated-host.ts';
 import { SimulatedServer, type StoreWatch } from './simulated-server.ts';
 import { StolenServer } from './stolen-server.ts';
@@ -30,9 +31,13 @@ export interface Watchers {
   readonly host: Omit<HostWatch, 'note' | 'fault'>;
   readonly store: StoreWatch;
   readonly release: (release: TestRelease) => void;
+  /** A whole state of `releases/`, everything in it signed by those who may. */
+  readonly published: (files: ReadonlyMap<string, Uint8Array>) => void;
   readonly hold: (sha256: string, channel: string, expiresAt: Instant) => void;
   /** A host has reached the control plane. */
   readonly contacted: (host: string) => void;
+  /** It is answered; whether that arrives is another matter. */
+  readonly answered: (host: string, path: string, body: Uint8Array) => void;
   /** From now on somebody else answers in the control plane's place. */
   readonly stolen: () => void;
   /** The control plane, or whoever answers in its place, allows a start. */
@@ -55,6 +60,8 @@ export class SimulatedFleet {
 
   readonly #watchers: Watchers;
   readonly stolen: StolenServer;
+  /** Answers in the control plane's place. */
+  impostor: ScriptedThief | null = null;
 
   private constructor(dice: Dice, crypto: Crypto, { watchers, facts }: Witness) {
     this.dice = dice;
@@ -66,19 +73,34 @@ export class SimulatedFleet {
 
   static async create(
     dice: Dice,
-    { size, crypto, witness }: { readonly size: FleetSize; readonly crypto: Crypto; readonly witness: Witness },
+    {
+      size,
+      crypto,
+      witness,
+      intent = throwFleet(dice.of('shape'), size),
+      headSeconds = dice.of('head').pick([50 * 60, 3 * 3600, 24 * 3600]),
+    }: {
+      readonly size: FleetSize;
+      readonly crypto: Crypto;
+      readonly witness: Witness;
+      /** Default: thrown, as is the life of a head. */
+      readonly intent?: TestIntent;
+      readonly headSeconds?: number;
+    },
   ): Promise<SimulatedFleet> {
     const fleet = new SimulatedFleet(dice, crypto, witness);
     const { watchers } = witness;
     const { closures, scheduler, timeline } = fleet;
-    const intent = throwFleet(dice.of('shape'), size);
     const ci = await Ci.create({
       crypto,
       closures,
       intent,
       now: () => fleet.time.now(),
-      headSeconds: dice.of('head').pick([50 * 60, 3 * 3600, 24 * 3600]),
-      onPublished: ({ files }) => fleet.stolen.published(files),
+      headSeconds,
+      onPublished: ({ files }) => {
+        fleet.stolen.published(files);
+        watchers.published(files);
+      },
       onRelease: (release) => {
         timeline.note(null, `release ${release.version} is published`);
         watchers.release(release);
@@ -168,11 +190,12 @@ export class SimulatedFleet {
     if (request.path === '/v1/agent/events') {
       this.stolen.delivered((JSON.parse(new TextDecoder().decode(request.body)) as EventBatch).events);
     }
-    const answer = this.stolen.isAtWork
-      ? honest.then((response) => this.stolen.answer(host, request, response))
-      : honest;
-    if (request.path !== '/v1/agent/checkin') return answer;
+    const answer =
+      this.impostor?.answer(host, request) ??
+      (this.stolen.isAtWork ? honest.then((response) => this.stolen.answer(host, request, response)) : honest);
     return answer.then((response) => {
+      if (response?.status === 200) this.#watchers.answered(host, request.path, bytesOf(response));
+      if (request.path !== '/v1/agent/checkin') return response;
       if (response?.status === 200 && typeof response.body === 'string' && response.body.includes('"go":{')) {
         const { go } = JSON.parse(response.body) as CheckinReply;
         if (go) this.#watchers.dispatched(host, go);
@@ -209,8 +232,20 @@ export class SimulatedFleet {
     this.timeline.note(null, isStolen ? 'the control plane is stolen' : 'the control plane is honest again');
   }
 
+  /** By somebody who does as he is told; null: it is given back. */
+  stealWith(thief: ScriptedThief | null): void {
+    this.impostor = thief;
+    if (thief !== null) this.#watchers.stolen();
+    this.timeline.note(null, thief === null ? 'the control plane is honest again' : 'the control plane is stolen');
+  }
+
   #failed(who: string, error: unknown): void {
     this.timeline.note(who === 'control plane' ? null : who, `it ended: ${String(error)}`);
     this.fault ??= { who, error };
   }
+}
+
+function bytesOf({ body }: ApiResponse): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  return typeof body === 'string' ? new TextEncoder().encode(body) : new Uint8Array();
 }

@@ -36,6 +36,8 @@ export interface HostWatch {
   /** Somebody holds the machine itself, or lets it go. */
   readonly held: (host: string, isHeld: boolean) => void;
   readonly synchronised: (host: string, isSynchronised: boolean) => void;
+  /** Its Nix takes unsigned paths, or no more. */
+  readonly unsafe: (host: string, isUnsafe: boolean) => void;
   readonly written: (host: string, path: string, bytes: Uint8Array, how: 'whole' | 'appended') => void;
   readonly note: (host: string, text: string) => void;
   readonly fault: (host: string, error: unknown) => void;
@@ -56,6 +58,7 @@ export class SimulatedHost {
   readonly #options: SimulatedHostOptions;
   isCacheReachable = true;
   #isClockSynchronised = true;
+  #isNixSafe = true;
   /** Off until it boots. */
   isOn = true;
   #snapshot: ReturnType<Machine['snapshot']> | null = null;
@@ -94,6 +97,7 @@ export class SimulatedHost {
       checkinWaitSeconds: options.checkinWaitSeconds,
       isCacheReachable: () => this.isCacheReachable && this.isConnected,
       isClockSynchronised: () => this.#isClockSynchronised,
+      isNixSafe: () => this.#isNixSafe,
       transport: (life) =>
         new LineTransport({
           life,
@@ -114,6 +118,7 @@ export class SimulatedHost {
     Object.assign(this.line, goodLine());
     this.isCacheReachable = true;
     this.setSynchronised(true);
+    this.setNixSafe(true);
     this.setHold(null);
     this.time.wallOffsetMs = 0;
     this.machine.disk.isFull = false;
@@ -122,6 +127,12 @@ export class SimulatedHost {
   setSynchronised(isSynchronised: boolean): void {
     this.#isClockSynchronised = isSynchronised;
     this.#options.watch.synchronised(this.name, isSynchronised);
+  }
+
+  /** Somebody configures Nix to take what nobody signed. */
+  setNixSafe(isSafe: boolean): void {
+    this.#isNixSafe = isSafe;
+    this.#options.watch.unsafe(this.name, !isSafe);
   }
 
   /** A brake on the machine itself, or none. */
@@ -149,6 +160,11 @@ export class SimulatedHost {
 
   start(): void {
     this.agent.start();
+  }
+
+  /** The fleet has to declare this, or the agent may do nothing. */
+  get publicLine(): string {
+    return this.#options.key.openssh;
   }
 
   /** The agent dies and its service manager starts it again. */

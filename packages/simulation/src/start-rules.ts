@@ -1,4 +1,4 @@
-import type { EventOf, Instant, Interval, RolloutManifest } from '@nixfleet/contracts';
+import type { EventOf, HostTarget, Instant, Interval, ManifestHost, RolloutManifest } from '@nixfleet/contracts';
 import type { Facts } from './facts.ts';
 import { type Broken, broken } from './rule.ts';
 
@@ -6,6 +6,9 @@ import { type Broken, broken } from './rule.ts';
 const armingMs = 6000;
 /** The same from the reply that permitted it: a bad line may keep that for its longest way. */
 const toldMs = 20_000;
+
+/** How far a head may be signed ahead of a host's clock, and a little more, in milliseconds (design §4). */
+const aheadMs = 310_000;
 
 export interface Start {
   readonly host: string;
@@ -20,14 +23,12 @@ export function mayStart(facts: Facts, host: string, event: EventOf<'activating'
   const manifest = facts.rollouts.get(target.rolloutId);
   const entry = manifest?.hosts[host as never];
   if (!manifest || !entry) return broken('S1', `${host} starts ${target.rolloutId}, which no release named for it`);
-  const isAsSigned =
-    entry.closure === target.closure &&
-    entry.closureDigest === target.closureDigest &&
-    entry.wave === target.wave &&
-    entry.attempt === target.attempt;
-  if (!isAsSigned) return broken('S1', `${host} starts something else than ${target.rolloutId} gives it`);
+  if (!isAsSigned(entry, target)) {
+    return broken('S1', `${host} starts something else than ${target.rolloutId} gives it`);
+  }
   const start = { host, event, manifest, nowMs };
   return (
+    isNamed(facts, host, event.body.target) ??
     wavesBefore(facts, start) ??
     budgetsKept(facts, start) ??
     notHeld(facts, start) ??
@@ -35,6 +36,36 @@ export function mayStart(facts: Facts, host: string, event: EventOf<'activating'
     notQuarantined(facts, start) ??
     notBack(facts, start)
   );
+}
+
+export function isAsSigned(entry: ManifestHost, target: HostTarget): boolean {
+  return (
+    entry.closure === target.closure &&
+    entry.closureDigest === target.closureDigest &&
+    entry.wave === target.wave &&
+    entry.attempt === target.attempt
+  );
+}
+
+/** S1: the newest release that the host has accepted names the rollout, as current or as one that may finish. */
+export function isNamed(facts: Facts, host: string, { rolloutId, channel }: HostTarget): Broken {
+  const accepted = facts.ledger(host).accepted.at(-1);
+  const release = accepted && facts.signed.releases.get(accepted.release.sha256);
+  if (!release) return null;
+  const { version } = facts.ledger(host).trusts.at(-1) ?? { version: 1 };
+  if (release.trustVersion < version) {
+    return broken('S15', `${host} starts what was signed under trust ${release.trustVersion}, and has read ${version}`);
+  }
+  const declared = facts.signed.fleets.get(release.resolvedFleet.sha256)?.hosts[host as never]?.pubkeys ?? [];
+  if (!declared.includes(facts.publicLines.get(host) ?? '')) {
+    return broken('S1', `${host} starts ${rolloutId}, and release ${release.version} declares another key for it`);
+  }
+  const current = release.channels[channel as never];
+  const trial = release.trials?.[host as never];
+  if (current?.rolloutId === rolloutId || current?.mayFinish.includes(rolloutId) || trial?.rolloutId === rolloutId) {
+    return null;
+  }
+  return broken('S1', `${host} starts ${rolloutId}, which release ${release.version} does not name for ${channel}`);
 }
 
 /** S2: of every earlier wave, as many hosts as the manifest demands have signed that they converged. */
@@ -68,13 +99,18 @@ function budgetsKept(facts: Facts, { host }: Start): Broken {
 /** S4: nothing stood against it that the host knew of when it looked for the last time. */
 function notHeld(facts: Facts, { host, event, manifest, nowMs }: Start): Broken {
   const { at } = event;
-  const { channel, policy, windows } = manifest;
+  const { channel, policy, windows, resolvedUntil } = manifest;
   const known = facts.knowledge(host);
   for (const [hash, sinceMs] of known.holds) {
     const hold = facts.holds.get(hash);
     if (hold?.channel === channel && at < hold.expiresAt && nowMs - sinceMs > armingMs) {
       return broken('S4', `${host} starts although it has read the hold of ${channel}`);
     }
+  }
+  if (known.headShownSignedMs - nowMs > aheadMs)
+    return broken('S4', `${host} starts although its head is minutes ahead of its clock`);
+  if (known.unsafeSinceMs !== null && nowMs - known.unsafeSinceMs > armingMs) {
+    return broken('S4', `${host} starts although its Nix takes unsigned paths`);
   }
   if (known.headExpiresAt !== null && isPast(known.headExpiresAt, at)) {
     return broken('S4', `${host} starts at ${at} under a head that expired at ${known.headExpiresAt}`);
@@ -86,7 +122,16 @@ function notHeld(facts: Facts, { host, event, manifest, nowMs }: Start): Broken 
     return broken('S4', `${host} starts although its clock is not synchronised`);
   }
   if (policy.mode === 'observe') return broken('S4', `${host} starts on ${channel}, which only observes`);
-  if (windows !== null && !windows.some((window) => isInside(window, at))) {
+  const accepted = facts.ledger(host).accepted.at(-1);
+  const sha256 = accepted?.release.sha256 ?? '';
+  if (facts.signed.isEmergency(sha256, at)) return null;
+  const freezes = facts.signed.releases.get(sha256)?.channels[channel as never]?.freezes ?? [];
+  const isKnown = accepted !== undefined && Date.parse(at) - Date.parse(accepted.at) > armingMs;
+  if (isKnown && freezes.some(({ from, to }) => isPast(from, at) && at < to)) {
+    return broken('S4', `${host} starts at ${at}, in a freeze of ${channel} that it has read`);
+  }
+  const isResolved = resolvedUntil === null || !isPast(resolvedUntil, at);
+  if (windows !== null && !(isResolved && windows.some((window) => isInside(window, at)))) {
     return broken('S4', `${host} starts at ${at}, outside the windows of ${channel}`);
   }
   return null;

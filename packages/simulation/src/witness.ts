@@ -1,12 +1,16 @@
 import type { Go, HeadDocument, JournalEvent, StorePath } from '@nixfleet/contracts';
+import { mayAcceptRelease, mayAcceptTrust } from './acceptance-rules.ts';
 import { mayDispatch } from './dispatch-rules.ts';
 import { Facts, StoredFacts } from './facts.ts';
 import { mayBeCalledFailed, mayBeDefault, mayRun, maySwitch } from './machine-rules.ts';
+import { startAt } from './fleet-shape.ts';
 import { type Breach, type Broken, broken } from './rule.ts';
 import { stateDirectory } from './simulated-agent.ts';
 import type { SimulatedFleet, Watchers } from './simulated-fleet.ts';
 import { mayStart } from './start-rules.ts';
+import { mayConverge, mayFetch } from './switch-rules.ts';
 
+const startMs = Date.parse(startAt);
 const journalPath = `${stateDirectory}/journal/journal.jsonl`;
 const headPath = `${stateDirectory}/documents/head.json`;
 
@@ -23,7 +27,8 @@ export class Witness {
   /** Before anything happens. */
   begin(fleet: SimulatedFleet): void {
     this.#fleet = fleet;
-    for (const [name, { machine }] of fleet.hosts) {
+    for (const [name, { machine, publicLine }] of fleet.hosts) {
+      this.facts.publicLines.set(name, publicLine);
       this.#first.set(name, machine.running);
       this.facts.ledger(name);
     }
@@ -37,7 +42,8 @@ export class Witness {
         if (closure !== this.#firstOf(host)) this.judge(host, mayRun(this.facts, { host, closure, behaviour }));
       },
       switching: (host, closure, guardedTo) => {
-        this.judge(host, maySwitch(this.facts, { host, closure, guardedTo, first: this.#firstOf(host) }));
+        const isModified = this.#seen.host(host).machine.store.get(closure)?.isModified === true;
+        this.judge(host, maySwitch(this.facts, { host, closure, guardedTo, first: this.#firstOf(host), isModified }));
       },
       defaulting: (host, closure) => {
         const behaviour = this.#seen.closures.behaviourOf(closure);
@@ -59,6 +65,9 @@ export class Witness {
       synchronised: (host, isSynchronised) => {
         this.facts.knowledge(host).unsynchronisedSinceMs = isSynchronised ? null : this.#nowMs;
       },
+      unsafe: (host, isUnsafe) => {
+        this.facts.knowledge(host).unsafeSinceMs = isUnsafe ? this.#nowMs : null;
+      },
     },
     store: {
       appended: (entries) => {
@@ -72,7 +81,14 @@ export class Witness {
       released: ({ files }) => this.facts.stored.released(files, this.#nowMs),
     },
     release: (release) => this.facts.released(release),
+    published: (files) => this.facts.signed.published(files),
     hold: (sha256, channel, expiresAt) => this.facts.holds.set(sha256, { channel, expiresAt }),
+    answered: (host, path, body) => {
+      this.facts.answers.set(host, this.#nowMs);
+      if (path !== '/v1/signed/head.json') return;
+      const head = this.facts.signed.headOf(body);
+      if (head) this.facts.knowledge(host).headShownSignedMs = Date.parse(head.signedAt) - startMs;
+    },
     contacted: (host) => {
       this.facts.contacts.set(host, this.#nowMs);
       this.facts.stored.heard.add(host);
@@ -105,6 +121,14 @@ export class Witness {
     const closure = 'target' in body ? ` ${body.target.closure.slice(44)}` : '';
     if (kind !== 'probe' && kind !== 'withheld') this.note(host, `writes ${kind}${closure}`);
     if (kind === 'activating') this.judge(host, mayStart(this.facts, host, event, this.#nowMs));
+    if (kind === 'fetching') this.judge(host, mayFetch(this.facts, host, event, this.#nowMs));
+    if (kind === 'trust-accepted') this.judge(host, mayAcceptTrust(this.facts, host, event));
+    if (kind === 'release-accepted') this.judge(host, mayAcceptRelease(this.facts, host, event));
+    if (kind === 'converged') {
+      const { running } = this.#seen.host(host).machine;
+      const behaviour = this.#seen.closures.behaviourOf(running);
+      this.judge(host, mayConverge(this.facts, host, event, { running, behaviour }));
+    }
     if (kind === 'failed') {
       const behaviour = this.#seen.closures.behaviourOf(event.body.target.closure);
       this.judge(host, mayBeCalledFailed(host, event, behaviour));

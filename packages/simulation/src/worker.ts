@@ -1,7 +1,11 @@
+import { playScene } from './scene.ts';
+import type { SceneName } from './scenes.ts';
 import { type SimulationOptions, type SimulationResult, simulate } from './simulate.ts';
 
 // One process that runs simulations for `pool.ts`, one after the other: options come as messages, results go back.
 
+/** A random run, or one that is written down. */
+export type WorkerTask = SimulationOptions | { readonly scene: SceneName };
 export type WorkerAnswer = { readonly result: SimulationResult } | { readonly fault: string };
 
 // Errors are values here that nobody reads the stack of, and making it is most of their price.
@@ -11,8 +15,9 @@ process.on('unhandledRejection', (reason) => {
   throw reason;
 });
 
-process.on('message', (options: SimulationOptions) => {
-  simulate(options).then(
+process.on('message', (task: WorkerTask) => {
+  const run = 'scene' in task ? playScene(task.scene) : simulate(task);
+  run.then(
     (result) => answer({ result }),
     (error: unknown) => answer({ fault: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );

@@ -24,6 +24,7 @@ export {
   demoIntent,
   fleetDocumentOf,
   manifestOf,
+  type RealTestClosure,
   type TestChannel,
   type TestHost,
   type TestIntent,

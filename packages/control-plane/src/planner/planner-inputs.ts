@@ -23,7 +23,7 @@ export function plannerRelease(
   return {
     document,
     headExpiresAt: tree.head.document.expiresAt,
-    emergencyApproved: emergencyApproved && document.emergency !== undefined && now < document.emergency.expiresAt,
+    emergencyApproved,
     fleet: tree.fleet.document,
     manifests: new Map([...tree.manifests].map(([rolloutId, manifest]) => [rolloutId, manifest.document])),
     holds: missingBrake ? [...holds, ...missing] : holds,

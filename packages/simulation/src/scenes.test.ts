@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mutations } from './mutations.ts';
+import { playScene } from './scene.ts';
+import { type SceneName, scenes } from './scenes.ts';
+
+for (const name of Object.keys(scenes) as SceneName[]) {
+  test(`holds every invariant: ${name}`, async () => {
+    const { broken } = await playScene(name);
+    assert.equal(broken && `${broken.invariant}: ${broken.text}\n${broken.timeline}`, null);
+  });
+}
+
+test('every scene shows that something is needed', () => {
+  const used = new Set(mutations.map(({ scene }) => scene));
+  const idle = (Object.keys(scenes) as SceneName[]).filter((name) => !used.has(name));
+  assert.deepEqual(idle, []);
+});
