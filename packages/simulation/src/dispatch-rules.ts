@@ -1,4 +1,4 @@
-import type { Go, Instant, ManifestHost, RolloutManifest } from '@nixfleet/contracts';
+import type { Go, HostPhaseName, Instant, ManifestHost, RolloutManifest } from '@nixfleet/contracts';
 import { type Facts, StoredFacts } from './facts.ts';
 import { type Broken, broken } from './rule.ts';
 
@@ -35,7 +35,8 @@ export function mayDispatch(
     notAgain(facts, dispatch) ??
     wavesPromoted(facts, dispatch) ??
     edgesOpen(facts, dispatch) ??
-    channelsBefore(facts, dispatch)
+    channelsBefore(facts, dispatch) ??
+    finishedFirst(facts, dispatch)
   );
 }
 
@@ -139,6 +140,26 @@ function channelsBefore(facts: Facts, { host, manifest, nowMs }: Dispatch): Brok
       if (!isReachable(facts, name, nowMs) || hasConverged(facts, name, { rolloutId, attempt })) continue;
       return broken('S3', `${host} is told to start before ${name} of ${channel}, which goes first`, [name]);
     }
+  }
+  return null;
+}
+
+const finishing: ReadonlySet<HostPhaseName> = new Set(['fetching', 'activating', 'confirming', 'soaking']);
+
+/** S2: under `finish` nobody begins the newest rollout while somebody reachable is in the midst of the one before. */
+function finishedFirst(facts: Facts, { host, go, manifest, nowMs, now }: Dispatch): Broken {
+  const { stored, ledgers, signed } = facts;
+  const { release } = stored;
+  if (release === null) return null;
+  if (signed.isEmergency(release.head.release.sha256, now)) return null;
+  const named = release.channels.get(manifest.channel);
+  if (named?.rolloutId !== go.rolloutId || stored.begun.has(go.rolloutId)) return null;
+  for (const [name, { phase, target, unconfirmed }] of ledgers) {
+    if (target === null || !named.mayFinish.includes(target.rolloutId) || !finishing.has(phase)) continue;
+    if (unconfirmed !== null || facts.restored.has(name) || !isReachable(facts, name, nowMs)) continue;
+    const isKnown = stored.events.has(StoredFacts.key('fetching', name, target));
+    if (!isKnown || stored.haltedAtMs.has(target.rolloutId) || target.trialUntil !== undefined) continue;
+    return broken('S2', `${host} is told to start ${go.rolloutId} while ${name} is at ${target.rolloutId}`, [name]);
   }
   return null;
 }

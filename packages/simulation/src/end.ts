@@ -5,11 +5,7 @@ import type { SimulatedHost } from './simulated-host.ts';
 import type { Witness } from './witness.ts';
 
 /** What must be true when it has been calm for a while, of everybody but those who are away. */
-export async function judgeEnd(
-  fleet: SimulatedFleet,
-  witness: Witness,
-  except: readonly string[] = [],
-): Promise<void> {
+export async function judgeEnd(fleet: SimulatedFleet, witness: Witness, except: readonly string[] = []): Promise<void> {
   for (const host of fleet.hosts.values()) if (!except.includes(host.name)) judgeHost(fleet, witness, host);
   if (witness.breach === null) await judgeReplay(fleet, witness);
 }

@@ -1,5 +1,5 @@
 import type {
-  Freeze,
+  ChannelName,
   HeadDocument,
   HostTarget,
   Instant,
@@ -24,6 +24,8 @@ export interface Knowledge {
   headExpiresAt: Instant | null;
   locallyHeldSinceMs: number | null;
   unsynchronisedSinceMs: number | null;
+  /** What somebody had it run past the agent, as long as it does. */
+  changedTo: string | null;
   /** What it remembers against going back cannot be read. */
   areFloorsSpoilt: boolean;
   /** Its Nix has been set up to take unsigned paths. */
@@ -76,6 +78,7 @@ export class Facts {
       headExpiresAt: null,
       locallyHeldSinceMs: null,
       unsynchronisedSinceMs: null,
+      changedTo: null,
       areFloorsSpoilt: false,
       unsafeSinceMs: null,
       headShownSignedMs: 0,
@@ -105,7 +108,7 @@ export class Facts {
 /** The newest release that the control plane has stored, and when. */
 export interface StoredReleaseFact {
   readonly head: HeadDocument;
-  readonly channels: ReadonlyMap<string, { readonly rolloutId: RolloutId; readonly freezes: readonly Freeze[] }>;
+  readonly channels: ReadonlyMap<string, ReleaseDocument['channels'][ChannelName]>;
   readonly atMs: number;
 }
 
@@ -122,6 +125,8 @@ export class StoredFacts {
     string,
     { readonly closure: string; readonly attempt: number; readonly atMs: number }[]
   >();
+  /** Rollouts that somebody began to fetch, or was told to start. */
+  readonly begun = new Set<string>();
   /** When a rollout's failures were more than it bears. */
   readonly haltedAtMs = new Map<string, number>();
   readonly #failed = new Map<string, Set<string>>();

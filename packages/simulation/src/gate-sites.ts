@@ -7,7 +7,8 @@ const folders = ['engine/src', 'agent/src', 'contracts/src'] as const;
 const isRead = (folder: string, file: string): boolean =>
   !file.endsWith('.test.ts') &&
   file !== 'describe-withheld.ts' &&
-  (folder !== 'contracts/src' || /^(verify-(?!events|resume)|walk-trust|signer-count|trust-keys|parse-document)/.test(file));
+  (folder !== 'contracts/src' ||
+    /^(verify-(?!events|resume)|walk-trust|signer-count|trust-keys|parse-document)/.test(file));
 
 const codes: ReadonlySet<string> = new Set([...WithheldCode.options, ...AgentRefusalCode.options]);
 const said = /(?:\b(?:code|reason|refusal): |\brefuse\(\s*|#refuse\(go, |\bstop\('[a-z]+', )'([a-z-]+)'/g;

@@ -36,6 +36,8 @@ export class Ledger {
   unconfirmed: EventOf<'unconfirmed'> | null = null;
   refused: EventOf<'refused'> | null = null;
   confirmedAt: Instant | null = null;
+  /** Enforced probes of what runs that fail now. */
+  readonly failing = new Set<string>();
   #isFloorLost = false;
   phase: HostPhaseName = 'pending';
   target: HostTarget | null = null;
@@ -89,6 +91,10 @@ export class Ledger {
         this.failed.push(event);
         this.phase = 'failed';
         break;
+      case 'probe':
+        if (event.body.status === 'fail' && event.body.mode === 'enforce') this.failing.add(event.body.check);
+        else this.failing.delete(event.body.check);
+        break;
       case 'trust-accepted':
         this.trusts.push(event.body.floor);
         break;
@@ -123,13 +129,16 @@ export class Ledger {
         this.unconfirmed = event;
         this.phase = kind;
         break;
-      case 'deferred':
       case 'activating':
+      case 'reverted':
+        this.failing.clear();
+        this.phase = kind;
+        break;
+      case 'deferred':
       case 'rebooting':
       case 'trying':
       case 'confirming':
       case 'reverting':
-      case 'reverted':
         this.phase = kind;
         break;
       default:

@@ -15,13 +15,15 @@ export interface MachineNixDeps {
   readonly dice: Dice;
   readonly closures: Closures;
   readonly isCacheReachable: () => boolean;
+  /** How long the next fetch takes, in seconds; null: as chance has it. */
+  readonly fetchSeconds: () => number | null;
   /** Paths that nobody signed are refused. */
   readonly isSafe: () => boolean;
 }
 
 /** The Nix port of one incarnation of the agent: a store on the machine's disk, and a cache somewhere. */
 export function machineNix(machine: Machine, deps: MachineNixDeps): Nix {
-  const { life, scheduler, dice, closures, isCacheReachable, isSafe } = deps;
+  const { life, scheduler, dice, closures, isCacheReachable, fetchSeconds, isSafe } = deps;
   const after = (ms: number, signal: AbortSignal): Promise<void> =>
     life.wait<void>((settle) => {
       const appointment = scheduler.after(ms, () => settle());
@@ -39,7 +41,8 @@ export function machineNix(machine: Machine, deps: MachineNixDeps): Nix {
         await after(unreachableMs, signal);
         return { ok: false, reason: 'closure-unavailable', detail: 'no cache answers' };
       }
-      await after(dice.between(fetchMs.from, fetchMs.to), signal);
+      const seconds = fetchSeconds();
+      await after(seconds === null ? dice.between(fetchMs.from, fetchMs.to) : seconds * 1000, signal);
       return life.cross(() => {
         if (machine.disk.isFull) return { ok: false, reason: 'disk-full', detail: 'no space left on device' } as const;
         machine.store.set(closure, { isModified: false });

@@ -118,6 +118,11 @@ export class Machine {
     };
   }
 
+  /** Somebody switches it without asking anybody. */
+  changeByHand(closure: StorePath): void {
+    this.#run(closure);
+  }
+
   /** A virtual machine that is put back: its disk is of then, and it boots. */
   restore(snapshot: ReturnType<Machine['snapshot']>): void {
     this.disk.restore(snapshot.disk);

@@ -10,6 +10,8 @@ export interface Mutation {
   readonly to: string;
   /** Where it must be noticed; absent: in one of so many random runs. */
   readonly scene?: SceneName;
+  /** Places of `gateSites` that it switches off. */
+  readonly gates?: readonly string[];
   /** What the simulation must find broken; several where more than one follows from it. */
   readonly breaks: readonly Invariant[];
 }
@@ -22,6 +24,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (wave) withheld.push(wave);',
     to: '',
     scene: 'an earlier wave',
+    gates: ['wave-gate.ts: wave', 'wave-gate.ts: soak'],
     breaks: ['S2'],
   },
   {
@@ -30,6 +33,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (edge) withheld.push(edge);',
     to: '',
     scene: 'a host goes first',
+    gates: ['decide-host.ts: host-edge'],
     breaks: ['S3'],
   },
   {
@@ -38,6 +42,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (!predecessor || isSettled(predecessor)) continue;',
     to: 'continue;',
     scene: 'a channel goes first',
+    gates: ['plan.ts: channel-edge'],
     breaks: ['S3'],
   },
   {
@@ -46,6 +51,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (budget) gates.push(budget);',
     to: 'if (budget) {}',
     scene: 'one at once',
+    gates: ['budget.ts: budget'],
     breaks: ['S3'],
   },
   {
@@ -54,6 +60,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (rebuilding) first.push(rebuilding);',
     to: '',
     scene: 'empty, and one is away',
+    gates: ['plan.ts: rebuilding'],
     breaks: ['S9'],
   },
   {
@@ -62,6 +69,7 @@ export const mutations: readonly Mutation[] = [
     from: 'candidate.channel === channel && now < candidate.expiresAt',
     to: 'candidate.channel === channel && now > candidate.expiresAt',
     scene: 'held',
+    gates: ['brake.ts: hold'],
     breaks: ['S4'],
   },
   {
@@ -70,6 +78,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (intervalAt(windows, now)) return null;',
     to: 'if (windows.length > 0) return null;',
     scene: 'outside its window',
+    gates: ['brake.ts: outside-window'],
     breaks: ['S4'],
   },
   {
@@ -77,6 +86,7 @@ export const mutations: readonly Mutation[] = [
     file: 'agent/src/agent-loop.ts',
     from: 'const hasAnswered = (await this.#workers?.checkin.again(signal)) ?? false;',
     to: 'const hasAnswered = true;',
+    scene: 'cut off while it fetches',
     breaks: ['S4'],
   },
   {
@@ -84,6 +94,7 @@ export const mutations: readonly Mutation[] = [
     file: 'agent/src/effect-runner.ts',
     from: 'const armed = await host.arm(effect.revertTo, effect.seconds);',
     to: "const armed = { ok: true, detail: '' };",
+    gates: ['activate.ts: dead-man-not-armed'],
     breaks: ['S10'],
   },
   {
@@ -92,6 +103,7 @@ export const mutations: readonly Mutation[] = [
     from: 'isRight: digest === expected && modified.length === 0',
     to: 'isRight: modified.length === 0',
     scene: 'a closure with other contents',
+    gates: ['fetch-closure.ts: closure-digest-mismatch'],
     breaks: ['S1'],
   },
   {
@@ -116,6 +128,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (!receipts.ok) return this.#refuse(go, receipts.reason, receipts.detail);',
     to: '',
     scene: 'receipts that are none',
+    gates: ['verify-receipts.ts: receipts-missing'],
     breaks: ['S2'],
   },
   {
@@ -131,6 +144,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (!isHalted) return null;',
     to: 'return null;',
     scene: 'halted',
+    gates: ['survey.ts: halted'],
     breaks: ['S4'],
   },
   {
@@ -139,6 +153,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (brakes.headExpiresAt <= now) return { code: 'head-expired' };",
     to: '',
     scene: 'head expired',
+    gates: ['brake.ts: head-expired'],
     breaks: ['S4'],
   },
   {
@@ -147,6 +162,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (freeze) return { code: 'freeze', until: freeze.to, reason: freeze.reason };",
     to: '',
     scene: 'frozen',
+    gates: ['brake.ts: freeze'],
     breaks: ['S4'],
   },
   {
@@ -155,6 +171,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (resolvedUntil === null || resolvedUntil <= now) return { code: 'outside-window' };",
     to: '',
     scene: 'past what was resolved',
+    gates: ['brake.ts: outside-window'],
     breaks: ['S4'],
   },
   {
@@ -163,6 +180,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (survey.manifest.policy.mode === 'observe') then.push({ code: 'observe' });",
     to: '',
     scene: 'observed',
+    gates: ['plan.ts: observe'],
     breaks: ['S4'],
   },
   {
@@ -171,6 +189,7 @@ export const mutations: readonly Mutation[] = [
     from: 'else if (fetching.max !== null && fetching.count >= fetching.max) {',
     to: 'else if (fetching.max !== null && fetching.count < 0) {',
     scene: 'one fetches at once',
+    gates: ['decide-host.ts: fetch-limit'],
     breaks: ['S3'],
   },
   {
@@ -179,6 +198,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (quarantine) withheld.push({ code: 'quarantined', reason: quarantine.cause });",
     to: '',
     scene: 'failed before',
+    gates: ['decide-host.ts: quarantined'],
     breaks: ['S9'],
   },
   {
@@ -187,6 +207,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (heldForUnheard && unheard.length > 0) return',
     to: 'if (heldForUnheard && unheard.length < 0) return',
     scene: 'unheard after the disk was lost',
+    gates: ['wave-gate.ts: unheard-after-rebuild'],
     breaks: ['S9'],
   },
   {
@@ -195,6 +216,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (gates.length === 0 && standing !== 'in-flight') gates.push(...offline);",
     to: '',
     scene: 'one is off',
+    gates: ['decide-host.ts: offline'],
     breaks: ['S6'],
   },
   {
@@ -203,6 +225,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (localHold && now < localHold.until) {',
     to: 'if (localHold && now > localHold.until) {',
     scene: 'one is held on the spot',
+    gates: ['self-held.ts: local-hold'],
     breaks: ['S6'],
   },
   {
@@ -219,6 +242,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (retry?.rolloutId === rolloutId && now < retry.notBefore) {',
     to: 'if (retry?.rolloutId === rolloutId && now > retry.notBefore) {',
     scene: 'one goes back and waits',
+    gates: ['self-held.ts: retry-backoff'],
     breaks: ['S6'],
   },
   {
@@ -227,6 +251,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (count.retrying === 0) return hosts;',
     to: 'return hosts;',
     scene: 'one refuses',
+    gates: ['self-held.ts: refused'],
     breaks: ['S6'],
   },
   {
@@ -235,6 +260,7 @@ export const mutations: readonly Mutation[] = [
     from: 'state.retry.rolloutId === target.rolloutId && now < state.retry.notBefore',
     to: 'state.retry.rolloutId === target.rolloutId && now > state.retry.notBefore',
     scene: 'one goes back and waits',
+    gates: ['pursue.ts: retry-backoff'],
     breaks: ['S17'],
   },
   {
@@ -251,6 +277,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (unread !== undefined)\n    return',
     to: "if (unread === '')\n    return",
     scene: 'let go under a hidden hold',
+    gates: ['intent.ts: hold'],
     breaks: ['S4'],
   },
   {
@@ -267,6 +294,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (host.localHold && now < host.localHold.until) {',
     to: 'if (host.localHold && now > host.localHold.until) {',
     scene: 'let go while held on the spot',
+    gates: ['brake.ts: local-hold'],
     breaks: ['S4'],
   },
   {
@@ -275,6 +303,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (!host.isClockSynchronised) return { code: 'clock-unsynchronised' };",
     to: '',
     scene: 'let go without a clock',
+    gates: ['brake.ts: clock-unsynchronised'],
     breaks: ['S4'],
   },
   {
@@ -283,6 +312,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (policy.mode === 'observe') return { code: 'observe' };",
     to: '',
     scene: 'let go where it only observes',
+    gates: ['pursue.ts: observe'],
     breaks: ['S4'],
   },
   {
@@ -291,6 +321,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (quarantine) return { code: 'quarantined', reason: quarantine.cause };",
     to: '',
     scene: 'let go with what failed there',
+    gates: ['pursue.ts: quarantined'],
     breaks: ['S9'],
   },
   {
@@ -299,6 +330,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (isSilent && !host.confirmsLocally) return { code: 'control-plane-silent' };",
     to: '',
     scene: 'let go, and then silence',
+    gates: ['brake.ts: control-plane-silent'],
     breaks: ['S4'],
   },
   {
@@ -307,6 +339,7 @@ export const mutations: readonly Mutation[] = [
     from: "role.threshold, 'the head role'",
     to: "0, 'the head role'",
     scene: 'a forged head',
+    gates: ['signer-count.ts: too-few-signers'],
     breaks: ['S15'],
   },
   {
@@ -355,6 +388,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (this.#view && this.#view.release.trust.sha256 !== current.sha256) {',
     to: 'if (this.#view && current.sha256 === undefined) {',
     scene: 'a release of a withdrawn key',
+    gates: ['intent-source.ts: trust-behind'],
     breaks: ['S15'],
   },
   {
@@ -363,6 +397,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (hash !== named.sha256) return',
     to: 'if (hash === undefined) return',
     scene: 'an altered fleet',
+    gates: ['verify-fleet.ts: hash-mismatch'],
     breaks: ['S2'],
   },
   {
@@ -371,6 +406,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (!sameHash(hash, rolloutId)) return',
     to: 'if (hash === undefined) return',
     scene: 'an altered rollout',
+    gates: ['verify-manifest.ts: hash-mismatch'],
     breaks: ['S1'],
   },
   {
@@ -379,6 +415,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (have < need) {',
     to: 'if (have < 0) {',
     scene: 'receipts that are none',
+    gates: ['verify-receipts.ts: receipts-missing'],
     breaks: ['S2'],
   },
   {
@@ -387,6 +424,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (!isConverged(event)) return',
     to: "if (event.kind === 'started') return",
     scene: 'receipts that are none',
+    gates: ['verify-receipts.ts: invalid'],
     breaks: ['S2'],
   },
   {
@@ -395,6 +433,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (!(await isSignedBy(ctx, keys, receipt))) {',
     to: 'if (keys.length === 0) {',
     scene: 'receipts that are none',
+    gates: ['verify-receipts.ts: bad-signature'],
     breaks: ['S2'],
   },
   {
@@ -403,6 +442,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (target.rolloutId !== input.rolloutId) {',
     to: "if (target.rolloutId === '') {",
     scene: 'a receipt of another rollout',
+    gates: ['verify-receipts.ts: wrong-rollout'],
     breaks: ['S2'],
   },
   {
@@ -411,6 +451,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (floor && document.version < floor.version) {',
     to: 'if (floor && document.version < 0) {',
     scene: 'an older head',
+    gates: ['verify-head.ts: rolled-back'],
     breaks: ['S15'],
   },
   {
@@ -419,6 +460,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (floor && version < floor.version) {',
     to: 'if (floor && version < 0) {',
     scene: 'an older release',
+    gates: ['verify-release.ts: rolled-back'],
     breaks: ['S15'],
   },
   {
@@ -427,6 +469,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (floor && document.version === floor.version && sha256 !== floor.sha256) {',
     to: 'if (floor && document.version < 0) {',
     scene: 'two heads of one version',
+    gates: ['verify-head.ts: equivocation'],
     breaks: ['S15'],
   },
   {
@@ -435,6 +478,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (floor && version === floor.version && sha256 !== floor.sha256) {',
     to: 'if (floor && version < 0) {',
     scene: 'two releases of one version',
+    gates: ['verify-release.ts: equivocation'],
     breaks: ['S15'],
   },
   {
@@ -443,6 +487,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (head.value.isExpired && floors.values.head?.sha256 !== head.value.sha256) {',
     to: 'if (head.value.document.version < 0) {',
     scene: 'an expired head',
+    gates: ['intent-source.ts: expired'],
     breaks: ['S15'],
   },
   {
@@ -451,6 +496,7 @@ export const mutations: readonly Mutation[] = [
     from: '[named.rolloutId, ...named.mayFinish].find((id) => id === (input.rolloutId ?? named.rolloutId))',
     to: '(input.rolloutId ?? named.rolloutId) as typeof named.rolloutId',
     scene: 'let go for a rollout of the past',
+    gates: ['verify-manifest.ts: wrong-rollout'],
     breaks: ['S1'],
   },
   {
@@ -459,6 +505,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (accepted !== undefined && introducedIn < accepted) {',
     to: 'if (accepted !== undefined && introducedIn < 0) {',
     scene: 'let go for the rollout before',
+    gates: ['verify-manifest.ts: superseded'],
     breaks: ['S12'],
   },
   {
@@ -467,6 +514,7 @@ export const mutations: readonly Mutation[] = [
     from: 'return this.#incomplete;',
     to: 'return null;',
     scene: 'let go under half a release',
+    gates: ['intent-source.ts: refused'],
     breaks: ['S1'],
   },
   {
@@ -475,6 +523,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (identity?.kind !== 'host' || identity.name !== host || !declared) {",
     to: 'if (!declared) {',
     scene: 'let go though undeclared',
+    gates: ['intent-source.ts: unknown-host'],
     breaks: ['S1'],
   },
   {
@@ -491,6 +540,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (!configuration.ok) return configuration;',
     to: '',
     scene: 'a Nix that takes unsigned paths',
+    gates: ['nix-commands.ts: unsafe-nix-configuration'],
     breaks: ['S4'],
   },
   {
@@ -499,6 +549,7 @@ export const mutations: readonly Mutation[] = [
     from: 'const tooOld = this.#isFloorLost && ',
     to: 'const tooOld = this.#isFloorLost && false && ',
     scene: 'floors that are lost',
+    gates: ['intent-source.ts: floor-lost'],
     breaks: ['S15'],
   },
   {
@@ -515,6 +566,7 @@ export const mutations: readonly Mutation[] = [
     from: '      throw unreadable(this.#path, messageOf(error), error);\n    }\n    const parsed',
     to: "      return 'absent';\n    }\n    const parsed",
     scene: 'floors that cannot be read',
+    gates: ['start-agent.ts: floor-unreadable', 'start-agent.ts: refused'],
     breaks: ['S15'],
   },
   {
@@ -523,6 +575,7 @@ export const mutations: readonly Mutation[] = [
     from: 'if (document.signedAt > addSeconds(now, clockSkewSecondsMax)) {',
     to: 'if (document.signedAt > addSeconds(now, 30 * 86_400)) {',
     scene: 'a head of tomorrow',
+    gates: ['verify-head.ts: future-dated'],
     breaks: ['S4'],
   },
   {
@@ -531,6 +584,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (this.#isHeadAhead) return { code: 'head-from-the-future' };",
     to: '',
     scene: 'let go beside a head of tomorrow',
+    gates: ['intent-source.ts: head-from-the-future'],
     breaks: ['S4'],
   },
   {
@@ -564,5 +618,41 @@ export const mutations: readonly Mutation[] = [
     to: '',
     scene: 'an emergency',
     breaks: ['S6'],
+  },
+  {
+    name: 'planner: the newest release does not wait',
+    file: 'engine/src/planned-channel.ts',
+    from: '(finishing(rollouts, current, now) ?? current)',
+    to: 'current',
+    scene: 'a newer release waits',
+    gates: ['plan.ts: waiting-for-rollout'],
+    breaks: ['S2'],
+  },
+  {
+    name: 'host: a go that was taken back will do',
+    file: 'engine/src/pursue.ts',
+    from: 'if (intent === null || (isSame(intent.target, target) && !intent.hasGo)) {',
+    to: 'if (intent === null) {',
+    scene: 'halted while another fetches',
+    gates: ['pursue.ts: no-go'],
+    breaks: ['S4'],
+  },
+  {
+    name: 'drift: what was changed by hand is not held',
+    file: 'engine/src/drift.ts',
+    from: "return policy.drift === 'hold' ? driftFrom(state, closure) : null;",
+    to: 'return null;',
+    scene: 'changed by hand',
+    gates: ['drift.ts: drift'],
+    breaks: ['S4'],
+  },
+  {
+    name: 'host: it converges in place while a probe fails',
+    file: 'engine/src/pursue.ts',
+    from: 'if (failing !== undefined) return withhold(',
+    to: "if (failing === '') return withhold(",
+    scene: 'converging in place while a probe fails',
+    gates: ['pursue.ts: failed'],
+    breaks: ['S16'],
   },
 ];

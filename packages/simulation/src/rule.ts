@@ -1,5 +1,21 @@
 /** The numbers of INVARIANTS.md that are judged while a run goes on. */
-export type Invariant = 'S1' | 'S2' | 'S3' | 'S4' | 'S5' | 'S6' | 'S7' | 'S8' | 'S9' | 'S10' | 'S11' | 'S12' | 'S13' | 'S15' | 'S16' | 'S17';
+export type Invariant =
+  | 'S1'
+  | 'S2'
+  | 'S3'
+  | 'S4'
+  | 'S5'
+  | 'S6'
+  | 'S7'
+  | 'S8'
+  | 'S9'
+  | 'S10'
+  | 'S11'
+  | 'S12'
+  | 'S13'
+  | 'S15'
+  | 'S16'
+  | 'S17';
 
 export interface Breach {
   readonly invariant: Invariant;

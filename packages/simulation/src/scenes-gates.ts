@@ -163,6 +163,69 @@ export const gateScenes = {
       await stage.calm();
     },
   },
+  /** What was begun comes to its end before the newest begins. */
+  'a newer release waits': {
+    intent: sceneFleet({ waves: [['a'], ['b']] }),
+    play: async (stage) => {
+      await stage.release({ a: 'good', b: 'good' });
+      await stage.until('a soaks', () => stage.phase('a') === 'soaking');
+      await stage.release({ a: 'good', b: 'good' });
+      await stage.calm();
+    },
+  },
+  /** One fails while the other still fetches, which the other hears before it starts. */
+  'halted while another fetches': {
+    intent: sceneFleet({ waves: [['a', 'b']] }),
+    play: async (stage) => {
+      stage.host('b').fetchSeconds = 240;
+      await stage.release({ a: 'failing', b: 'good' });
+      await stage.minutes(10);
+      await stage.release({ a: 'good', b: 'good' });
+      await stage.calm();
+    },
+  },
+  'cut off while it fetches': {
+    intent: sceneFleet({ waves: [['a']] }),
+    play: async (stage) => {
+      stage.host('a').fetchSeconds = 120;
+      await stage.release({ a: 'good' });
+      await stage.until('a fetches', () => stage.phase('a') === 'fetching');
+      await stage.minutes(0.5);
+      stage.host('a').line.isUp = false;
+      await stage.minutes(10);
+      await stage.calm();
+    },
+  },
+  /** Somebody is at work on it. */
+  'changed by hand': {
+    intent: sceneFleet({ waves: [['a', 'b']], policy: { drift: 'hold' } }),
+    play: async (stage) => {
+      const before = stage.real('a');
+      await stage.release({ a: 'good', b: 'good' });
+      await stage.until('a has converged', () => stage.hasConverged('a'));
+      stage.changeByHand('a', before.closure);
+      await stage.minutes(3);
+      await stage.release({ a: 'good', b: 'good' });
+      await stage.minutes(10);
+      stage.changeByHand('a', stage.host('a').machine.bootDefault);
+      await stage.calm();
+    },
+  },
+  /** It converged, then its probe fails; a new rollout gives it nothing new. */
+  'converging in place while a probe fails': {
+    intent: sceneFleet({ waves: [['a']] }),
+    play: async (stage) => {
+      await stage.release({ a: 'sickening' });
+      await stage.until('a has converged', () => stage.hasConverged('a'));
+      await stage.minutes(10);
+      await stage.release({}, (next) => {
+        Object.assign(next.channels.main?.policy ?? {}, { fetchesMax: 7 });
+      });
+      await stage.minutes(5);
+      await stage.release({ a: 'good' });
+      await stage.calm();
+    },
+  },
   'one at once': {
     intent: sceneFleet({ waves: [['a', 'b', 'c']], budget: 1 }),
     play: async (stage) => {

@@ -74,11 +74,7 @@ export function isOver(fleet: SimulatedFleet, witness: Witness): boolean {
   return fleet.fault !== null || witness.breach !== null;
 }
 
-export function resultOf(
-  fleet: SimulatedFleet,
-  { breach, concerned, facts }: Witness,
-  seed: number,
-): SimulationResult {
+export function resultOf(fleet: SimulatedFleet, { breach, concerned, facts }: Witness, seed: number): SimulationResult {
   const { fault, timeline, scheduler } = fleet;
   const events = [...facts.ledgers.values()].reduce((sum, ledger) => sum + ledger.events, 0);
   const counts = { steps: scheduler.done, events, releases: facts.releaseVersion };

@@ -28,6 +28,7 @@ export interface SimulatedAgentOptions {
   readonly isCacheReachable: () => boolean;
   readonly isClockSynchronised: () => boolean;
   readonly isNixSafe: () => boolean;
+  readonly fetchSeconds: () => number | null;
   readonly transport: (life: Life) => Transport;
   /** The agent ended by itself, which it never should. */
   readonly onFault: (error: unknown) => void;
@@ -85,6 +86,7 @@ export class SimulatedAgent {
         dice: own,
         closures,
         isCacheReachable: this.#options.isCacheReachable,
+        fetchSeconds: this.#options.fetchSeconds,
         isSafe: this.#options.isNixSafe,
       }),
       probes: machineProbes(machine, { life, scheduler, closures, intervalSeconds: probeSeconds }),

@@ -57,6 +57,8 @@ export class SimulatedHost {
   readonly time: MachineTime;
   readonly #options: SimulatedHostOptions;
   isCacheReachable = true;
+  /** How long a fetch takes; null: as chance has it. */
+  fetchSeconds: number | null = null;
   #isClockSynchronised = true;
   #isNixSafe = true;
   /** Off until it boots. */
@@ -98,6 +100,7 @@ export class SimulatedHost {
       isCacheReachable: () => this.isCacheReachable && this.isConnected,
       isClockSynchronised: () => this.#isClockSynchronised,
       isNixSafe: () => this.#isNixSafe,
+      fetchSeconds: () => this.fetchSeconds,
       transport: (life) =>
         new LineTransport({
           life,

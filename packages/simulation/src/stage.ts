@@ -1,14 +1,14 @@
-import type { Go } from '@nixfleet/contracts';
+import { type Go, StorePath } from '@nixfleet/contracts';
 import type { RealTestClosure, TestIntent } from '@nixfleet/testkit';
 import type { Behaviour } from './behaviour.ts';
 import type { Ci } from './ci.ts';
 import { judgeEnd } from './end.ts';
 import { ScriptedThief } from './scripted-thief.ts';
+import type { SignedFacts } from './signed-facts.ts';
+import { isOver, runUntil } from './simulate.ts';
 import { stateDirectory } from './simulated-agent.ts';
 import type { SimulatedFleet } from './simulated-fleet.ts';
 import type { SimulatedHost } from './simulated-host.ts';
-import type { SignedFacts } from './signed-facts.ts';
-import { isOver, runUntil } from './simulate.ts';
 import type { Witness } from './witness.ts';
 
 const minuteMs = 60_000;
@@ -102,6 +102,14 @@ export class Stage {
   spoilFloors(name: string): void {
     this.host(name).machine.disk.write(`${stateDirectory}/floors.json`, new TextEncoder().encode('{'));
     this.#witness.facts.knowledge(name).areFloorsSpoilt = true;
+  }
+
+  /** Somebody switches the machine to a closure that it ran before, past the agent. */
+  changeByHand(name: string, closure: string): void {
+    const { machine } = this.host(name);
+    machine.changeByHand(StorePath.parse(closure));
+    const isBack = closure === machine.bootDefault;
+    this.#witness.facts.knowledge(name).changedTo = isBack ? null : closure;
   }
 
   /** From now on somebody else answers in the control plane's place, and knows everything that is published. */

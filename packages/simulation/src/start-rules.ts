@@ -121,6 +121,9 @@ function notHeld(facts: Facts, { host, event, manifest, nowMs }: Start): Broken 
   if (known.unsynchronisedSinceMs !== null && nowMs - known.unsynchronisedSinceMs > armingMs) {
     return broken('S4', `${host} starts although its clock is not synchronised`);
   }
+  if (policy.drift === 'hold' && known.changedTo !== null && known.changedTo !== event.body.target.closure) {
+    return broken('S4', `${host} starts although somebody has changed it, and ${channel} is to hold then`);
+  }
   if (policy.mode === 'observe') return broken('S4', `${host} starts on ${channel}, which only observes`);
   const accepted = facts.ledger(host).accepted.at(-1);
   const sha256 = accepted?.release.sha256 ?? '';

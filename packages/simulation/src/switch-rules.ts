@@ -15,13 +15,13 @@ const refusedMs = 30_000;
 export function mayFetch(facts: Facts, host: string, event: EventOf<'fetching'>, nowMs: number): Broken {
   return (
     isNamed(facts, host, event.body.target) ??
-    withinFetchLimit(facts, host, event) ??
+    withinFetchLimit(facts, event) ??
     notInSilence(facts, host, event, nowMs) ??
     notInALoop(facts, host, event)
   );
 }
 
-function withinFetchLimit(facts: Facts, host: string, { body: { target } }: EventOf<'fetching'>): Broken {
+function withinFetchLimit(facts: Facts, { body: { target } }: EventOf<'fetching'>): Broken {
   const manifest = facts.rollouts.get(target.rolloutId);
   const max = manifest?.policy.fetchesMax ?? null;
   if (max === null || !manifest || !facts.isControlPlaneHonest) return null;
@@ -63,12 +63,17 @@ export function mayConverge(
     return broken('S1', `${host} says it has converged on what ${target.rolloutId} does not give it`);
   }
   if (facts.restored.has(host)) return null;
-  if (running !== target.closure) return broken('S16', `${host} says it has converged on ${target.closure}, and runs ${running}`);
-  const { confirmedAt } = facts.ledger(host);
+  if (running !== target.closure)
+    return broken('S16', `${host} says it has converged on ${target.closure}, and runs ${running}`);
+  const { confirmedAt, failing } = facts.ledger(host);
+  if (failing.size > 0) return broken('S16', `${host} says it has converged while ${[...failing].join(', ')} fails`);
   if (!switched) return null;
-  if (behaviour === 'sick') return broken('S16', `${host} says it has converged on ${target.closure}, whose probes fail`);
+  if (behaviour === 'sick')
+    return broken('S16', `${host} says it has converged on ${target.closure}, whose probes fail`);
   const soakedMs = confirmedAt === null ? 0 : Date.parse(at) - Date.parse(confirmedAt);
   if (soakedMs >= target.soakSeconds * 1000 - roundingMs) return null;
-  return broken('S16', `${host} says it has converged ${soakedMs / 1000} s after it confirmed, of ${target.soakSeconds}`);
+  return broken(
+    'S16',
+    `${host} says it has converged ${soakedMs / 1000} s after it confirmed, of ${target.soakSeconds}`,
+  );
 }
-

@@ -2,8 +2,8 @@ import type { Go, HeadDocument, JournalEvent, StorePath } from '@nixfleet/contra
 import { mayAcceptRelease, mayAcceptTrust } from './acceptance-rules.ts';
 import { mayDispatch } from './dispatch-rules.ts';
 import { Facts, StoredFacts } from './facts.ts';
-import { mayBeCalledFailed, mayBeDefault, mayRun, maySwitch } from './machine-rules.ts';
 import { startAt } from './fleet-shape.ts';
+import { mayBeCalledFailed, mayBeDefault, mayRun, maySwitch } from './machine-rules.ts';
 import { type Breach, type Broken, broken } from './rule.ts';
 import { stateDirectory } from './simulated-agent.ts';
 import type { SimulatedFleet, Watchers } from './simulated-fleet.ts';
@@ -37,6 +37,7 @@ export class Witness {
   readonly watchers: Watchers = {
     host: {
       running: (host, closure) => {
+        if (this.facts.knowledge(host).changedTo !== closure) this.facts.knowledge(host).changedTo = null;
         const behaviour = this.#seen.closures.behaviourOf(closure);
         this.note(host, `runs ${closure.slice(44)} (${behaviour})`);
         if (closure !== this.#firstOf(host)) this.judge(host, mayRun(this.facts, { host, closure, behaviour }));
@@ -141,6 +142,7 @@ export class Witness {
     const { stored, everStored, rollouts } = this.facts;
     const key = StoredFacts.key(kind, host, body.target);
     everStored.add(key);
+    if (kind === 'fetching') stored.begun.add(body.target.rolloutId);
     if (!stored.events.has(key)) stored.events.set(key, this.#nowMs);
     const manifest = rollouts.get(body.target.rolloutId);
     if (kind !== 'failed' || !manifest) return;
@@ -164,6 +166,7 @@ export class Witness {
     this.note(host, `is told to start ${go.rolloutId.slice(0, 8)}`);
     this.facts.knowledge(host).toldAtMs.set(go.rolloutId, this.#nowMs);
     this.judge(host, mayDispatch(this.facts, { host, go, nowMs: this.#nowMs, now: this.#seen.now }));
+    this.facts.stored.begun.add(go.rolloutId);
   }
 
   get #seen(): SimulatedFleet {
