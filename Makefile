@@ -31,6 +31,10 @@ fuzz: setup ## hostile inputs for every reader, for longer (FUZZ_RUNS=… for ea
 	@FUZZ_RUNS=$(or $(FUZZ_RUNS),$(FUZZ_RUNS_DEFAULT)) $(NODE) --test --test-reporter=spec \
 	  tests/formats/fuzz.test.ts tests/formats/signed-tree.test.ts
 
+simulate: setup ## whole fleets in virtual time, from a seed (SEED= SEEDS= HOSTS= HOURS= REAL_CRYPTO=1)
+	@$(NODE) packages/simulation/src/main.ts $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOSTS),--hosts $(HOSTS)) \
+	  $(if $(HOURS),--hours $(HOURS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REAL_CRYPTO),--real-crypto)
+
 check: setup ## format, lint and types
 	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings --colors=$(if $(MAKE_TERMOUT),force,off) .
 	@$(NODE) node_modules/typescript/bin/tsc -b --force

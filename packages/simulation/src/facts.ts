@@ -5,7 +5,6 @@ import type {
   Instant,
   JournalEvent,
   ReleaseDocument,
-  RolloutId,
   RolloutManifest,
 } from '@nixfleet/contracts';
 import type { TestRelease } from '@nixfleet/testkit';
