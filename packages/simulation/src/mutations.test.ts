@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Mutation, mutations } from './mutations.ts';
+import type { Mutation } from './mutation.ts';
+import { mutations } from './mutations.ts';
 import { simulateAll } from './pool.ts';
 import type { SimulationResult } from './simulate.ts';
 import type { WorkerTask } from './worker.ts';

@@ -1,11 +1,10 @@
 import { ChannelPolicy } from '@nixfleet/contracts';
 import { type TestChannel, type TestIntent, testChannel, testHost, testPolicy } from '@nixfleet/testkit';
-import type { z } from 'zod';
 
 interface Shape {
   /** Hosts of the channel `main`, wave by wave. */
   readonly waves: readonly (readonly string[])[];
-  readonly policy?: Partial<z.input<typeof ChannelPolicy>>;
+  readonly policy?: Partial<ChannelPolicy>;
   /** At most so many of all hosts in flight. */
   readonly budget?: number;
   readonly edges?: TestIntent['edges'];
