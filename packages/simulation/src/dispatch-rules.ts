@@ -101,6 +101,11 @@ function wavesPromoted(facts: Facts, { host, go, manifest, entry, nowMs }: Dispa
   for (let wave = 0; wave < entry.wave; wave++) {
     const members = Object.entries(manifest.hosts).filter((found) => found[1].wave === wave);
     const done = members.filter(([name, { attempt }]) => hasConverged(facts, name, { ...go, attempt }));
+    const unmeasured = done.filter(([name, { closure }]) => !facts.ledger(name).compliant.has(closure));
+    if (manifest.policy.compliance.mode === 'enforce' && unmeasured.length > 0) {
+      const names = unmeasured.map(([name]) => name);
+      return broken('S2', `${host} is told to start, and no control of ${names.join(', ')} was found to pass`, names);
+    }
     const reachable = members.filter(([name]) => isReachable(facts, name, nowMs));
     const percent = manifest.waves[wave]?.promoteWhen.convergedPercent ?? 100;
     const stays = reachable.filter(([name]) => isStillIn(facts, name, manifest));

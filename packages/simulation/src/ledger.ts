@@ -36,6 +36,8 @@ export class Ledger {
   unconfirmed: EventOf<'unconfirmed'> | null = null;
   refused: EventOf<'refused'> | null = null;
   confirmedAt: Instant | null = null;
+  /** Closures of which a collection found every enforced control to pass. */
+  readonly compliant = new Set<string>();
   /** Enforced probes of what runs that fail now. */
   readonly failing = new Set<string>();
   #isFloorLost = false;
@@ -90,6 +92,9 @@ export class Ledger {
       case 'failed':
         this.failed.push(event);
         this.phase = 'failed';
+        break;
+      case 'compliance-passed':
+        this.compliant.add(event.body.closure);
         break;
       case 'probe':
         if (event.body.status === 'fail' && event.body.mode === 'enforce') this.failing.add(event.body.check);

@@ -198,6 +198,15 @@ export const plannerMutations: readonly Mutation[] = [
     breaks: ['S6'],
   },
   {
+    name: 'planner: waves do not wait for controls',
+    file: 'engine/src/wave-gate.ts',
+    from: "if (manifest.policy.compliance.mode !== 'enforce') return null;",
+    to: 'return null;',
+    scene: 'controls that nobody has measured',
+    gates: ['wave-gate.ts: compliance'],
+    breaks: ['S2'],
+  },
+  {
     name: 'planner: the newest release does not wait',
     file: 'engine/src/planned-channel.ts',
     from: '(finishing(rollouts, current, now) ?? current)',
@@ -209,8 +218,8 @@ export const plannerMutations: readonly Mutation[] = [
   {
     name: 'drift: what was changed by hand is not held',
     file: 'engine/src/drift.ts',
-    from: "return policy.drift === 'hold' ? driftFrom(state, closure) : null;",
-    to: 'return null;',
+    from: "const drift = policy.drift === 'hold' ? driftFrom(state, closure) : null;",
+    to: 'const drift = null;',
     scene: 'changed by hand',
     gates: ['drift.ts: drift'],
     breaks: ['S4'],

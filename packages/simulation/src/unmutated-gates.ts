@@ -93,6 +93,10 @@ export const unmutatedGates: Readonly<Record<string, string>> = {
     'decide-host.ts: unheard-after-rebuild',
     'decide-trial.ts: unheard-after-rebuild',
   ]),
+  ...because('the modelled machine measures no controls', [
+    'compliance-standing.ts: compliance',
+    'drift.ts: compliance',
+  ]),
   ...because('the modelled machine has no boots and no trials yet', [
     'activate.ts: trial-needs-reboot',
     'decide-drifted.ts: quarantined',
