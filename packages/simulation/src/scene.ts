@@ -26,8 +26,8 @@ export async function playScene(name: SceneName): Promise<SimulationResult> {
   const dice = new Dice(seed);
   const witness = new Witness();
   const { intent, headSeconds = 86_400 } = scene;
-  const hosts = Object.keys(intent.hosts).length;
-  const fleet = await SimulatedFleet.create(dice, { hosts, crypto: cheapCrypto, witness, intent, headSeconds });
+  const size = { hosts: Object.keys(intent.hosts).length, hours: 1 };
+  const fleet = await SimulatedFleet.create(dice, { size, crypto: cheapCrypto, witness, intent, headSeconds });
   witness.begin(fleet);
   const stage = new Stage(fleet, witness);
   await fleet.ci.release([...fleet.hosts.keys()], () => 'good');
