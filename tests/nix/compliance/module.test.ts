@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ComplianceCatalogue, HostCompliance } from '@nixfleet/contracts';
+import { type Machine, openBench, serviceOf } from '../modules/machine.ts';
 import { evaluate, evaluated } from '../nix.ts';
 import { nixpkgsLib, withoutNixpkgsLib } from '../nixpkgs-lib.ts';
 
@@ -160,6 +161,31 @@ describe('compliance on vanilla NixOS', { skip: withoutNixpkgsLib }, () => {
         .map(({ id }) => id as string);
       assert.deepEqual(results.map(({ id }) => id).sort(), withStatic.sort(), name);
     }
+  });
+
+  test('beside an agent, the agent starts it, and may write where it collects', async () => {
+    await using bench = await openBench();
+    const machine = (agent: boolean): Promise<Machine> =>
+      bench.machine(`{
+        nixfleet.trust.document = ${bench.trust};
+        networking.hostName = "web-1";
+        nixpkgs.hostPlatform = "x86_64-linux";
+        services.nixfleet-agent = { enable = ${agent}; controlPlanes = [ "https://control.example.org:8443" ]; };
+        compliance.controls.accessControl.enable = true;
+        compliance.evidence.collector.outputDir = "/persist/compliance";
+      }`);
+    const [alone, beside] = await Promise.all([machine(false), machine(true)]);
+    const wantedBy = (of: Machine): unknown =>
+      (of.services['compliance-evidence-collector'] as { wantedBy?: unknown }).wantedBy;
+    assert.deepEqual([wantedBy(alone), wantedBy(beside)], [['multi-user.target'], []]);
+    const writable = serviceOf(beside, 'nixfleet-agent').serviceConfig.ReadWritePaths as readonly string[];
+    assert.ok(
+      writable.includes('/persist/compliance') && writable.includes('/var/lib/nixfleet-agent'),
+      String(writable),
+    );
+    assert.deepEqual(Object.keys(alone.services), ['compliance-evidence-collector']);
+    assert.deepEqual(beside.tmpfiles, ['d /persist/compliance 0755 root root - -']);
+    assert.equal(serviceOf(beside, 'compliance-evidence-collector').serviceConfig.StateDirectory, undefined);
   });
 
   test('a word that is no mode is refused', async () => {

@@ -9,6 +9,13 @@ let
   };
   is = type: default: mkOption { inherit type default; };
   package = name: is types.package (import ./packages.nix).${name};
+  # As in units: lists of several modules are joined.
+  unitOption = lib.mkOptionType {
+    name = "systemd option";
+    merge =
+      loc: defs:
+      if lib.all (def: lib.isList def.value) defs then lib.concatMap (def: def.value) defs else lib.mergeEqualOption loc defs;
+  };
   failed = map (entry: entry.message) (lib.filter (entry: !entry.assertion) config.assertions);
 in
 {
@@ -34,7 +41,15 @@ in
     fileSystems = anything;
     boot.kernelParams = is (types.listOf types.str) [ ];
     systemd.package = package "systemd";
-    systemd.services = anything;
+    systemd.services = mkOption {
+      default = { };
+      type = types.attrsOf (
+        types.submodule {
+          freeformType = types.attrsOf types.anything;
+          options.serviceConfig = is (types.attrsOf unitOption) { };
+        }
+      );
+    };
     systemd.timers = anything;
     systemd.tmpfiles.rules = is (types.listOf types.str) [ ];
     networking.hostName = is types.str "nixos";
