@@ -100,20 +100,32 @@ let
       rule,
       probes,
     }:
-    if rule.check == null then
-      null
-    else
-      {
-        command = "${probes}/bin/nixfleet-probe";
-      }
-      // rule.check {
-        inherit config;
-        options = control.optionsOf config;
-      };
+    let
+      # Null, too, where nothing is declared on this host that it could look at.
+      descriptor =
+        if rule.check == null then
+          null
+        else
+          rule.check {
+            inherit config;
+            options = control.optionsOf config;
+          };
+    in
+    if descriptor == null then null else { command = "${probes}/bin/nixfleet-probe"; } // descriptor;
 
   ruleOf =
     { config, control, probes }:
     { rule, via }:
+    let
+      probe = probeOf {
+        inherit
+          config
+          control
+          rule
+          probes
+          ;
+      };
+    in
     {
       inherit (rule)
         id
@@ -124,19 +136,15 @@ let
         architectures
         remediation
         isAttested
-        unmeasured
         ;
-      inherit via;
+      inherit via probe;
+      unmeasured =
+        if rule.check != null && probe == null && rule.evaluate == null then
+          "Nothing is declared on this host that it could measure."
+        else
+          rule.unmeasured;
       articles = articlesFor config rule.articles;
       hasStatic = rule.evaluate != null;
-      probe = probeOf {
-        inherit
-          config
-          control
-          rule
-          probes
-          ;
-      };
     };
 
   # A projection that throws has found nothing right.

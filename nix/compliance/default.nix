@@ -23,6 +23,13 @@ let
     inherit lib types scalars;
     checks = import ./checks.nix { inherit lib; };
     probe = import ./probe.nix { inherit lib types; };
+    inherit (import ./measure.nix { inherit (parts) probe; })
+      measureWith
+      many
+      given
+      switch
+      sysctlWant
+      ;
     # Of a rule that only the host can show, until its probe is there.
     pending = "Its probe is not written yet.";
   };

@@ -1,5 +1,5 @@
 # Who gets in, how, and for how long.
-{ types, checks, ... }:
+{ given, many, measureWith, switch, types, checks, ... }:
 let
   inherit (checks)
     at
@@ -75,6 +75,8 @@ let
       ) (attrNames users);
     in
     byUser ++ filter (name: !(builtins.elem name byUser)) (listAt "users.groups.wheel.members" config);
+
+  measure = measureWith "anssi-bp028/v1";
 in
 {
   controlId = "access-control";
@@ -175,6 +177,7 @@ in
           };
         })
       ];
+      check = _: measure { name = "ssh-login"; applicability = "probed"; };
       remediation = "Set services.openssh.settings.PasswordAuthentication and KbdInteractiveAuthentication to false and PermitRootLogin to no, and take out Match blocks that say otherwise.";
     }
     {
@@ -230,6 +233,12 @@ in
           }
         )
       ];
+      check =
+        { options, ... }:
+        measure {
+          name = "ssh-idle";
+          args = given "--max-minutes" options.idleTimeoutMinutes;
+        };
       remediation = "Set TMOUT, logind's StopIdleSessionSec and sshd's ChannelTimeout and UnusedConnectionTimeout (OpenSSH 9.2 or newer) to the limit or less.";
     }
     {
@@ -256,6 +265,24 @@ in
             fix = "give the keys to users of their own, so that it shows who did what";
           })
         ];
+      check =
+        { config, options }:
+        let
+          users = attrsAt "users.users" config;
+          hasFiles = builtins.any (name: (users.${name}.openssh.authorizedKeys.keyFiles or [ ]) != [ ]) (attrNames users);
+          keys = concatMap (
+            name: map (key: "${name}=${builtins.replaceStrings [ "\n" ] [ "" ] key}") (users.${name}.openssh.authorizedKeys.keys or [ ])
+          ) ([ "root" ] ++ options.administrators);
+        in
+        measure {
+          name = "administrators";
+          args =
+            [ "--group" "wheel" ]
+            ++ many "--member" options.administrators
+            # Of keys in files, the configuration does not say which they are.
+            ++ switch "--compare-keys" (!hasFiles)
+            ++ (if hasFiles then [ ] else many "--key" keys);
+        };
       remediation = "Declare administrators in compliance.controls.accessControl.administrators, and give keys to people, not to root.";
     }
     {
@@ -309,6 +336,7 @@ in
             fix = "add pam_faillock.so to the auth and account lines of login and sshd";
           })
         ];
+      check = _: measure { name = "lockout"; privilege = "user"; };
       remediation = "Configure pam_faillock with deny 1 to 5 and unlock_time of 900 seconds or more (0: never) for login and sshd.";
     }
   ];

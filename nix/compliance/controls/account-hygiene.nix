@@ -1,8 +1,10 @@
 # Accounts are those declared, with passwords that are worth it.
 {
+  given,
+  many,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -61,6 +63,14 @@ let
 
   uids = config: filter (uid: uid != null) (map (name: (users config).${name}.uid or null) (attrNames (users config)));
   repeated = values: filter (value: builtins.length (filter (other: other == value) values) > 1) values;
+
+  measure = measureWith "anssi-bp028/v1";
+  measureAccounts =
+    aspect: more:
+    measure {
+      name = "account-hygiene";
+      args = [ "--look" aspect ] ++ more;
+    };
 in
 {
   controlId = "account-hygiene";
@@ -100,6 +110,15 @@ in
       articles.anssi-bp028 = [ "R30" ];
       evaluate = { config, ... }: [ (wantAt config "users.mutableUsers" false) ];
       implementations = [ (_: { users.mutableUsers = false; }) ];
+      check =
+        { config, ... }:
+        let
+          users = attrsAt "users.users" config;
+        in
+        measureAccounts "who" (
+          many "--person" (builtins.filter (name: users.${name}.isNormalUser or false) (builtins.attrNames users))
+          ++ given "--expired-days" 30
+        );
       remediation = "Set users.mutableUsers to false, and take accounts that nobody uses out of users.users.";
     }
     {
@@ -131,6 +150,9 @@ in
             fix = "let pam_pwquality.so stand before pam_unix.so in the password lines of passwd";
           })
         ];
+      check =
+        { options, ... }:
+        measureAccounts "length" (given "--min-length" options.minPasswordLength);
       remediation = "Demand a length with pam_pwquality.";
     }
     {
@@ -150,6 +172,7 @@ in
             fix = "leave shell unset for them: nologin is the default";
           })
         ];
+      check = _: measureAccounts "services" [ ];
       remediation = "Leave the shell of system users unset.";
     }
     {
@@ -175,6 +198,7 @@ in
             fix = "give each service a user of its own, or DynamicUser";
           })
         ];
+      check = _: measureAccounts "ids" [ ];
       remediation = "Give each service a user of its own, and each user a uid of its own.";
     }
     {
@@ -202,6 +226,7 @@ in
           })
           (want "users.allowNoPasswordLogin" (isOn "users.allowNoPasswordLogin" config) false)
         ];
+      check = _: measureAccounts "hashes" [ ];
       remediation = "Make hashes with mkpasswd, and take empty ones out.";
     }
     {
@@ -251,6 +276,9 @@ in
             fix = ''services.postfix.rootAlias = "admin@example.org";'';
           })
         ];
+      check =
+        { config, ... }:
+        if checks.isOn "services.postfix.enable" config then measureAccounts "mail" [ "--mail-alias" ] else null;
       remediation = "Set services.postfix.rootAlias.";
     }
   ];

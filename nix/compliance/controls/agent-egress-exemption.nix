@@ -1,12 +1,15 @@
 # Whatever locks the network must leave the agent its way out: a host that cannot report can neither confirm nor be repaired.
 {
+  given,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
   inherit (checks) isOn note want;
+
+  measure = measureWith "network/v1";
 in
 {
   controlId = "agent-egress-exemption";
@@ -93,7 +96,22 @@ in
         "network"
         "fleet"
       ];
-      unmeasured = pending;
+      check =
+        { config, options }:
+        if options.endpoint.host == null then
+          null
+        else
+          measure {
+            name = "egress";
+            args =
+              given "--host" options.endpoint.host
+              ++ given "--port" options.endpoint.port
+              ++ given "--key" (checks.at "services.nixfleet-agent.key" config)
+              # The agent compares the server's key with the newest trust, which no closure knows.
+              ++ [ "--any-key" ];
+            network = "egress";
+            timeoutSecs = 15;
+          };
       remediation = "Let the host reach the endpoint: name resolution, routes, its own and other firewalls.";
     }
   ];

@@ -1,8 +1,10 @@
 # What there is, whose it is, and that it is what was released.
 {
+  given,
+  many,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -17,6 +19,8 @@ let
     direction = "declared";
   };
   path = "compliance.controls.assetInventory";
+
+  measure = measureWith "inventory/v1";
 in
 {
   controlId = "asset-inventory";
@@ -64,7 +68,12 @@ in
       id = "AI-02";
       name = "What the host is made of is recorded";
       severity = "standard";
-      unmeasured = pending;
+      check =
+        { config, ... }:
+        measure {
+          name = "inventory";
+          args = given "--host" (at "networking.hostName" config);
+        };
       remediation = "Run the collector as its unit does, so that it may read machine-id, DMI, interfaces and units.";
     }
     {
@@ -72,7 +81,12 @@ in
       name = "What runs was released to this host";
       severity = "standard";
       tags = [ "fleet" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "closure";
+          args = many "--look" [ "system" "profile" "units" ];
+        };
       remediation = "Deploy by a release, and remove units that are not from the closure.";
     }
   ];

@@ -1,8 +1,10 @@
 # What happened is written down, kept, and elsewhere before anybody can take it back.
 {
+  given,
+  many,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -95,6 +97,8 @@ let
     "-a always,exit -F arch=b64 -S mount,umount2 -k mounts"
     "-w /etc/audit/ -p wa -k audit"
   ];
+
+  measure = measureWith "anssi-bp028/v1";
 in
 {
   controlId = "audit-logging";
@@ -187,6 +191,12 @@ in
           }
         )
       ];
+      check =
+        { options, ... }:
+        measure {
+          name = "journal-storage";
+          args = given "--retention-days" options.retentionDays;
+        };
       remediation = "Set services.journald.storage to persistent, and MaxRetentionSec and SystemMaxUse in services.journald.extraConfig.";
     }
     {
@@ -223,6 +233,13 @@ in
           security.audit.rules = auditRules;
         })
       ];
+      check =
+        { config, ... }:
+        measure {
+          name = "audit";
+          args = many "--rule" (listAt "security.audit.rules" config) ++ [ "--rotation" ];
+          applicability = "probed";
+        };
       remediation = "Enable security.auditd and security.audit, and add the missing rules to security.audit.rules.";
     }
     {
@@ -259,6 +276,15 @@ in
           }
         )
       ];
+      check =
+        { options, ... }:
+        if options.forwardTo == null then
+          null
+        else
+          measure {
+            name = "log-forwarding";
+            args = given "--url" options.forwardTo;
+          };
       remediation = "Set compliance.controls.auditLogging.forwardTo and services.journald.upload.";
     }
     {

@@ -1,8 +1,9 @@
 # People prove who they are, by more than one thing where that is asked for.
 {
+  given,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -64,6 +65,8 @@ let
     && any (line: match "auth[[:space:]]+(required|requisite)[[:space:]]+([^[:space:]]*/)?${pamModules}.*" line != null) (lines text);
 
   ldapUris = text: filter (line: match "[[:space:]]*ldap_uri[[:space:]]*=.*" line != null) (lines text);
+
+  measure = measureWith "authentication/v1";
 in
 {
   controlId = "authentication";
@@ -114,6 +117,9 @@ in
               fix = ''services.openssh.settings.AuthenticationMethods = "publickey,keyboard-interactive"; or only sk- keys with PubkeyAuthOptions = "verify-required"'';
             })
           ];
+      check =
+        { options, ... }:
+        if options.mfaRequired then measure { name = "ssh-methods"; applicability = "probed"; } else null;
       remediation = "Demand two methods in every AuthenticationMethods, or a second factor by PAM, or only sk- keys with verify-required.";
     }
     {
@@ -121,7 +127,7 @@ in
       name = "SSH keys come from a certificate authority";
       severity = "strict";
       tags = [ "ssh" ];
-      unmeasured = pending;
+      check = _: measure { name = "ssh-ca"; };
       remediation = "Set TrustedUserCAKeys and sign people's keys for a short time.";
     }
     {
@@ -129,7 +135,13 @@ in
       name = "Few service accounts can log in";
       severity = "standard";
       tags = [ "accounts" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        measure {
+          name = "service-accounts";
+          args = given "--max" options.maxServiceAccounts;
+          privilege = "user";
+        };
       remediation = "Give service accounts nologin as their shell, and no password.";
     }
     {
@@ -182,6 +194,7 @@ in
             })
           ]
         );
+      check = _: measure { name = "directory-tls"; applicability = "probed"; };
       remediation = "Use ldaps:// or StartTLS, and let the certificate be checked.";
     }
   ];

@@ -1,5 +1,8 @@
 # What would be lost with the host is elsewhere too, and can be brought back.
 {
+  given,
+  many,
+  measureWith,
   types,
   checks,
   pending,
@@ -44,6 +47,8 @@ let
   isBelow =
     data: parent:
     parent == "/" || data == parent || substring 0 (stringLength parent + 1) data == "${parent}/";
+
+  measure = measureWith "backup/v1";
 in
 {
   controlId = "backup-retention";
@@ -150,7 +155,21 @@ in
       name = "The newest backup is recent";
       severity = "standard";
       tags = [ "backup" ];
-      unmeasured = pending;
+      check =
+        { config, options }:
+        let
+          services =
+            map (name: "restic-backups-${name}.service") (attrNames (attrsAt "services.restic.backups" config))
+            ++ map (name: "borgbackup-job-${name}.service") (attrNames (attrsAt "services.borgbackup.jobs" config))
+            ++ map (name: "${name}.service") (attrNames options.jobs);
+        in
+        if options.hasNoData then
+          null
+        else
+          measure {
+            name = "backup";
+            args = many "--unit" services ++ given "--max-age-hours" options.maxBackupAgeHours;
+          };
       remediation = "See why the last run failed, and run the job again.";
     }
     {

@@ -1,5 +1,5 @@
 # The kernel's own settings. What the host's kernel does not know passes at run time, Yama excepted; here all of it is declared.
-{ types, checks, ... }:
+{ many, measureWith, sysctlWant, types, checks, ... }:
 let
   inherit (checks)
     attrsAt
@@ -118,6 +118,30 @@ let
   ];
   # Linux reads - and _ as the same.
   moduleName = replaceStrings [ "_" ] [ "-" ];
+
+  measure = measureWith "anssi-bp028/v1";
+  measureSysctl =
+    {
+      values,
+      isDemanded ? false,
+      more ? [ ],
+    }:
+    measure {
+      name = "sysctl";
+      args =
+        many "--expect" (builtins.attrValues (builtins.mapAttrs (sysctlWant isDemanded) values)) ++ more;
+      applicability = "probed";
+    };
+  # Also what holds for each interface that there is, which `all` alone does not say.
+  atEveryInterface =
+    family: settings:
+    onEveryInterface family settings
+    // builtins.listToAttrs (
+      map (name: {
+        name = "net.${family}.conf.*.${name}";
+        value = settings.${name};
+      }) (builtins.attrNames settings)
+    );
 in
 {
   controlId = "baseline-hardening";
@@ -166,6 +190,14 @@ in
           boot.kernelParams = [ "iommu=force" ] ++ (if isIntel config then [ "intel_iommu=on" ] else [ ]);
         })
       ];
+      check =
+        { config, ... }:
+        measure {
+          name = "kernel-cmdline";
+          args = [ "--iommu" ] ++ many "--expect" ([ "iommu=force" ] ++ (if isIntel config then [ "intel_iommu=on" ] else [ ]));
+          privilege = "user";
+          applicability = "probed";
+        };
       remediation = "Add iommu=force, and on Intel intel_iommu=on, to boot.kernelParams, and switch the IOMMU on in the firmware.";
     }
     {
@@ -176,6 +208,14 @@ in
       articles.anssi-bp028 = [ "R8" ];
       evaluate = { config, ... }: map (kernelParameter config) (memoryParameters config);
       implementations = [ ({ config, ... }: { boot.kernelParams = map builtins.head (memoryParameters config); }) ];
+      check =
+        { config, ... }:
+        measure {
+          name = "kernel-cmdline";
+          args = [ "--vulnerabilities" ] ++ many "--expect" (map (builtins.concatStringsSep "|") (memoryParameters config));
+          privilege = "user";
+          applicability = "probed";
+        };
       remediation = "Add the missing parameters to boot.kernelParams; mds=full,nosmt switches hyper-threading off.";
     }
     {
@@ -186,6 +226,7 @@ in
       articles.anssi-bp028 = [ "R9" ];
       evaluate = { config, ... }: declared config kernelSettings;
       implementations = [ (_: set kernelSettings) ];
+      check = _: measureSysctl { values = kernelSettings; };
       remediation = "Set the named keys of boot.kernel.sysctl.";
     }
     {
@@ -206,6 +247,7 @@ in
           })
         ];
       implementations = [ (_: { security.lockKernelModules = true; }) ];
+      check = _: measureSysctl { values."kernel.modules_disabled" = 1; };
       remediation = "Set security.lockKernelModules, and name the modules that are needed later in boot.kernelModules.";
     }
     {
@@ -216,6 +258,12 @@ in
       articles.anssi-bp028 = [ "R11" ];
       evaluate = { config, ... }: [ (sysctl config "kernel.yama.ptrace_scope" { "$ge" = 1; }) ];
       implementations = [ (_: set { "kernel.yama.ptrace_scope" = 1; }) ];
+      check =
+        _:
+        measureSysctl {
+          values."kernel.yama.ptrace_scope"."$ge" = 1;
+          isDemanded = true;
+        };
       remediation = ''Set boot.kernel.sysctl."kernel.yama.ptrace_scope" to 1 or more, on a kernel with Yama.'';
     }
     {
@@ -255,6 +303,17 @@ in
           )
         )
       ];
+      check =
+        { options, ... }:
+        measureSysctl {
+          values =
+            ipv4Settings
+            // atEveryInterface "ipv4" ipv4InterfaceSettings
+            // (if options.isRouter then { } else { "net.ipv4.ip_forward" = 0; })
+            // {
+              ${portRange} = "32768 65535";
+            };
+        };
       remediation = "Set the named keys of boot.kernel.sysctl; a router says so in compliance.controls.baselineHardening.isRouter.";
     }
     {
@@ -276,6 +335,11 @@ in
           set (if isDisabled options then ipv6Disabled else onEveryInterface "ipv6" ipv6InterfaceSettings)
         )
       ];
+      check =
+        { options, ... }:
+        measureSysctl {
+          values = if isDisabled options then ipv6Disabled else atEveryInterface "ipv6" ipv6InterfaceSettings;
+        };
       remediation = "Set the named keys of boot.kernel.sysctl, or choose the other variant by compliance.controls.baselineHardening.ipv6.";
     }
     {
@@ -303,6 +367,12 @@ in
         # hidepid is left to people: login services need a group that may see all, and only they know which.
         (_: set fileSystemSettings)
       ];
+      check =
+        _:
+        measureSysctl {
+          values = fileSystemSettings;
+          more = [ "--hidepid" ];
+        };
       remediation = "Set the named keys of boot.kernel.sysctl, and mount /proc with hidepid=2 and the gid of a group that systemd-logind is in.";
     }
     {
@@ -343,6 +413,14 @@ in
           })
         ];
       implementations = [ (_: { boot.blacklistedKernelModules = removable; }) ];
+      check =
+        _:
+        measure {
+          name = "kernel-modules";
+          args = [ "--blacklisted" ] ++ many "--forbid" removable;
+          privilege = "user";
+          applicability = "probed";
+        };
       remediation = "Add the modules to boot.blacklistedKernelModules, and reboot where one is loaded.";
     }
     {
@@ -356,6 +434,7 @@ in
       articles.anssi-bp028 = [ "R13" ];
       evaluate = { config, ... }: declared config (onEveryInterface "ipv6" { accept_redirects = 0; });
       implementations = [ (_: set (onEveryInterface "ipv6" { accept_redirects = 0; })) ];
+      check = _: measureSysctl { values = atEveryInterface "ipv6" { accept_redirects = 0; }; };
       remediation = "Set net.ipv6.conf.all.accept_redirects and net.ipv6.conf.default.accept_redirects to 0 in boot.kernel.sysctl.";
     }
   ];

@@ -1,5 +1,7 @@
 # What changed was written down, looked at by another person, and is what runs.
 {
+  many,
+  measureWith,
   types,
   checks,
   pending,
@@ -15,6 +17,8 @@ let
   inherit (builtins) filter isString match;
 
   commit = config: at "compliance.release.revision" config;
+
+  measure = measureWith "change/v1";
 in
 {
   controlId = "change-management";
@@ -89,7 +93,12 @@ in
       name = "What runs was released, and nothing was switched by hand";
       severity = "standard";
       tags = [ "release" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "closure";
+          args = many "--look" [ "system" "profile" "units" ];
+        };
       remediation = "Deploy by a release, and remove generations that were made on the host.";
     }
     {

@@ -1,5 +1,7 @@
 # After the worst, the host comes back in time: older generations are there, and somebody has tried.
 {
+  given,
+  measureWith,
   types,
   checks,
   pending,
@@ -27,6 +29,8 @@ let
     "boot.loader.generic-extlinux-compatible"
     "boot.lanzaboote"
   ];
+
+  measure = measureWith "recovery/v1";
 in
 {
   controlId = "disaster-recovery";
@@ -112,7 +116,13 @@ in
       name = "Enough generations are there, and whole";
       severity = "standard";
       tags = [ "boot" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        measure {
+          name = "generations";
+          args = given "--min" options.minGenerations;
+          privilege = "user";
+        };
       remediation = "Keep more generations; nix-store --verify --check-contents --repair restores damaged paths.";
     }
     {

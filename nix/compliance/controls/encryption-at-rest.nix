@@ -1,8 +1,8 @@
 # A disk that is stolen, sold or sent in for repair says nothing.
 {
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -80,6 +80,8 @@ let
         listAt "swapDevices" config
       )
     );
+
+  measure = measureWith "storage/v1";
 in
 {
   controlId = "encryption-at-rest";
@@ -146,6 +148,7 @@ in
             fix = "put them on boot.initrd.luks.devices, by /dev/mapper/…; where the declaration cannot show it, name them in ${path}.encryptedMounts";
           })
         ];
+      check = _: measure { name = "encryption-at-rest"; privilege = "user"; applicability = "probed"; };
       remediation = "Install with LUKS2 or encrypted ZFS; a device that holds data is encrypted in place by cryptsetup reencrypt, after a backup.";
     }
     {
@@ -171,6 +174,16 @@ in
           }
         )
       ];
+      check =
+        { options, ... }:
+        if options.requireTmpOnTmpfs then
+          measure {
+            name = "mounts";
+            args = [ "--expect" "/tmp=tmpfs" ];
+            privilege = "user";
+          }
+        else
+          null;
       remediation = "Set boot.tmp.useTmpfs.";
     }
     {
@@ -185,6 +198,9 @@ in
             fix = "set randomEncryption.enable for them, or put them on boot.initrd.luks.devices, or use zramSwap";
           })
         ];
+      check =
+        { options, ... }:
+        if options.requireEncryptedSwap then measure { name = "swap"; privilege = "user"; applicability = "probed"; } else null;
       remediation = "Encrypt swap with a random key, or use zramSwap.";
     }
     {
@@ -195,7 +211,13 @@ in
         "storage"
         "tpm"
       ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "luks";
+          args = [ "--pcr" "7" ];
+          applicability = "probed";
+        };
       remediation = "Enrol the TPM with systemd-cryptenroll and the PCRs of the level.";
     }
   ];

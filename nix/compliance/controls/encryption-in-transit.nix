@@ -1,8 +1,10 @@
 # What passes over the network cannot be read or changed on its way.
 {
+  given,
+  many,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -83,6 +85,56 @@ let
         description = "The name in its certificate.";
       };
     };
+  };
+
+  measure = measureWith "tls/v1";
+  measureListeners =
+    options: warningDays:
+    let
+      listeners = builtins.attrValues options.listeners;
+      isSix = address: builtins.match ".*:.*" address != null;
+      shown =
+        listener:
+        "${if isSix listener.address then "[${listener.address}]" else listener.address}:${toString listener.port}"
+        + (if listener.serverName == null then "" else "=${listener.serverName}");
+    in
+    if listeners == [ ] then
+      null
+    else
+      measure {
+        name = "tls-listener";
+        args =
+          many "--listener" (map shown listeners)
+          ++ given "--min-version" "TLSv${options.minTlsVersion}"
+          ++ given "--warning-days" warningDays;
+        privilege = "user";
+      };
+
+  # Of OpenSSH 9 and newer, without SHA-1, CBC and MACs over plain text.
+  sshAlgorithms = {
+    kex = [
+      "mlkem768x25519-sha256"
+      "sntrup761x25519-sha512"
+      "sntrup761x25519-sha512@openssh.com"
+      "curve25519-sha256"
+      "curve25519-sha256@libssh.org"
+      "diffie-hellman-group16-sha512"
+      "diffie-hellman-group18-sha512"
+      "diffie-hellman-group-exchange-sha256"
+    ];
+    ciphers = [
+      "chacha20-poly1305@openssh.com"
+      "aes256-gcm@openssh.com"
+      "aes128-gcm@openssh.com"
+      "aes256-ctr"
+      "aes192-ctr"
+      "aes128-ctr"
+    ];
+    macs = [
+      "hmac-sha2-512-etm@openssh.com"
+      "hmac-sha2-256-etm@openssh.com"
+      "umac-128-etm@openssh.com"
+    ];
   };
 in
 {
@@ -172,6 +224,7 @@ in
             fix = ''services.openssh.hostKeys = [ { type = "ed25519"; path = "/etc/ssh/ssh_host_ed25519_key"; } ];'';
           })
         ];
+      check = _: measure { name = "host-keys"; privilege = "user"; };
       remediation = "Add an ed25519 key to services.openssh.hostKeys.";
     }
     {
@@ -179,7 +232,7 @@ in
       name = "Listeners prove it in a handshake";
       severity = "standard";
       tags = [ "tls" ];
-      unmeasured = pending;
+      check = { options, ... }: measureListeners options 0;
       remediation = "Correct version, ciphers or chain of the named listener.";
     }
     {
@@ -187,7 +240,7 @@ in
       name = "Certificates in use are valid for a while";
       severity = "standard";
       tags = [ "tls" ];
-      unmeasured = pending;
+      check = { options, ... }: measureListeners options options.certExpiryWarningDays;
       remediation = "Renew the certificate, and see why it was not renewed by itself.";
     }
     {
@@ -195,7 +248,13 @@ in
       name = "sshd negotiates only what the policy names";
       severity = "standard";
       tags = [ "ssh" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "ssh-algorithms";
+          args = many "--kex" sshAlgorithms.kex ++ many "--cipher" sshAlgorithms.ciphers ++ many "--mac" sshAlgorithms.macs;
+          applicability = "probed";
+        };
       remediation = "Set KexAlgorithms, Ciphers and Macs under services.openssh.settings.";
     }
   ];

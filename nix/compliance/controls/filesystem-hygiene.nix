@@ -1,5 +1,7 @@
 # Files are whose they should be, and programs that change the user are few.
 {
+  many,
+  measureWith,
   types,
   checks,
   pending,
@@ -89,6 +91,8 @@ let
     filter (
       name: (wrappers.${name}.enable or true) && ((wrappers.${name}.setuid or false) || (wrappers.${name}.setgid or false))
     ) (attrNames wrappers);
+
+  measure = measureWith "anssi-bp028/v1";
 in
 {
   controlId = "filesystem-hygiene";
@@ -179,6 +183,12 @@ in
           } // { fix = ''security.loginDefs.settings.UMASK = "077";''; })
         ];
       implementations = [ (_: { security.loginDefs.settings.UMASK = "077"; }) ];
+      check =
+        _:
+        measure {
+          name = "filesystem-hygiene";
+          args = [ "--look" "umask" "--umask" "077" ];
+        };
       remediation = "Set security.loginDefs.settings.UMASK to 077.";
     }
     {
@@ -187,7 +197,20 @@ in
       severity = "standard";
       tags = [ "files" ];
       articles.anssi-bp028 = [ "R50" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "filesystem-hygiene";
+          args =
+            [ "--look" "modes" ]
+            ++ many "--mode" [
+              "/etc/shadow=640"
+              "/etc/sudoers=440"
+              "/etc/ssh/ssh_host_ed25519_key=600"
+              "/etc/passwd=644"
+              "/etc/group=644"
+            ];
+        };
       remediation = "Correct owner and mode where the file is declared.";
     }
     {
@@ -196,7 +219,12 @@ in
       severity = "standard";
       tags = [ "files" ];
       articles.anssi-bp028 = [ "R52" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "filesystem-hygiene";
+          args = [ "--look" "sockets" ];
+        };
       remediation = "Set SocketMode and the folder's mode of the service.";
     }
     {
@@ -208,7 +236,12 @@ in
         "R53"
         "R54"
       ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "filesystem-hygiene";
+          args = [ "--look" "owners" ];
+        };
       remediation = "Give or remove files without owner; set the sticky bit on folders that everybody may write.";
     }
     {
@@ -239,6 +272,12 @@ in
             fix = "set security.wrappers.<name>.enable = false, or add it to compliance.controls.filesystemHygiene.setuidAllowed";
           })
         ];
+      check =
+        _:
+        measure {
+          name = "filesystem-hygiene";
+          args = [ "--look" "setuid" "--setuid" "/run/wrappers/" ];
+        };
       remediation = "Switch wrappers off that nobody needs, and find setuid files outside /run/wrappers.";
     }
   ];

@@ -1,8 +1,10 @@
 # What runs is byte for byte what was released.
-{ checks, pending, ... }:
+{ measureWith, checks, pending, ... }:
 let
   inherit (checks) at listAt want;
   inherit (builtins) elem;
+
+  measure = measureWith "anssi-bp028/v1";
 in
 {
   controlId = "integrity-sealing";
@@ -19,7 +21,14 @@ in
       severity = "paranoid";
       tags = [ "store" ];
       articles.anssi-bp028 = [ "R76" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "store-integrity";
+          # All of it would take minutes: each hour another part, all of it in a day.
+          args = [ "--contents" "--slices" "24" ];
+          privilege = "user";
+        };
       remediation = "Find out who changed it; nix-store --repair-path restores it.";
     }
     {
@@ -35,6 +44,13 @@ in
           newer = listAt "boot.nixStoreMountOpts" config;
         in
         [ (want "boot.nixStoreMountOpts" (if newer == [ ] then older == true else elem "ro" newer) true // { fix = ''boot.nixStoreMountOpts = [ "ro" "nosuid" "nodev" ];''; }) ];
+      check =
+        _:
+        measure {
+          name = "store-integrity";
+          args = [ "--read-only" ];
+          privilege = "user";
+        };
       remediation = "Leave boot.nixStoreMountOpts with ro, or boot.readOnlyNixStore true.";
     }
     {

@@ -1,5 +1,5 @@
 # How the kernel was built; the running one says it in /proc/config.gz. What is asked for is in ../kernel-config.nix.
-{ pending, ... }:
+{ many, measureWith, ... }:
 let
   rule =
     {
@@ -14,9 +14,38 @@ let
       severity = "paranoid";
       tags = [ "kernel-build" ];
       articles.anssi-bp028 = [ recommendation ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "kernel-config";
+          args = many "--expect" (asked recommendation);
+          privilege = "user";
+          applicability = "probed";
+        };
       remediation = "Set the named options in boot.kernelPatches' structuredExtraConfig, or use a kernel package that has them.";
     };
+
+  measure = measureWith "anssi-bp028/v1";
+  options = import ../kernel-config.nix;
+  # Options of a recommendation, as the probe takes them: CONFIG_X=y, and the kernels that have them.
+  asked =
+    recommendation:
+    let
+      wants = options.${recommendation};
+      of =
+        name:
+        let
+          want = wants.${name};
+          plain = "CONFIG_${name}=${if builtins.isAttrs want then want.value else want}";
+        in
+        if want ? until then
+          "<${want.until}:${plain}"
+        else if want ? since then
+          ">=${want.since}:${plain}"
+        else
+          plain;
+    in
+    map of (builtins.attrNames wants);
 in
 {
   controlId = "kernel-build";

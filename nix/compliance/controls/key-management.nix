@@ -1,5 +1,7 @@
 # Secrets are readable by who needs them, and not for ever the same.
 {
+  many,
+  measureWith,
   types,
   checks,
   pending,
@@ -51,6 +53,8 @@ let
       (attrsAt "sops.secrets" config)
     ];
   isStored = file: isString file && match "${storeDir}/.*" file != null;
+
+  measure = measureWith "keys/v1";
 in
 {
   controlId = "key-management";
@@ -128,7 +132,13 @@ in
       name = "Host keys are of a good kind, and not too old";
       severity = "standard";
       tags = [ "ssh" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        measure {
+          name = "host-keys";
+          args = many "--algorithm" (map (name: { ed25519 = "ssh-ed25519"; ecdsa-p256 = "ecdsa-sha2-nistp256"; }.${name}) options.requiredAlgorithms);
+          privilege = "user";
+        };
       remediation = "Rotate the host's key: nixfleet host rotate.";
     }
     {
@@ -144,7 +154,23 @@ in
       name = "Secret files are in memory, and their owner's";
       severity = "standard";
       tags = [ "secrets" ];
-      unmeasured = pending;
+      check =
+        { config, ... }:
+        let
+          ofManager =
+            path:
+            map (secret: "${secret.path}=${secret.owner or "root"}:${secret.group or "root"}:${secret.mode or "400"}") (
+              filter (secret: (secret.path or null) != null) (builtins.attrValues (attrsAt path config))
+            );
+          secrets = ofManager "age.secrets" ++ ofManager "sops.secrets";
+        in
+        if secrets == [ ] then
+          null
+        else
+          measure {
+            name = "secret-files";
+            args = many "--secret" secrets;
+          };
       remediation = "Set owner and mode of the secret, and let it be decrypted to ramfs or tmpfs.";
     }
     {

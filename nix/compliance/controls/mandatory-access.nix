@@ -1,5 +1,5 @@
 # What a program may do is written down outside it.
-{ checks, ... }:
+{ measureWith, checks, ... }:
 let
   inherit (checks)
     attrsAt
@@ -24,6 +24,8 @@ let
 
   # A policy of older NixOS has `enforce`, of newer ones `state`.
   isEnforced = policy: (policy.state or (if policy.enforce or false then "enforce" else "complain")) == "enforce";
+
+  measure = measureWith "anssi-bp028/v1";
 in
 {
   controlId = "mandatory-access";
@@ -53,6 +55,13 @@ in
           })
         ];
       implementations = [ (_: { security.apparmor.enable = true; }) ];
+      check =
+        _:
+        measure {
+          name = "apparmor";
+          args = [ "--complain" ];
+          applicability = "probed";
+        };
       remediation = "Set security.apparmor.enable.";
     }
     {
@@ -77,6 +86,7 @@ in
             fix = ''security.apparmor.policies.<name>.state = "enforce";'';
           })
         ];
+      check = _: measure { name = "apparmor"; applicability = "probed"; };
       remediation = "Declare profiles, and set their state to enforce.";
     }
   ]

@@ -1,8 +1,9 @@
 # Only what is declared can be reached, from where it is declared.
 {
+  many,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -90,6 +91,11 @@ let
     wide: narrow:
     wide.protocol == narrow.protocol && firstOf wide <= firstOf narrow && lastOf wide >= lastOf narrow;
   shown = range: "${range.protocol} ${toString (firstOf range)}${if lastOf range == firstOf range then "" else "-${toString (lastOf range)}"}";
+
+  measure = measureWith "network/v1";
+  # As the probes write it: tcp/22, udp/60000-61000.
+  flowOf =
+    entry: "${entry.protocol}/${toString entry.port}${if entry.to == null then "" else "-${toString entry.to}"}";
 in
 {
   controlId = "network-segmentation";
@@ -190,6 +196,15 @@ in
           }
         )
       ];
+      check =
+        { options, ... }:
+        if options.requireFirewall then
+          measure {
+            name = "firewall";
+            args = if options.flows == [ ] then [ "--no-flow" ] else many "--flow" (map flowOf options.flows);
+          }
+        else
+          null;
       remediation = "Declare flows in compliance.controls.networkSegmentation.flows, and open exactly those.";
     }
     {
@@ -198,7 +213,12 @@ in
       severity = "minimal";
       tags = [ "network" ];
       articles.anssi-bp028 = [ "R80" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        measure {
+          name = "listening";
+          args = many "--flow" (map flowOf options.flows);
+        };
       remediation = "Stop what listens without being declared, or bind it to the loopback interface.";
     }
     {
@@ -207,7 +227,16 @@ in
       severity = "strict";
       tags = [ "network" ];
       articles.anssi-bp028 = [ "R78" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        if options.expectedVlans == [ ] then
+          null
+        else
+          measure {
+            name = "network-devices";
+            args = many "--device" options.expectedVlans;
+            privilege = "user";
+          };
       remediation = "Correct networking.vlans and networking.bridges, or expectedVlans.";
     }
     {
@@ -216,7 +245,18 @@ in
       severity = "strict";
       tags = [ "network" ];
       articles.anssi-bp028 = [ "R78" ];
-      unmeasured = pending;
+      check =
+        { config, options }:
+        let
+          ports = map toString (listAt "services.openssh.ports" config);
+        in
+        if options.adminNetworks == [ ] || ports == [ ] then
+          null
+        else
+          measure {
+            name = "firewall";
+            args = many "--only" (concatMap (port: map (network: "tcp/${port}=${network}") options.adminNetworks) ports);
+          };
       remediation = "Let the management port be reached from adminNetworks only.";
     }
   ];

@@ -1,5 +1,5 @@
 # Who becomes root, for what, is said exactly.
-{ types, checks, ... }:
+{ measureWith, types, checks, ... }:
 let
   inherit (checks)
     at
@@ -78,6 +78,15 @@ let
       security.sudo-rs = settings;
     })
   ];
+
+  measure = measureWith "anssi-bp028/v1";
+  measureSudo =
+    aspect: more:
+    measure {
+      name = "sudo";
+      args = [ "--look" aspect "--group" "wheel" ] ++ more;
+      applicability = "probed";
+    };
 in
 {
   controlId = "privilege-escalation";
@@ -125,6 +134,7 @@ in
         sudo config [ (want "${sudoOf config}.execWheelOnly" (at "${sudoOf config}.execWheelOnly" config) true) ]
         ++ [ (want "security.doas.enable" (isOn "security.doas.enable" config) false) ];
       implementations = forBoth { execWheelOnly = true; };
+      check = _: measureSudo "who" [ ];
       remediation = "Set security.sudo.execWheelOnly, and leave doas off: one way is enough to watch.";
     }
     {
@@ -143,6 +153,7 @@ in
           ]
         );
       implementations = forBoth { extraConfig._lines = "Defaults use_pty,noexec,requiretty,env_reset,ignore_dot,umask=0077\n"; };
+      check = _: measureSudo "settings" [ ];
       remediation = "Write Defaults use_pty,noexec,requiretty,env_reset,ignore_dot,umask=0077 into security.sudo.extraConfig.";
     }
     {
@@ -158,6 +169,7 @@ in
             fix = "set runAs of these rules in ${fixRules} to a user without privileges";
           })
         ];
+      check = _: measureSudo "targets" [ ];
       remediation = "Set runAs to the user that the command needs, which is seldom root.";
     }
     {
@@ -198,6 +210,7 @@ in
             fix = "name what is allowed instead, in ${fixRules}";
           })
         ];
+      check = _: measureSudo "negation" [ ];
       remediation = "Name what is allowed: whatever is forbidden by name has another name.";
     }
     {
@@ -226,6 +239,7 @@ in
             fix = "write them as ${fixRules}, where they can be checked";
           })
         ];
+      check = _: measureSudo "commands" [ "--any-command" "--explicit-arguments" ];
       remediation = "Write commands with their paths and arguments, without wildcards.";
     }
     {
@@ -245,6 +259,7 @@ in
             fix = "allow sudoedit with the file instead, in ${fixRules}";
           })
         ];
+      check = _: measureSudo "editors" [ ];
       remediation = "Allow sudoedit with the file, not an editor.";
     }
   ];

@@ -1,5 +1,6 @@
 # The firmware starts what is signed, and nobody at the console changes it.
 {
+  measureWith,
   types,
   checks,
   pending,
@@ -40,6 +41,8 @@ let
     any (
       user: (user.hashedPassword or null) != null || (user.hashedPasswordFile or null) != null || (user.passwordFile or null) != null
     ) (attrValues (attrsAt "boot.loader.grub.users" config));
+
+  measure = measureWith "anssi-bp028/v1";
 in
 {
   controlId = "secure-boot";
@@ -73,6 +76,18 @@ in
           ]
         else
           [ (note "compliance.controls.secureBoot.requireSecureBoot" false) ];
+      check =
+        { options, ... }:
+        if options.requireSecureBoot then
+          measure {
+            name = "secure-boot";
+            # Without EFI there is no secure boot either.
+            args = [ "--required" ];
+            privilege = "user";
+            applicability = "probed";
+          }
+        else
+          null;
       remediation = "Sign the boot chain, with lanzaboote or limine, enrol the keys, and switch secure boot on in the firmware.";
     }
     {
@@ -105,6 +120,7 @@ in
             [ ]
         );
       implementations = [ (_: { boot.loader.systemd-boot.editor = false; }) ];
+      check = _: measure { name = "boot-loader"; applicability = "probed"; };
       remediation = "Switch the editor of the boot loader off, or give GRUB a user with a password.";
     }
     {
@@ -113,7 +129,14 @@ in
       severity = "paranoid";
       tags = [ "boot" ];
       articles.anssi-bp028 = [ "R6" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "secure-boot";
+          args = [ "--signed-image" ];
+          privilege = "user";
+          applicability = "probed";
+        };
       remediation = "Boot unified kernel images, signed with keys of your own.";
     }
     {

@@ -1,5 +1,8 @@
 # Services are few, and may do little.
 {
+  given,
+  many,
+  measureWith,
   types,
   checks,
   pending,
@@ -56,6 +59,8 @@ let
     in
     (if isOther then [ ] else [ "${name}: User" ])
     ++ map (key: "${name}: ${key}") (filter (key: !(wanted.${key} (settings.${key} or null))) (attrNames wanted));
+
+  measure = measureWith "anssi-bp028/v1";
 in
 {
   controlId = "service-hardening";
@@ -130,7 +135,16 @@ in
         "R63"
         "R79"
       ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        if options.exposedUnits == [ ] then
+          null
+        else
+          measure {
+            name = "service-security";
+            args = given "--max-tenths" options.maxExposure ++ many "--unit" (map (name: "${name}.service") options.exposedUnits);
+            privilege = "user";
+          };
       remediation = "Look at systemd-analyze security <unit>, and add what it misses to serviceConfig.";
     }
     {

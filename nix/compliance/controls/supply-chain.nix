@@ -1,8 +1,9 @@
 # What is built, and fetched, is from where it should be.
 {
+  many,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -36,6 +37,8 @@ let
     pattern = "[a-z][a-z0-9+.-]*://[^[:space:]]+";
     bytesMax = 512;
   };
+
+  measure = measureWith "supply-chain/v1";
 in
 {
   controlId = "supply-chain";
@@ -180,6 +183,15 @@ in
             "$subset" = [ "root" ];
           })
         ];
+      check =
+        { config, options }:
+        measure {
+          name = "nix-trust";
+          args =
+            many "--substituter" (options.allowedSubstituters ++ listAt "services.nixfleet-agent.substituters" config)
+            ++ many "--key" (options.allowedKeys ++ listAt "nixfleet.trust.cacheKeys" config);
+          privilege = "user";
+        };
       remediation = "Allow the caches and keys under compliance.controls.supplyChain, or take them out of nix.settings.";
     }
     {
@@ -187,7 +199,13 @@ in
       name = "Everything in the closure carries a known signature";
       severity = "standard";
       tags = [ "nix" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "store-integrity";
+          args = [ "--signatures" "1" ];
+          privilege = "user";
+        };
       remediation = "Find the unsigned path with nix store verify, and fetch it from a cache again.";
     }
     {

@@ -1,14 +1,17 @@
 # A failure on purpose, to show that failures have effect. In no framework, never waived, and inert after its deadline.
 {
+  given,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
   inherit (checks) at wantOf;
   inherit (builtins) elem isInt;
   path = "compliance.controls.syntheticAlwaysFail";
+
+  measure = measureWith "drill/v1";
 in
 {
   controlId = "synthetic-always-fail";
@@ -84,6 +87,22 @@ in
             fix = "it is a drill: end it with ${path}.enable = false";
           })
         ];
+      check =
+        { config, options }:
+        let
+          isHere =
+            !(checks.isOn "services.nixfleet-control-plane.enable" config)
+            && elem (at "networking.hostName" config) options.hosts;
+        in
+        measure {
+          name = "synthetic";
+          args =
+            given "--fail-at" options.failAt
+            # Elsewhere it is inert from the beginning.
+            ++ given "--until" (if isHere && options.until != null then options.until else 0);
+          privilege = "user";
+          timeoutSecs = 10;
+        };
       remediation = "None: it is a drill. It ends by itself.";
     }
   ];

@@ -1,8 +1,9 @@
 # Logs of several hosts can be put in order.
 {
+  given,
+  measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -29,6 +30,8 @@ let
       listAt "services.chrony.servers" config
     else
       listAt "networking.timeServers" config;
+
+  measure = measureWith "time/v1";
 in
 {
   controlId = "time-sync";
@@ -109,7 +112,14 @@ in
       name = "The clock is right";
       severity = "standard";
       tags = [ "time" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        measure {
+          name = "time-sync";
+          args = given "--max-offset-ms" options.maxOffsetMs ++ given "--max-age-seconds" (options.maxSyncAgeMinutes * 60);
+          privilege = "user";
+          applicability = "probed";
+        };
       remediation = "See what keeps the host from its time servers.";
     }
   ];

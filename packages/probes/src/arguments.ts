@@ -19,9 +19,10 @@ export interface NumberArgument extends Described {
   readonly kind: 'number';
   readonly default?: number | null;
 }
-/** Given several times; not at all is the empty list. */
+/** Given several times, or several in one value, a line each; not at all is the empty list. */
 export interface ListArgument extends Described {
   readonly kind: 'list';
+  readonly oneOf?: readonly string[];
 }
 /** Given or not. */
 export interface SwitchArgument extends Described {
@@ -66,7 +67,7 @@ export function parseArguments<Specs extends ArgumentSpecs>(
       const value = argv[++at];
       if (value === undefined) throw bad(`${flag}: expected a value after it`);
       if (value.length > valueCharactersMax) throw bad(`${flag}: expected at most ${valueCharactersMax} characters`);
-      given.push(value);
+      given.push(...(found.spec.kind === 'list' ? value.split('\n') : [value]));
     }
     const most = found.spec.kind === 'list' ? listMax : 1;
     if (given.length > most) throw bad(`${flag}: expected at most ${most} of it`);
@@ -77,7 +78,12 @@ export function parseArguments<Specs extends ArgumentSpecs>(
 
 function argumentValue(name: string, spec: ArgumentSpec, given: readonly string[] | undefined): unknown {
   if (spec.kind === 'switch') return given !== undefined;
-  if (spec.kind === 'list') return given ?? [];
+  if (spec.kind === 'list') {
+    for (const one of given ?? [])
+      if (spec.oneOf && !spec.oneOf.includes(one))
+        throw bad(`${flagOf(name)}: expected ${spec.oneOf.join(' or ')}, got ${one}`);
+    return given ?? [];
+  }
   const value = given?.[0];
   if (value === undefined) {
     if (spec.default === undefined) throw bad(`${flagOf(name)}: must be given: ${spec.what}`);

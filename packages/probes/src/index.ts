@@ -1,4 +1,12 @@
-export { type ArgumentSpec, type ArgumentSpecs, flagOf } from './arguments.ts';
+export { type ArgumentSpec, type ArgumentSpecs, flagOf, parseArguments } from './arguments.ts';
+export {
+  type CollectOptions,
+  collectionMsMax,
+  collectRuns,
+  type ProbeRun,
+  type ProbeTask,
+  probesAtOnce,
+} from './collect-runs.ts';
 export { ProbeError, type ProbeErrorCode } from './errors.ts';
 export type { Fact, Finding, NotApplicable, Probe, Violation } from './probe.ts';
 export { probeTable } from './probe-table.ts';

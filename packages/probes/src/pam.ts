@@ -55,3 +55,43 @@ function mustBe(lines: PamLine[] | null, name: string): PamLine[] {
   if (lines === null) throw new ProbeError('unreadable', `/etc/pam.d/${name}: is included and not there`);
   return lines;
 }
+
+/** Modules that ask for something a person has. */
+const secondFactors = [
+  'pam_oath',
+  'pam_google_authenticator',
+  'pam_u2f',
+  'pam_yubico',
+  'pam_duo',
+  'pam_rssh',
+  'pam_pkcs11',
+  'pam_fprintd',
+];
+
+export interface SecondFactor {
+  /** Null: the service asks for none. */
+  readonly module: string | null;
+  /** Why it does not hold; null: it does. */
+  readonly problem: 'no-second-factor' | 'second-factor-optional' | 'passed-by' | null;
+  readonly observed: string | null;
+}
+
+/** The second factor of a service, and whether one can get by it; null where there is no such service. */
+export function secondFactorOf(machine: Machine, service: string, more: readonly string[] = []): SecondFactor | null {
+  const auth = readPamService(machine, service)?.filter(({ kind }) => kind === 'auth');
+  if (!auth) return null;
+  const at = auth.findIndex((one) => secondFactors.includes(one.module) || more.includes(one.module));
+  const found = auth[at];
+  if (!found) return { module: null, problem: 'no-second-factor', observed: null };
+  const { module } = found;
+  if (!isMandatory(found) || found.options.includes('nullok'))
+    return { module, problem: 'second-factor-optional', observed: found.control };
+  // A line before it that ends the stack with success, or jumps over it, leaves it out.
+  const passing = auth.slice(0, at).find(({ control }, index) => {
+    if (control === 'sufficient' || /\bsuccess=done\b/.test(control)) return true;
+    const jump = /\bsuccess=(\d+)/.exec(control)?.[1];
+    return jump !== undefined && index + Number(jump) >= at;
+  });
+  if (passing) return { module, problem: 'passed-by', observed: passing.module };
+  return { module, problem: null, observed: null };
+}

@@ -10,10 +10,10 @@ function sectionOf(probe: Probe): string {
   const given = Object.entries(probe.arguments).map(([name, spec]) => {
     const flag = `\`${flagOf(name)}\``;
     if (spec.kind === 'switch') return `${flag}: ${spec.what}`;
-    if (spec.kind === 'list') return `${flag} …, any number of times: ${spec.what}`;
-    const choice = spec.kind === 'text' && spec.oneOf ? `; ${spec.oneOf.map((one) => `\`${one}\``).join(', ')}` : '';
-    if (spec.default === undefined) return `${flag} …, required: ${spec.what}${choice}`;
-    return `${flag} …, default ${spec.default === null ? 'none' : `\`${spec.default}\``}: ${spec.what}${choice}`;
+    const choices = 'oneOf' in spec && spec.oneOf ? `; ${spec.oneOf.map((one) => `\`${one}\``).join(', ')}` : '';
+    if (spec.kind === 'list') return `${flag} …, any number of times: ${spec.what}${choices}`;
+    if (spec.default === undefined) return `${flag} …, required: ${spec.what}${choices}`;
+    return `${flag} …, default ${spec.default === null ? 'none' : `\`${spec.default}\``}: ${spec.what}${choices}`;
   });
   const facts = Object.entries(probe.facts).map(([name, what]) => `\`${name}\`: ${what}`);
   return [

@@ -20,7 +20,6 @@ export const probeLoaders: ReadonlyMap<string, () => Promise<Probe>> = new Map([
   ['directory-tls', async () => (await import('./probes/directory-tls.ts')).directoryTls],
   ['sysctl', async () => (await import('./probes/sysctl.ts')).sysctl],
   ['kernel-cmdline', async () => (await import('./probes/kernel-cmdline.ts')).kernelCmdline],
-  ['cpu-vulnerabilities', async () => (await import('./probes/cpu-vulnerabilities.ts')).cpuVulnerabilities],
   ['kernel-modules', async () => (await import('./probes/kernel-modules.ts')).kernelModules],
   ['mounts', async () => (await import('./probes/mounts.ts')).mounts],
   ['backup', async () => (await import('./probes/backup.ts')).backup],

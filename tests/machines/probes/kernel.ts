@@ -25,7 +25,7 @@ export const kernelCases: readonly ProbeCase[] = [
     found: ['value'],
   },
   {
-    rules: ['EAR-02', 'FH-R28'],
+    rules: ['EAR-02', 'FH-01'],
     probe: 'mounts',
     args: ['--expect', '/srv/scratch=tmpfs:nosuid,nodev,noexec'],
     right: { script: 'mkdir -p /srv/scratch && mount -t tmpfs -o nosuid,nodev,noexec tmpfs /srv/scratch' },
@@ -37,15 +37,19 @@ export const kernelCases: readonly ProbeCase[] = [
 /** What is the host's in a container: §3 of the specification names them. */
 export const vmCases: readonly VmCase[] = [
   { rules: ['AL-02'], probe: 'audit', args: [] },
-  { rules: ['BH-01', 'BH-02'], probe: 'kernel-cmdline', args: ['--expect', 'pti=on'] },
-  { rules: ['BH-02'], probe: 'cpu-vulnerabilities', args: [] },
+  { rules: ['BH-01', 'BH-02'], probe: 'kernel-cmdline', args: ['--expect', 'pti=on', '--vulnerabilities'] },
+  {
+    rules: ['BH-03', 'BH-04', 'BH-05', 'BH-08'],
+    probe: 'sysctl',
+    args: ['--expect', 'kernel.kptr_restrict?=2', '--hidepid'],
+  },
   { rules: ['BH-09'], probe: 'kernel-modules', args: ['--forbid', 'usb-storage'] },
   { rules: ['EAR-01'], probe: 'encryption-at-rest', args: [] },
   { rules: ['EAR-03'], probe: 'swap', args: [] },
   { rules: ['EAR-04', 'KM-03'], probe: 'luks', args: [] },
   { rules: ['SB-01', 'SB-03', 'SB-04'], probe: 'secure-boot', args: [] },
   { rules: ['SB-02'], probe: 'boot-loader', args: [] },
-  { rules: ['MA-R37'], probe: 'apparmor', args: [] },
-  { rules: ['KB-R15'], probe: 'kernel-config', args: ['--expect', 'CONFIG_X=y'] },
-  { rules: ['TS-01'], probe: 'time-sync', args: [] },
+  { rules: ['MA-01', 'MA-02'], probe: 'apparmor', args: [] },
+  { rules: ['KB-01'], probe: 'kernel-config', args: ['--expect', 'CONFIG_X=y'] },
+  { rules: ['TS-02'], probe: 'time-sync', args: [] },
 ];

@@ -131,10 +131,7 @@ export const networkCases: readonly ProbeCase[] = [
   {
     rules: ['AE-02'],
     probe: 'egress',
-    args: [
-      ...['--host', '127.0.0.1', '--port', '8443', '--pin', pin],
-      ...['--key', '/etc/tls/key.pem', '--certificate', '/etc/tls/control.crt'],
-    ],
+    args: [...['--host', '127.0.0.1', '--port', '8443', '--pin', pin], ...['--key', '/etc/ssh/ssh_host_ed25519_key']],
     right: {
       script: serve({
         unit: 'control',
@@ -171,7 +168,7 @@ export const networkCases: readonly ProbeCase[] = [
     found: ['missing-bridge', 'other-bridge'],
   },
   {
-    rules: ['SC-04', 'IS-R76', 'IS-R77'],
+    rules: ['SC-04', 'IS-01'],
     probe: 'store-integrity',
     args: ['--path', '/srv/closure', '--contents'],
     right: { script: 'ln -s "$(nix-store --add /etc/debian_version)" /srv/closure' },

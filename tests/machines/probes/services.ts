@@ -143,7 +143,7 @@ export const serviceCases: readonly ProbeCase[] = [
     found: ['hash'],
   },
   {
-    rules: ['SH-R63'],
+    rules: ['SH-02'],
     probe: 'service-security',
     args: ['--max-tenths', '50', '--unit', 'strong.service'],
     right: {
@@ -160,7 +160,7 @@ export const serviceCases: readonly ProbeCase[] = [
     found: ['exposed'],
   },
   {
-    rules: ['FH-R53', 'FH-R54', 'FH-R56', 'FH-R36'],
+    rules: ['FH-03', 'FH-04', 'FH-05', 'FH-06', 'FH-08'],
     probe: 'filesystem-hygiene',
     args: [
       ...['--setuid', '/usr/bin/', '--setuid', '/usr/sbin/', '--setuid', '/usr/lib/', '--mode', '/etc/shadow=640'],
@@ -171,10 +171,10 @@ export const serviceCases: readonly ProbeCase[] = [
       script: [
         'cp /bin/true /srv/root && chmod 4755 /srv/root',
         'mkdir /srv/open && chmod 777 /srv/open && touch /srv/theirs && chown 4242:4242 /srv/theirs',
-        'touch /srv/all && chmod 666 /srv/all && chmod 644 /etc/shadow',
+        'mkfifo --mode 666 /tmp/pipe && touch /srv/all && chmod 666 /srv/all && chmod 644 /etc/shadow',
       ].join('\n'),
     },
-    found: ['mode', 'no-sticky', 'setuid', 'umask', 'unowned', 'world-writable-file'],
+    found: ['mode', 'no-sticky', 'open-socket', 'setuid', 'umask', 'unowned', 'world-writable-file'],
   },
   {
     rules: ['KM-01', 'KM-04'],
@@ -187,7 +187,7 @@ export const serviceCases: readonly ProbeCase[] = [
     found: ['mode', 'on-disk', 'owner'],
   },
   {
-    rules: ['EI-01', 'EI-02'],
+    rules: ['EI-01', 'EI-02', 'EI-04'],
     probe: 'evidence-integrity',
     args: ['--directory', '/var/lib/evidence', '--max-age-seconds', '7200', '--free-percent-min', '1'],
     right: {
@@ -207,10 +207,10 @@ export const serviceCases: readonly ProbeCase[] = [
     found: ['gap', 'old', 'unsigned'],
   },
   {
-    rules: ['synthetic-always-fail'],
+    rules: ['SY-01'],
     probe: 'synthetic',
-    args: ['--fail-at', 'runtime', '--until', past],
-    wrongArgs: ['--fail-at', 'runtime', '--until', '9999-01-01T00:00:00Z'],
+    args: ['--fail-at', 'runtime', '--until', '1500000000'],
+    wrongArgs: ['--fail-at', 'runtime', '--until', '4000000000'],
     right: {},
     wrong: {},
     found: ['drill'],

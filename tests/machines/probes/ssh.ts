@@ -76,7 +76,7 @@ export const sshCases: readonly ProbeCase[] = [
   {
     rules: ['AC-03'],
     probe: 'administrators',
-    args: ['--member', 'ada'],
+    args: ['--member', 'ada', '--compare-keys'],
     right: { script: 'useradd --create-home --groups sudo ada' },
     wrong: {
       script: [

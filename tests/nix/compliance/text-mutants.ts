@@ -32,9 +32,9 @@ const changes: readonly Change[] = [
   { pattern: /"[^"\n$]+"/g, to: (found) => `${found.slice(0, -1)}x"` },
 ];
 
-/** Bindings of a control file that are no predicate: what an implementation sets, texts for people, ways to write. */
+/** Bindings of a control file that are no predicate: what an implementation sets, what a probe is asked, texts for people, ways to write. */
 const notPredicates =
-  /^ {2}(auditRules|set|valueOf|forBoth|fixRules|path|shown|noSelinux|selinux|parts|flow|listener|folder|url|line|days|pending|suggestion|upper|lower)\b.* =/;
+  /^ {2}(auditRules|set|valueOf|forBoth|fixRules|path|shown|noSelinux|selinux|parts|flow|listener|folder|url|line|days|pending|suggestion|upper|lower|measure\w*|sshAlgorithms|flowOf|atEveryInterface)\b.* =/;
 /** Lines that hold what people read. */
 const forPeople =
   /^\s*(option|what|fix|name|says|pattern|description|title|remediation|rule|inherit|tags)\b|#|throw |\bnote "/;

@@ -1,4 +1,5 @@
 import { isNologin, personUids, readAccounts, readGroups, readShadow } from '../accounts.ts';
+import { allViolations, lookArgument, lookedAt } from '../aspects.ts';
 import { keyValues } from '../key-values.ts';
 import { readPamService } from '../pam.ts';
 import { probe, type Violation } from '../probe.ts';
@@ -12,10 +13,20 @@ function isLocked(hash: string): boolean {
   return /^[!*]/.test(hash) || hash === 'x';
 }
 
+const aspects = {
+  who: ['undeclared', 'expired'],
+  length: ['no-length', 'short-length'],
+  services: ['service-with-password', 'service-with-shell'],
+  ids: ['double-uid', 'double-name', 'double-gid'],
+  hashes: ['empty-password', 'weak-hash', 'passwd-hash'],
+  mail: ['no-alias'],
+};
+
 export const accountHygiene = probe({
   name: 'account-hygiene',
   summary: 'accounts: no empty or weak passwords, nobody undeclared, unique ids, services that nobody logs in to',
   arguments: {
+    look: lookArgument(aspects),
     person: { kind: 'list', what: 'declared account of a person; none given: not compared' },
     minLength: { kind: 'number', what: 'least length that PAM asks of a password; none: not looked at', default: null },
     mailAlias: { kind: 'switch', what: 'mail to root has to go to somebody: /etc/aliases' },
@@ -30,20 +41,9 @@ export const accountHygiene = probe({
     people: 'accounts of people: `{user}`',
     withPassword: 'accounts with a password',
   },
-  violations: [
-    ...[
-      'empty-password',
-      'weak-hash',
-      'undeclared',
-      'double-uid',
-      'double-name',
-      'double-gid',
-      'service-with-password',
-    ],
-    ...['no-length', 'short-length', 'no-alias', 'expired', 'passwd-hash', 'service-with-shell'],
-  ],
+  violations: allViolations(aspects),
   root: '/etc/shadow',
-  measure(machine, { person, minLength, mailAlias, expiredDays }) {
+  measure(machine, { look, person, minLength, mailAlias, expiredDays }) {
     const accounts = readAccounts(machine);
     const shadow = new Map(readShadow(machine).map((entry) => [entry.name, entry]));
     const violations: Violation[] = [];
@@ -101,7 +101,7 @@ export const accountHygiene = probe({
         people: people.slice(0, 128).map(({ name }) => ({ user: name })),
         withPassword,
       },
-      violations,
+      violations: lookedAt(aspects, look, violations),
     };
   },
 });

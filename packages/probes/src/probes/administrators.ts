@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { membersOf, readAccounts, readGroups } from '../accounts.ts';
 import { ProbeError } from '../errors.ts';
 import { probe, type Violation } from '../probe.ts';
@@ -9,13 +10,23 @@ const keyFiles = (name: string, home: string): string[] => [
   `${home}/.ssh/authorized_keys2`,
 ];
 
+/** `ada=ssh-ed25519 AAAA… note` → `ada=SHA256:…`, as ssh-keygen -l prints it. */
+function declaredPrint(declared: string): string {
+  const [, user = '', blob] =
+    /^([^=]+)=(?:.*\s)?(?:ssh-|ecdsa-|sk-)\S+\s+([A-Za-z0-9+/]+=*)(?:\s.*)?$/.exec(declared) ?? [];
+  if (blob === undefined) return declared;
+  const digest = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64');
+  return `${user}=SHA256:${digest.replace(/=+$/, '')}`;
+}
+
 export const administrators = probe({
   name: 'administrators',
   summary: 'who may become root, and with which keys, against those declared',
   arguments: {
     group: { kind: 'list', what: 'group of administrators; default wheel and sudo' },
     member: { kind: 'list', what: 'declared administrator; root is one' },
-    key: { kind: 'list', what: 'declared key, `user=SHA256:…`; none given: keys are not compared' },
+    key: { kind: 'list', what: 'declared key, `user=ssh-ed25519 AAAA…` or `user=SHA256:…`' },
+    compareKeys: { kind: 'switch', what: 'no other keys may be there' },
   },
   facts: {
     administrators: 'members of the groups: `{user, keys}`, keys by fingerprint',
@@ -23,7 +34,7 @@ export const administrators = probe({
   },
   violations: ['undeclared-member', 'undeclared-key', 'other-uid-0'],
   root: "people's own key files",
-  async measure(machine, { group, member, key }) {
+  async measure(machine, { group, member, key, compareKeys }) {
     const accounts = readAccounts(machine);
     const wanted = group.length > 0 ? group : ['wheel', 'sudo'];
     const groups = readGroups(machine).filter(({ name }) => wanted.includes(name));
@@ -31,6 +42,7 @@ export const administrators = probe({
     const violations: Violation[] = [];
     for (const { name, uid } of accounts)
       if (uid === 0 && name !== 'root') violations.push({ what: 'other-uid-0', user: name, observed: 0 });
+    const declared = new Set(key.map((one) => declaredPrint(one)));
     const found: { user: string; keys: string[] }[] = [];
     for (const user of members) {
       const account = accounts.find(({ name }) => name === user);
@@ -47,7 +59,7 @@ export const administrators = probe({
           throw new ProbeError('malformed', `${file}: ${lines.length} keys, ssh-keygen knows ${prints.length}`);
         keys.push(...prints);
         for (const print of prints)
-          if (key.length > 0 && !key.includes(`${user}=${print}`))
+          if (compareKeys && !declared.has(`${user}=${print}`))
             violations.push({
               what: 'undeclared-key',
               user,

@@ -1,5 +1,8 @@
 import { connect } from 'node:tls';
+import { type Instant, parseOpensshPrivateKey, selfSignedCertificate } from '@nixfleet/contracts';
+import { nodeCrypto, privateKeyFromPem, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import { ProbeError } from '../errors.ts';
+import type { Machine } from '../machine.ts';
 import { probe, type Violation } from '../probe.ts';
 import { sha256Hex } from '../sha256.ts';
 
@@ -24,8 +27,8 @@ export const egress = probe({
       kind: 'list',
       what: 'SHA-256 of an allowed key (SPKI), 64 hexadecimal digits; none given: the authorities of the system',
     },
-    key: { kind: 'text', what: "PEM file of this host's key; none: no client certificate", default: null },
-    certificate: { kind: 'text', what: 'PEM file of its certificate', default: null },
+    key: { kind: 'text', what: "this host's key, OpenSSH or PEM; none: no client certificate", default: null },
+    anyKey: { kind: 'switch', what: "the server's key is not compared: only that it is reached" },
   },
   facts: {
     status: 'status of the reply; null: none',
@@ -34,18 +37,10 @@ export const egress = probe({
   violations: ['unreachable', 'other-key', 'status'],
   root: "the host's private key",
   network: 'egress',
-  async measure(machine, { host, port, path, pin, key, certificate }) {
-    const pem = (file: string): string => {
-      const text = machine.read(file);
-      if (text === null) throw new ProbeError('unreadable', `${file}: is not there`);
-      return text;
-    };
+  async measure(machine, { host, port, path, pin, key, anyKey }) {
     const reached = await request({
-      host,
-      port,
-      path,
-      isPinned: pin.length > 0,
-      ...(key !== null && certificate !== null ? { identity: { key: pem(key), cert: pem(certificate) } } : {}),
+      ...{ host, port, path, isPinned: pin.length > 0 || anyKey },
+      ...(key === null ? {} : { identity: await identityOf(machine, key) }),
     });
     const violations: Violation[] = [];
     const subject = `${host}:${port}`;
@@ -60,6 +55,27 @@ export const egress = probe({
     return { facts: { status: reached.status, spkiSha256: reached.spkiSha256 }, violations };
   },
 });
+
+/** The certificate that the agent shows: made from the key, since the key is all that is looked at. */
+async function identityOf(machine: Machine, path: string): Promise<{ readonly key: string; readonly cert: string }> {
+  const text = machine.read(path);
+  if (text === null) throw new ProbeError('unreadable', `${path}: is not there`);
+  const parsed = text.includes('BEGIN OPENSSH') ? parseOpensshPrivateKey(text) : null;
+  if (parsed && !parsed.ok) throw new ProbeError('malformed', `${path}: ${parsed.reason}`);
+  const key = parsed?.ok ? parsed.value : privateKeyFromPem(text);
+  const der = await selfSignedCertificate({
+    signer: { publicKey: await nodeCrypto.publicKeyOf(key), sign: (message) => nodeCrypto.sign(key, message) },
+    commonName: 'probe',
+    notBefore: '2020-01-01T00:00:00Z' as Instant,
+    notAfter: '2999-12-31T23:59:59Z' as Instant,
+    serial: new Uint8Array(16).fill(1),
+  });
+  const body = Buffer.from(der)
+    .toString('base64')
+    .replaceAll(/(.{64})/g, '$1\n')
+    .trimEnd();
+  return { key: privateKeyToPem(key), cert: `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n` };
+}
 
 function request(to: {
   readonly host: string;

@@ -1,4 +1,5 @@
 import { readAccounts, readGroups } from '../accounts.ts';
+import { allViolations, isLookedAt, lookArgument, lookedAt } from '../aspects.ts';
 import { ProbeError } from '../errors.ts';
 import type { FileStatus, Machine } from '../machine.ts';
 import { mountOf, readMounts } from '../mounts.ts';
@@ -29,12 +30,23 @@ const skippedTypes = new Set([
   'fuse.sshfs',
   'ramfs',
 ]);
+/** Folders that everybody may write to. */
+const openFolders = ['/tmp', '/var/tmp', '/dev/shm'];
 const skippedFolders = ['/nix/store', '/proc', '/sys', '/dev'];
+
+const aspects = {
+  setuid: ['setuid'],
+  owners: ['no-sticky', 'world-writable-file', 'unowned'],
+  sockets: ['open-socket'],
+  modes: ['mode', 'missing'],
+  umask: ['umask'],
+};
 
 export const filesystemHygiene = probe({
   name: 'filesystem-hygiene',
   summary: "modes and owners of every file: setuid census, world-writable without sticky bit, nobody's files",
   arguments: {
+    look: lookArgument(aspects),
     setuid: { kind: 'list', what: 'declared setuid or setgid file, or folder ending in `/`; default /run/wrappers/' },
     except: { kind: 'list', what: 'folder that is left out' },
     mode: { kind: 'list', what: '`/etc/shadow=640`: file that may have no more rights than these' },
@@ -51,9 +63,9 @@ export const filesystemHygiene = probe({
     unowned: 'files of users or groups that are not there',
     umask: 'umask of logins; null: not said',
   },
-  violations: ['setuid', 'no-sticky', 'world-writable-file', 'unowned', 'mode', 'umask', 'missing'],
+  violations: allViolations(aspects),
   root: 'folders of all users',
-  measure(machine, { setuid, except, mode, umask }) {
+  measure(machine, { look, setuid, except, mode, umask }) {
     const allowed = setuid.length > 0 ? setuid : ['/run/wrappers/'];
     const uids = new Set(readAccounts(machine).map(({ uid }) => uid));
     const gids = new Set(readGroups(machine).map(({ gid }) => gid));
@@ -63,7 +75,8 @@ export const filesystemHygiene = probe({
       worldWritable: [],
       unowned: [],
     };
-    const entries = walk(machine, [...skippedFolders, ...except], (path, status) => {
+    const isWalked = isLookedAt(look, 'setuid') || isLookedAt(look, 'owners');
+    const visit = (path: string, status: FileStatus): void => {
       const isFile = status.kind === 'file';
       if (isFile && (status.mode & 0o6000) !== 0) {
         found.setuid.push(path);
@@ -83,7 +96,15 @@ export const filesystemHygiene = probe({
         found.unowned.push(path);
         violations.push({ what: 'unowned', subject: path, observed: `${status.uid}:${status.gid}` });
       }
-    });
+    };
+    const entries = isWalked ? walk(machine, '/', [...skippedFolders, ...except], visit) : 0;
+    if (isLookedAt(look, 'sockets'))
+      for (const folder of openFolders)
+        walk(machine, folder, except, (path, { kind, mode: rights }) => {
+          // Where everybody may put a name, whoever comes first has it; the rights of the file are all there is.
+          if ((kind === 'socket' || kind === 'fifo') && (rights & 0o077) !== 0)
+            violations.push({ what: 'open-socket', subject: path, observed: rights.toString(8), expected: '700' });
+        });
     for (const one of mode) {
       const [, path, wanted = ''] = /^(\/[^=]*)=([0-7]{3,4})$/.exec(one) ?? [];
       if (path === undefined) throw new ProbeError('bad-arguments', `--mode: expected /path=640, got ${one}`);
@@ -107,15 +128,20 @@ export const filesystemHygiene = probe({
         unowned: shown.unowned ?? [],
         umask: held,
       },
-      violations,
+      violations: lookedAt(aspects, look, violations),
     };
   },
 });
 
-/** Every file but those of skipped file systems, links not followed. */
-function walk(machine: Machine, skipped: readonly string[], visit: (path: string, status: FileStatus) => void): number {
+/** Every file below a folder but those of skipped file systems, links not followed. */
+function walk(
+  machine: Machine,
+  root: string,
+  skipped: readonly string[],
+  visit: (path: string, status: FileStatus) => void,
+): number {
   const mounts = machine.isRunning ? readMounts(machine) : new Map();
-  const waiting = ['/'];
+  const waiting = [root];
   let entries = 0;
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     for (const name of machine.list(folder) ?? []) {

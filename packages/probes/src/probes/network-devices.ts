@@ -36,12 +36,13 @@ export const networkDevices = probe({
   arguments: {
     vlan: { kind: 'list', what: 'declared VLAN: `100` or `100=eth0`' },
     bridge: { kind: 'list', what: 'declared bridge, by name' },
+    device: { kind: 'list', what: 'VLAN or bridge that has to be there, by name' },
     exact: { kind: 'switch', what: 'others may not be there' },
   },
   facts: { vlans: '`{name, id, parent}`', bridges: 'names of bridges' },
-  violations: ['missing-vlan', 'missing-bridge', 'other-vlan', 'other-bridge'],
+  violations: ['missing-vlan', 'missing-bridge', 'missing-device', 'other-vlan', 'other-bridge'],
   root: null,
-  async measure(machine, { vlan, bridge, exact }) {
+  async measure(machine, { vlan, bridge, device, exact }) {
     const links = parseLinks((await machine.run(['ip', '--json', '--details', 'link'])).stdout);
     const vlans = links.flatMap(({ name, vlan: id, parent }) => (id === null ? [] : [{ name, id, parent }]));
     const bridges = links.filter(({ kind }) => kind === 'bridge').map(({ name }) => name);
@@ -51,6 +52,9 @@ export const networkDevices = probe({
       if (!vlans.some((one) => one.id === Number(id) && (parent === undefined || one.parent === parent)))
         violations.push({ what: 'missing-vlan', subject: id, expected: parent ?? null });
     for (const name of bridge) if (!bridges.includes(name)) violations.push({ what: 'missing-bridge', subject: name });
+    for (const name of device)
+      if (!links.some((link) => link.name === name && (link.kind === 'vlan' || link.kind === 'bridge')))
+        violations.push({ what: 'missing-device', subject: name });
     if (exact) {
       for (const { name, id } of vlans)
         if (!wanted.some(([one]) => Number(one) === id))

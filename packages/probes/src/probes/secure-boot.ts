@@ -18,6 +18,7 @@ export const secureBoot = probe({
   name: 'secure-boot',
   summary: 'that the firmware starts only what is signed, by which keys, and that what runs came from such an image',
   arguments: {
+    required: { kind: 'switch', what: 'without EFI it fails, instead of having no meaning' },
     ownKey: {
       kind: 'list',
       what: 'SHA-256 of the variable PK, hexadecimal: the keys are our own; none given: not looked at',
@@ -36,12 +37,13 @@ export const secureBoot = probe({
   },
   violations: ['off', 'setup-mode', 'other-keys', 'no-image', 'no-lockdown'],
   root: null,
-  measure(machine, { ownKey, signedImage }) {
+  measure(machine, { required, ownKey, signedImage }) {
     const elsewhere = inContainer(machine, 'the firmware');
     if (elsewhere) return elsewhere;
-    if (machine.list('/sys/firmware/efi') === null)
+    if (machine.list('/sys/firmware/efi') === null && !required)
       return { notApplicable: 'no-efi', detail: 'it was not started by EFI firmware' };
-    if (machine.list(folder) === null) throw new ProbeError('unreadable', `${folder}: is not mounted`);
+    if (machine.list('/sys/firmware/efi') !== null && machine.list(folder) === null)
+      throw new ProbeError('unreadable', `${folder}: is not mounted`);
     const violations: Violation[] = [];
     const [isOn, isSetup] = [variable(machine, 'SecureBoot')?.[0], variable(machine, 'SetupMode')?.[0]];
     if (isOn !== 1) violations.push({ what: 'off', subject: 'SecureBoot', observed: isOn ?? null, expected: 1 });

@@ -1,3 +1,4 @@
+import { secondFactorOf } from '../pam.ts';
 import { probe, type Violation } from '../probe.ts';
 import { effectiveSettings, sshdViolations } from '../sshd-contexts.ts';
 import { type SshdSettings, settingOf, sshdConfigPath } from '../sshd-settings.ts';
@@ -19,6 +20,7 @@ export const sshMethods = probe({
     contexts: 'kinds of connections that were asked about',
     twoMethods: 'contexts in which every list has two methods',
     securityKeys: 'contexts in which only security keys with verify-required open',
+    pam: 'contexts in which every list has keyboard-interactive, behind which PAM asks for a second factor',
     authenticationMethods: 'values of AuthenticationMethods',
   },
   violations: [...sshdViolations, 'one-factor'],
@@ -28,11 +30,13 @@ export const sshMethods = probe({
       return { notApplicable: 'not-used', detail: `there is neither ${config} nor sshd` };
     const { effective, violations: found } = await effectiveSettings(machine, config);
     const violations: Violation[] = [...found];
-    let [twoMethods, securityKeys] = [0, 0];
+    let [twoMethods, securityKeys, pam] = [0, 0, 0];
+    const asksTwice = secondFactorOf(machine, 'sshd')?.problem === null;
     for (const { context, settings } of effective) {
       const lists = methodLists(settings);
       if (lists?.every((list) => new Set(list).size >= 2)) twoMethods++;
       else if (needsVerifiedTouch(settings)) securityKeys++;
+      else if (asksTwice && lists?.every((list) => list.includes('keyboard-interactive'))) pam++;
       else
         violations.push({
           what: 'one-factor',
@@ -45,7 +49,7 @@ export const sshMethods = probe({
     }
     const methods = new Set(effective.map(({ settings }) => settingOf(settings, 'authenticationmethods')));
     return {
-      facts: { contexts: effective.length, twoMethods, securityKeys, authenticationMethods: [...methods].sort() },
+      facts: { contexts: effective.length, twoMethods, securityKeys, pam, authenticationMethods: [...methods].sort() },
       violations,
     };
   },

@@ -1,3 +1,4 @@
+import { allViolations, lookArgument, lookedAt } from '../aspects.ts';
 import { probe, type Violation } from '../probe.ts';
 import { isAnyCommand, readSudoers } from '../sudoers.ts';
 
@@ -12,10 +13,25 @@ const wanted: Readonly<Record<string, string>> = {
 /** What sudo does where nobody says otherwise (sudoers(5), 1.9.14 for use_pty). */
 const builtIn: Readonly<Record<string, string>> = { env_reset: 'on' };
 
+/** Programs that start others, or write any file. */
+const editors = /\/(?:n?vim?|nano|emacs|ed|mcedit|pico|joe)(?:\s|$)/;
+
+const aspects = {
+  who: ['other-who'],
+  settings: ['setting', 'scoped-setting'],
+  negation: ['negation'],
+  commands: ['any-command', 'no-arguments'],
+  editors: ['editor'],
+  targets: ['becomes-root'],
+  password: ['no-password'],
+  file: ['writable'],
+};
+
 export const sudo = probe({
   name: 'sudo',
   summary: 'who may become whom by sudo, and with what precautions',
   arguments: {
+    look: lookArgument(aspects),
     group: { kind: 'list', what: 'group that alone may have rules, without %; default wheel and sudo' },
     setting: {
       kind: 'list',
@@ -25,18 +41,9 @@ export const sudo = probe({
     explicitArguments: { kind: 'switch', what: 'each command has to say which arguments it takes' },
   },
   facts: { rules: 'rules', defaults: 'precautions as they hold' },
-  violations: [
-    'setting',
-    'scoped-setting',
-    'other-who',
-    'negation',
-    'any-command',
-    'no-arguments',
-    'no-password',
-    'writable',
-  ],
+  violations: allViolations(aspects),
   root: '/etc/sudoers',
-  measure(machine, { group, setting, anyCommand, explicitArguments }) {
+  measure(machine, { look, group, setting, anyCommand, explicitArguments }) {
     if (!machine.status('/etc/sudoers')) return { notApplicable: 'not-used', detail: 'there is no /etc/sudoers' };
     const { defaults, scoped, rules } = readSudoers(machine);
     const groups = group.length > 0 ? group : ['wheel', 'sudo'];
@@ -63,9 +70,19 @@ export const sudo = probe({
           );
       if (tags.includes('NOPASSWD')) violations.push({ what: 'no-password', subject: text });
       if (tags.includes('EXEC')) violations.push({ what: 'scoped-setting', subject: 'noexec', observed: text });
+      const isAdministrators = who.every((one) => one.startsWith('%') && groups.includes(one.slice(1)));
+      if (
+        !isAdministrators &&
+        runAs
+          .split(':')[0]
+          ?.split(/\s*,\s*/)
+          .some((one) => one === 'root' || one === 'ALL' || one === '#0')
+      )
+        violations.push({ what: 'becomes-root', subject: text });
       for (const command of commands) {
+        if (editors.test(command)) violations.push({ what: 'editor', subject: text, observed: command });
         if (command.startsWith('!') || runAs.includes('!')) violations.push({ what: 'negation', subject: text });
-        else if (isAnyCommand(command) && !(anyCommand && command === 'ALL'))
+        else if (isAnyCommand(command) && !(anyCommand && isAdministrators && command === 'ALL'))
           violations.push({ what: 'any-command', subject: text, observed: command });
         else if (explicitArguments && command !== 'ALL' && (!/\s/.test(command) || /\s\S*\*/.test(command)))
           violations.push({ what: 'no-arguments', subject: text, observed: command });
@@ -74,6 +91,6 @@ export const sudo = probe({
     const status = machine.status('/etc/sudoers', { follow: true });
     if (status && ((status.mode & 0o022) !== 0 || status.uid !== 0))
       violations.push({ what: 'writable', subject: '/etc/sudoers', observed: status.mode.toString(8) });
-    return { facts: { rules: rules.length, defaults: held }, violations };
+    return { facts: { rules: rules.length, defaults: held }, violations: lookedAt(aspects, look, violations) };
   },
 });

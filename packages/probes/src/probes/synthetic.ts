@@ -13,15 +13,13 @@ export const synthetic = probe({
       what: 'how it fails; static, stale and unsigned fail elsewhere, so here it passes',
       oneOf: modes,
     },
-    until: { kind: 'text', what: 'after this instant, RFC 3339, it passes' },
+    until: { kind: 'number', what: 'the second since 1970 from which it passes' },
   },
   facts: { failAt: 'how it was told to fail', isArmed: 'whether the deadline is still to come' },
   violations: ['drill'],
   root: null,
   async measure(machine, { failAt, until }) {
-    const untilMs = Date.parse(until);
-    if (Number.isNaN(untilMs)) throw new ProbeError('bad-arguments', `--until: expected an instant, got ${until}`);
-    const isArmed = machine.nowMs < untilMs;
+    const isArmed = machine.nowMs < until * 1000;
     if (isArmed && failAt === 'timeout') await machine.hang();
     if (isArmed && failAt === 'malformed') throw new ProbeError('malformed', 'as the drill asks for');
     const violations = isArmed && failAt === 'runtime' ? [{ what: 'drill', subject: 'synthetic-always-fail' }] : [];

@@ -1,5 +1,7 @@
+import { inContainer } from '../container.ts';
 import { ProbeError } from '../errors.ts';
 import type { Machine } from '../machine.ts';
+import { readMounts } from '../mounts.ts';
 import { probe, type Violation } from '../probe.ts';
 
 /** `name op value`, as in `kernel.kptr_restrict=2`, `kernel.yama.ptrace_scope>=1`, `net.ipv4.ip_local_port_range=32768 65535`. */
@@ -93,19 +95,26 @@ export const sysctl = probe({
       kind: 'list',
       what: '`name=value`, `name>=value`, `name<=value`, `name!=value`; `name?=…` passes where the kernel has no such setting; `*` for each interface',
     },
+    hidepid: { kind: 'switch', what: '/proc has to hide processes of others' },
   },
   facts: {
+    notMeasured: "settings of the host's kernel, which a container leaves to the host",
     checked: 'values that were read',
     unbuilt: 'optional settings that the kernel has not',
   },
-  violations: ['value', 'missing'],
+  violations: ['value', 'missing', 'hidepid'],
   root: 'some settings can be read by root only',
-  measure(machine, { expect }) {
+  measure(machine, { expect, hidepid }) {
     if (expect.length === 0) throw new ProbeError('bad-arguments', '--expect: must be given');
+    const wants = expect.map(parseWant);
+    const elsewhere = inContainer(machine, 'the kernel');
+    // Of all settings, these alone are a container's own.
+    const own = wants.filter(({ key }) => elsewhere === null || /^net[./]ipv[46][./]/.test(key));
+    if (elsewhere !== null && own.length === 0) return elsewhere;
     const violations: Violation[] = [];
     const unbuilt: string[] = [];
     let checked = 0;
-    for (const one of expect.map(parseWant)) {
+    for (const one of own) {
       for (const place of placesOf(machine, one.key)) {
         const observed = valueAt(machine, place);
         const { subject } = place;
@@ -119,6 +128,11 @@ export const sysctl = probe({
         if (!satisfies(one, observed)) violations.push({ what: 'value', subject, observed: observed.trim(), expected });
       }
     }
-    return { facts: { checked, unbuilt }, violations };
+    if (hidepid && elsewhere === null) {
+      const options = readMounts(machine).get('/proc')?.options ?? new Set();
+      if (!['hidepid=2', 'hidepid=invisible', 'hidepid=ptraceable', 'hidepid=4'].some((one) => options.has(one)))
+        violations.push({ what: 'hidepid', subject: '/proc', observed: null, expected: 'hidepid=invisible' });
+    }
+    return { facts: { notMeasured: wants.length - own.length, checked, unbuilt }, violations };
   },
 });

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { ProbeError } from '../errors.ts';
 import { probe, type Violation } from '../probe.ts';
 import { type Handshake, handshake } from '../tls-handshake.ts';
@@ -8,6 +9,12 @@ const dayMs = 86_400_000;
 const weakCiphers =
   'AES128-SHA:AES256-SHA:AES128-SHA256:AES256-SHA256:AES128-GCM-SHA256:AES256-GCM-SHA384:ECDHE-RSA-AES128-SHA:ECDHE-RSA-AES256-SHA:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:DES-CBC3-SHA';
 const loopback = /^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/;
+
+/** The loopback, or an address that the kernel delivers over it. */
+function isOwn(address: string): boolean {
+  if (loopback.test(address)) return true;
+  return Object.values(networkInterfaces()).some((all) => all?.some((one) => one.address === address));
+}
 
 export const tlsListener = probe({
   name: 'tls-listener',
@@ -93,7 +100,7 @@ export function parseListener(text: string): {
   const [, six, four, port = '', servername = ''] =
     /^(?:\[([^\]]+)\]|([^:=]+)):(\d{1,5})(?:=([A-Za-z0-9.-]+))?$/.exec(text) ?? [];
   const address = six ?? four ?? '';
-  if (!loopback.test(address))
-    throw new ProbeError('bad-arguments', `--listener: expected a loopback address and a port, got ${text}`);
+  if (!isOwn(address))
+    throw new ProbeError('bad-arguments', `--listener: expected an address of this machine and a port, got ${text}`);
   return { address, port: Number(port), servername };
 }
