@@ -119,29 +119,9 @@ let
   # Linux reads - and _ as the same.
   moduleName = replaceStrings [ "_" ] [ "-" ];
 
-  measure = measureWith "anssi-bp028/v1";
-  measureSysctl =
-    {
-      values,
-      isDemanded ? false,
-      more ? [ ],
-    }:
-    measure {
-      name = "sysctl";
-      args =
-        many "--expect" (builtins.attrValues (builtins.mapAttrs (sysctlWant isDemanded) values)) ++ more;
-      applicability = "probed";
-    };
-  # Also what holds for each interface that there is, which `all` alone does not say.
-  atEveryInterface =
-    family: settings:
-    onEveryInterface family settings
-    // builtins.listToAttrs (
-      map (name: {
-        name = "net.${family}.conf.*.${name}";
-        value = settings.${name};
-      }) (builtins.attrNames settings)
-    );
+  probes = import ../kernel-probes.nix { inherit many measureWith sysctlWant; } {
+    inherit isIntel memoryParameters isDisabled ipv6Disabled onEveryInterface portRange removable;
+  };
 in
 {
   controlId = "baseline-hardening";
@@ -190,14 +170,7 @@ in
           boot.kernelParams = [ "iommu=force" ] ++ (if isIntel config then [ "intel_iommu=on" ] else [ ]);
         })
       ];
-      check =
-        { config, ... }:
-        measure {
-          name = "kernel-cmdline";
-          args = [ "--iommu" ] ++ many "--expect" ([ "iommu=force" ] ++ (if isIntel config then [ "intel_iommu=on" ] else [ ]));
-          privilege = "user";
-          applicability = "probed";
-        };
+      check = probes.BH-01;
       remediation = "Add iommu=force, and on Intel intel_iommu=on, to boot.kernelParams, and switch the IOMMU on in the firmware.";
     }
     {
@@ -208,14 +181,7 @@ in
       articles.anssi-bp028 = [ "R8" ];
       evaluate = { config, ... }: map (kernelParameter config) (memoryParameters config);
       implementations = [ ({ config, ... }: { boot.kernelParams = map builtins.head (memoryParameters config); }) ];
-      check =
-        { config, ... }:
-        measure {
-          name = "kernel-cmdline";
-          args = [ "--vulnerabilities" ] ++ many "--expect" (map (builtins.concatStringsSep "|") (memoryParameters config));
-          privilege = "user";
-          applicability = "probed";
-        };
+      check = probes.BH-02;
       remediation = "Add the missing parameters to boot.kernelParams; mds=full,nosmt switches hyper-threading off.";
     }
     {
@@ -226,7 +192,7 @@ in
       articles.anssi-bp028 = [ "R9" ];
       evaluate = { config, ... }: declared config kernelSettings;
       implementations = [ (_: set kernelSettings) ];
-      check = _: measureSysctl { values = kernelSettings; };
+      check = probes.BH-03;
       remediation = "Set the named keys of boot.kernel.sysctl.";
     }
     {
@@ -247,7 +213,7 @@ in
           })
         ];
       implementations = [ (_: { security.lockKernelModules = true; }) ];
-      check = _: measureSysctl { values."kernel.modules_disabled" = 1; };
+      check = probes.BH-04;
       remediation = "Set security.lockKernelModules, and name the modules that are needed later in boot.kernelModules.";
     }
     {
@@ -258,12 +224,7 @@ in
       articles.anssi-bp028 = [ "R11" ];
       evaluate = { config, ... }: [ (sysctl config "kernel.yama.ptrace_scope" { "$ge" = 1; }) ];
       implementations = [ (_: set { "kernel.yama.ptrace_scope" = 1; }) ];
-      check =
-        _:
-        measureSysctl {
-          values."kernel.yama.ptrace_scope"."$ge" = 1;
-          isDemanded = true;
-        };
+      check = probes.BH-05;
       remediation = ''Set boot.kernel.sysctl."kernel.yama.ptrace_scope" to 1 or more, on a kernel with Yama.'';
     }
     {
@@ -303,17 +264,7 @@ in
           )
         )
       ];
-      check =
-        { options, ... }:
-        measureSysctl {
-          values =
-            ipv4Settings
-            // atEveryInterface "ipv4" ipv4InterfaceSettings
-            // (if options.isRouter then { } else { "net.ipv4.ip_forward" = 0; })
-            // {
-              ${portRange} = "32768 65535";
-            };
-        };
+      check = probes.BH-06;
       remediation = "Set the named keys of boot.kernel.sysctl; a router says so in compliance.controls.baselineHardening.isRouter.";
     }
     {
@@ -335,11 +286,7 @@ in
           set (if isDisabled options then ipv6Disabled else onEveryInterface "ipv6" ipv6InterfaceSettings)
         )
       ];
-      check =
-        { options, ... }:
-        measureSysctl {
-          values = if isDisabled options then ipv6Disabled else atEveryInterface "ipv6" ipv6InterfaceSettings;
-        };
+      check = probes.BH-07;
       remediation = "Set the named keys of boot.kernel.sysctl, or choose the other variant by compliance.controls.baselineHardening.ipv6.";
     }
     {
@@ -367,12 +314,7 @@ in
         # hidepid is left to people: login services need a group that may see all, and only they know which.
         (_: set fileSystemSettings)
       ];
-      check =
-        _:
-        measureSysctl {
-          values = fileSystemSettings;
-          more = [ "--hidepid" ];
-        };
+      check = probes.BH-08;
       remediation = "Set the named keys of boot.kernel.sysctl, and mount /proc with hidepid=2 and the gid of a group that systemd-logind is in.";
     }
     {
@@ -413,14 +355,7 @@ in
           })
         ];
       implementations = [ (_: { boot.blacklistedKernelModules = removable; }) ];
-      check =
-        _:
-        measure {
-          name = "kernel-modules";
-          args = [ "--blacklisted" ] ++ many "--forbid" removable;
-          privilege = "user";
-          applicability = "probed";
-        };
+      check = probes.BH-09;
       remediation = "Add the modules to boot.blacklistedKernelModules, and reboot where one is loaded.";
     }
     {
@@ -434,7 +369,7 @@ in
       articles.anssi-bp028 = [ "R13" ];
       evaluate = { config, ... }: declared config (onEveryInterface "ipv6" { accept_redirects = 0; });
       implementations = [ (_: set (onEveryInterface "ipv6" { accept_redirects = 0; })) ];
-      check = _: measureSysctl { values = atEveryInterface "ipv6" { accept_redirects = 0; }; };
+      check = probes.BH-10;
       remediation = "Set net.ipv6.conf.all.accept_redirects and net.ipv6.conf.default.accept_redirects to 0 in boot.kernel.sysctl.";
     }
   ];

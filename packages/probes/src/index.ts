@@ -11,4 +11,5 @@ export { ProbeError, type ProbeErrorCode } from './errors.ts';
 export type { Fact, Finding, NotApplicable, Probe, Violation } from './probe.ts';
 export { probeTable } from './probe-table.ts';
 export { probeLoaders } from './registry.ts';
+export { type CatalogueRuns, parseCatalogue, runCatalogue, tasksOf } from './run-catalogue.ts';
 export { outputBytesMax, violationsMax } from './run-probe.ts';
