@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   type BootId,
+  type ChannelPolicy,
   canonicalBytes,
   closureDigest,
   EventBatch,
@@ -17,6 +18,7 @@ import {
 import { nodeCrypto, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import type { DeadManReport } from '@nixfleet/engine';
 import { createTestFleet, FakeClock, SeededRandom, type TestFleet, testClosure, testKey } from '@nixfleet/testkit';
+import type { Collector } from './compliance/collector.ts';
 import { parseAgentConfig } from './config.ts';
 import { AgentError } from './errors.ts';
 import type { Files } from './files.ts';
@@ -217,6 +219,7 @@ export class World {
   readonly plane: MemoryControlPlane;
   readonly fleet: TestFleet;
   waitSeconds = 0;
+  collector: Collector | null = null;
   agent: RunningAgent | null = null;
 
   private constructor(fleet: TestFleet) {
@@ -259,18 +262,21 @@ export class World {
       host: this.host,
       nix,
       log: () => {},
+      ...(this.collector ? { collector: this.collector } : {}),
       transport: () => this.plane,
     });
   }
 
-  async publish(version: number): Promise<void> {
+  async publish(version: number, change: (policy: ChannelPolicy) => void = () => {}): Promise<void> {
     this.fleet.now = this.clock.instant();
     const real = await realClosure(version);
     await this.fleet.publish((next) => {
       const { canary } = next.hosts;
-      assert.ok(canary && next.channels.stable);
+      const { stable } = next.channels;
+      assert.ok(canary && stable);
       canary.real = real;
-      for (const wave of next.channels.stable.waves) wave.soakSeconds = 10;
+      for (const wave of stable.waves) wave.soakSeconds = 10;
+      change(stable.policy);
     });
     const { rolloutId, wave, attempt } = await this.fleet.target('canary');
     this.plane.go = { rolloutId, wave, attempt, receipts: [] };

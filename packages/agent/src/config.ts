@@ -57,6 +57,15 @@ const DarwinBackend = z.strictObject({
 });
 export type DarwinBackend = z.infer<typeof DarwinBackend>;
 
+/** What collects evidence of compliance on this machine, and where it keeps it. */
+const CollectorConfig = z.strictObject({
+  /** A program that makes one collection and ends, such as `systemctl start compliance-evidence-collector.service`. */
+  command: z
+    .tuple([absolutePath], z.string().max(4096))
+    .refine((argv) => argv.length <= 64, 'expected at most 64 words'),
+  directory: absolutePath,
+});
+
 /** The agent's settings. Every unknown key is a mistake: a misspelt brake must not be ignored. */
 export const AgentConfig = z.strictObject({
   fleet: FleetName,
@@ -80,6 +89,8 @@ export const AgentConfig = z.strictObject({
   path: z.string().max(4096).default('/run/current-system/sw/bin:/usr/bin:/bin'),
   /** Variables of Nix commands, such as NIX_SSL_CERT_FILE. */
   nixEnvironment: z.record(z.string(), z.string()).default({}),
+  /** Absent: nothing measures, so under an enforced policy of compliance nothing is confirmed. */
+  collector: CollectorConfig.optional(),
   backend: z.discriminatedUnion('kind', [ProfileBackend, NixosBackend, DarwinBackend]),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;

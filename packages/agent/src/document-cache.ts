@@ -5,7 +5,7 @@ import type { DocumentSource } from './document-source.ts';
 import type { Files } from './files.ts';
 
 /** Kinds of documents that are dropped once nothing current names them. */
-const prunedDirectories = ['release', 'fleet', 'rollouts', 'holds'] as const;
+const prunedDirectories = ['release', 'fleet', 'rollouts', 'holds', 'reports'] as const;
 
 /** The agent's own copies of accepted documents, laid out as `releases/`; verified anew whenever they are read. */
 export class DocumentCache {

@@ -2,6 +2,7 @@ import type { Clock, Crypto, HostTarget, Random, StorePath } from '@nixfleet/con
 import { addSeconds } from '@nixfleet/contracts';
 import type { HostEffect, HostInput, Intent, WorkingMemory } from '@nixfleet/engine';
 import type { AgentTime } from './agent-time.ts';
+import type { ComplianceGate } from './compliance/compliance-gate.ts';
 import type { Delivery } from './delivery.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { fetchClosure } from './fetch-closure.ts';
@@ -35,6 +36,7 @@ type Awaited_ = Exclude<HostEffect, { type: 'probe-afresh' | 'disarm' }>;
 export interface EffectDeps {
   readonly host: Host;
   readonly probes: Probes;
+  readonly compliance: Pick<ComplianceGate, 'open'>;
   readonly nix: Nix;
   readonly crypto: Crypto;
   readonly clock: Clock;
@@ -107,15 +109,16 @@ export class EffectRunner {
     await this.#probes?.done;
   }
 
-  #probe({ id, closure }: Extract<HostEffect, { type: 'probe-afresh' }>): void {
+  #probe(effect: Extract<HostEffect, { type: 'probe-afresh' }>): void {
     cancel(this.#probes);
     const abort = new AbortController();
-    const { probes, clock } = this.#deps;
+    const { probes, compliance: gate, clock } = this.#deps;
     const emit = (input: HostInput): void => void this.#emit(input, abort.signal);
-    const done = runProbes({ id, closure }, { probes, clock, emit, signal: abort.signal }).catch((error: unknown) => {
+    const deps = { probes, gate, clock, emit, signal: abort.signal };
+    const done = runProbes(effect, deps).catch((error: unknown) => {
       if (!abort.signal.aborted) this.#fault('probe', error);
     });
-    this.#probes = { id, abort, done };
+    this.#probes = { id: effect.id, abort, done };
   }
 
   /** Never beside the one before: that one may still change the machine. */

@@ -17,6 +17,7 @@ import {
   refuse,
   releaseFloorOf,
   releasePath,
+  reportPath,
   rolloutPath,
   type Sha256Hex,
   sha256Hex,
@@ -260,7 +261,7 @@ export class IntentSource {
     this.#incomplete = { code: 'refused', reason: 'the newest release is not whole here yet' };
     const fleetHash = release.document.resolvedFleet.sha256;
     const fleetBytesMax = Math.min(release.document.resolvedFleet.bytes, documentBytesMax.fleet);
-    const fleetBytes = await this.#bound(fleetPath(fleetHash), fleetBytesMax, source, signal);
+    const fleetBytes = await this.bound(fleetPath(fleetHash), fleetBytesMax, source, signal);
     if (!fleetBytes.ok) return lack('fleet', fleetHash, fleetBytes);
     const fleet = await verifyFleet(ctx, { release, bytes: fleetBytes.bytes });
     if (!fleet.ok) return { document: 'fleet', identity: fleetHash, refusal: fleet };
@@ -282,7 +283,7 @@ export class IntentSource {
     if (manifest) files.set(rolloutPath(manifest.rolloutId), manifest.bytes);
     const entry = manifest ? manifestEntry(manifest.document, fleet.value, host) : null;
     const trial = await readTrial({ ctx, release, fleet: fleet.value, host, now: time.now() }, (path, bytesMax) =>
-      this.#bound(path, bytesMax, source, signal),
+      this.bound(path, bytesMax, source, signal),
     );
     // It keeps nobody from following the channel.
     if (trial !== null && !trial.ok) await this.#refused({ document: 'rollout', ...trial });
@@ -298,8 +299,10 @@ export class IntentSource {
     };
     this.#incomplete = null;
     await cache.put(files);
+    const { waiverRegister } = release.document;
     const keep = [
       ...files.keys(),
+      ...(waiverRegister ? [reportPath(waiverRegister.sha256)] : []),
       ...(lookup(release.document.channels, declared.channel)?.mayFinish ?? []).map(rolloutPath),
     ];
     await cache.prune(new Set(keep));
@@ -319,7 +322,7 @@ export class IntentSource {
     const named = lookup(release.document.channels, channel);
     const signedBytes = named?.rolloutId === rolloutId ? named.bytes : documentBytesMax.rollout;
     const bytesMax = Math.min(signedBytes, documentBytesMax.rollout);
-    const read = await this.#bound(rolloutPath(rolloutId), bytesMax, source, signal);
+    const read = await this.bound(rolloutPath(rolloutId), bytesMax, source, signal);
     if (!read.ok) return read.reason === 'oversized' ? stop('rollout', rolloutId, read) : null;
     const accepted = floors.values.accepted.get(channel);
     const verified = await verifyManifest(ctx, {
@@ -363,7 +366,7 @@ export class IntentSource {
   }
 
   /** A document bound by hash: from our own copies if they have it. Wrong bytes there are read again from the source. */
-  async #bound(path: string, bytesMax: number, source: DocumentSource, signal: AbortSignal) {
+  async bound(path: string, bytesMax: number, source: DocumentSource, signal: AbortSignal) {
     const { cache, ctx } = this.#options;
     const own = await cache.source.get(path, bytesMax, signal);
     if (own.ok && path.includes(await sha256Hex(ctx.crypto, own.bytes))) return own;

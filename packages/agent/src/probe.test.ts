@@ -91,8 +91,9 @@ async function inputsOf(text: string | null, count: number): Promise<HostInput[]
   rmSync(join(declared, 'health-checks.json'), { force: true });
   if (text !== null) writeFileSync(join(declared, 'health-checks.json'), text);
   const running = runProbes(
-    { id: 7, closure },
+    { id: 7, closure, compliance: null },
     {
+      gate: { open: async () => null },
       probes: hostProbes({ host: new Declared(), clock: systemClock }),
       clock: systemClock,
       signal: over.signal,

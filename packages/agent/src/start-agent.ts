@@ -13,6 +13,8 @@ import {
 import { AgentLoop } from './agent-loop.ts';
 import { AgentTime } from './agent-time.ts';
 import { Checkin } from './checkin.ts';
+import type { Collector } from './compliance/collector.ts';
+import { ComplianceGate } from './compliance/compliance-gate.ts';
 import type { AgentConfig } from './config.ts';
 import { ControlPlaneClient } from './control-plane-client.ts';
 import { controlPlaneSource } from './control-plane-source.ts';
@@ -56,6 +58,8 @@ export interface AgentDeps {
   readonly log: Log;
   /** Default: the closure's own checks, on this machine. */
   readonly probes?: Probes;
+  /** Default: none, which under an enforced policy of compliance keeps anything from being confirmed. */
+  readonly collector?: Collector;
   /** Default: `HttpsTransport` to the configured control planes. */
   readonly transport?: (identity: ClientIdentity, pins: () => ReadonlySet<string>) => Transport;
 }
@@ -184,6 +188,22 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const effects = new EffectRunner({
     host,
     probes: deps.probes ?? hostProbes({ host, clock }),
+    compliance: new ComplianceGate({
+      ctx,
+      host: config.host,
+      documents,
+      trust: () => trust?.current ?? pinned.value,
+      source: controlPlane,
+      log,
+      collector: deps.collector ?? null,
+      files,
+      machine: host,
+      ownKey: signer.publicKey,
+      clock,
+      time,
+      state: () => theLoop.memory.state,
+      report: theLoop.report,
+    }),
     nix,
     crypto,
     clock,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
+import { commandCollector } from './compliance/command-collector.ts';
 import type { AgentConfig, DarwinBackend, NixosBackend, ProfileBackend } from './config.ts';
 import { DarwinHost } from './darwin/darwin-host.ts';
 import { Launchd } from './darwin/launchd.ts';
@@ -54,8 +55,15 @@ export async function startMachineAgent(config: AgentConfig, options: MachineAge
     host,
     probes,
     nix,
+    ...(config.collector ? { collector: machineCollector(config, config.collector) } : {}),
     log: options.log,
   });
+}
+
+/** It needs nothing of ours but a PATH: what it is to know lies in its directory. */
+function machineCollector({ path }: AgentConfig, { command, directory }: NonNullable<AgentConfig['collector']>) {
+  const environment = { PATH: path, LC_ALL: 'C' };
+  return commandCollector({ files: fileSystem, clock: systemClock, directory, argv: command, environment });
 }
 
 function backendOf(config: AgentConfig, { detachedProgram }: MachineAgentOptions): Backend {

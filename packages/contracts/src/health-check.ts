@@ -46,6 +46,8 @@ export const EvidenceCheck = z.object({
   controls: z.array(z.string().min(1).max(64)).max(256).optional(),
 });
 
+export type EvidenceCheck = z.infer<typeof EvidenceCheck>;
+
 /** One declared probe. */
 export const HealthCheck = z.discriminatedUnion('kind', [HttpCheck, TcpCheck, ExecCheck, SystemdCheck, EvidenceCheck]);
 export type HealthCheck = z.infer<typeof HealthCheck>;
