@@ -79,6 +79,44 @@ in
         https_proxy = "http://proxy.example.org:3128";
       };
     };
+    collector = mkOption {
+      type = types.nullOr (
+        types.submodule {
+          options = {
+            command = mkOption {
+              type = types.listOf types.str;
+              description = "A program, by absolute path, that makes one collection and ends.";
+              example = [ "/run/current-system/sw/bin/systemctl" ];
+            };
+            directory = mkOption {
+              type = types.str;
+              description = "Where it keeps what it signed.";
+              example = "/var/lib/nixfleet-compliance";
+            };
+          };
+        }
+      );
+      default =
+        let
+          evidence = config.compliance.evidence.collector or { enable = false; };
+        in
+        if evidence.enable then
+          {
+            command = [
+              "/run/current-system/sw/bin/systemctl"
+              "start"
+              "compliance-evidence-collector.service"
+            ];
+            directory = evidence.outputDir;
+          }
+        else
+          null;
+      defaultText = lib.literalExpression "the collector of `compliance`, where that is enabled";
+      description = ''
+        What measures this machine after an activation. Without one nothing is confirmed in a channel that enforces controls.
+      '';
+      example = null;
+    };
     healthChecks = mkOption {
       type = types.attrsOf (types.attrsOf types.anything);
       default = { };

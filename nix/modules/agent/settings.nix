@@ -24,6 +24,7 @@ in
       mirrorSeconds
       fetchJitterSeconds
       nixEnvironment
+      collector
       ;
     inherit path backend;
   };
