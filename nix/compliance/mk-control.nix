@@ -18,11 +18,13 @@ let
     concatMap
     concatStringsSep
     filter
+    foldl'
     head
     length
     listToAttrs
     map
     mapAttrs
+    stringLength
     ;
   inherit (import ./expectation.nix) meets;
   activation = import ./activation.nix { inherit lib schema; };
@@ -51,6 +53,19 @@ let
       }) entries
     );
 
+  # As much as a report carries of one rule.
+  fixBytesMax = 4000;
+  # Whole lines: a text cut within a character would be none.
+  linesWithin =
+    bytesMax:
+    foldl' (
+      text: line:
+      let
+        longer = if text == "" then line else "${text}\n${line}";
+      in
+      if stringLength longer <= bytesMax then longer else text
+    ) "";
+
   # All that is wrong is shown; what is right too, if nothing is.
   resultOf =
     rule: checks:
@@ -67,7 +82,7 @@ let
         expected = byLabel (entry: entry.expect) shown;
         observed = byLabel (entry: entry.observed) shown;
         optionPath = (head shown).option;
-        fix = if failed == [ ] then "" else concatStringsSep "\n" (lib.lists.distinct (map (entry: entry.fix) failed));
+        fix = if failed == [ ] then "" else linesWithin fixBytesMax (lib.lists.distinct (map (entry: entry.fix) failed));
       };
 
   overridden =

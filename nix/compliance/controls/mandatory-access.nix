@@ -74,7 +74,7 @@ in
         { config, ... }:
         let
           declared = attrsAt "security.apparmor.policies" config;
-          used = filter (name: declared.${name}.enable or true) (attrNames declared);
+          used = filter (name: declared.${name}.enable or true && declared.${name}.state or "" != "disable") (attrNames declared);
         in
         [
           (want "security.apparmor.policies" (used != [ ]) true // { fix = "declare a profile for each exposed service"; })

@@ -40,7 +40,8 @@ let
   commandOf = entry: if isString entry then entry else entry.command or "";
   commandsOf = rule: map commandOf (rule.commands or [ ]);
   optionsOf = entry: if isString entry then [ ] else entry.options or [ ];
-  whoOf = rule: (rule.users or [ ]) ++ map (group: "%${toString group}") (rule.groups or [ ]);
+  # Users may be given by number.
+  whoOf = rule: map toString (rule.users or [ ]) ++ map (group: "%${toString group}") (rule.groups or [ ]);
 
   # root, and the group that may do everything, as itself.
   isAdministrators = options: rule: all (who: elem who [ "root" "%${options.group}" ]) (whoOf rule);
