@@ -8,7 +8,7 @@ import {
   parseNarHash,
   StorePath,
 } from '@nixfleet/contracts';
-import { z } from 'zod';
+import { isTrustedUrl, parseEffectiveConfig } from './effective-config.ts';
 import { AgentError } from './errors.ts';
 import type { Nix, NixDone, NixRefusal, NixSources } from './nix.ts';
 import { type FetchProgress, NixLog } from './nix-log.ts';
@@ -39,14 +39,6 @@ export interface NixCommandsOptions {
   readonly clock: Clock;
 }
 
-/** Values of `nix show-config --json` (2.x) and `nix config show --json` (newer, Lix), as far as they matter. */
-const Setting = <Value extends z.ZodType>(value: Value) => z.object({ value }).optional();
-const EffectiveConfig = z.object({
-  'require-sigs': Setting(z.boolean()),
-  substituters: Setting(z.array(z.string())),
-  'trusted-users': Setting(z.array(z.string())),
-});
-
 /** Nix by its plumbing commands, whose output is the same from 2.8 to the newest and in Lix. */
 export class NixCommands implements Nix {
   readonly #options: NixCommandsOptions;
@@ -62,14 +54,13 @@ export class NixCommands implements Nix {
       newer.exitCode === 0 ? newer : await this.#run(['nix', ...features, 'show-config', '--json'], { signal });
     if (shown.exitCode !== 0)
       throw new AgentError('nix-failed', `cannot read Nix's settings: ${describe(shown.output)}`);
-    const parsed = EffectiveConfig.safeParse(parseJson(shown.stdout));
-    if (!parsed.success) return unsafe('Nix’s settings cannot be read');
-    const { substituters, 'require-sigs': requireSigs, 'trusted-users': trustedUsers } = parsed.data;
-    if (requireSigs?.value !== true) return unsafe('require-sigs is not true: signatures would not be checked');
-    const trusted = [...sources.substituters, ...(substituters?.value ?? [])].find(isTrustedUrl);
+    const config = parseEffectiveConfig(shown.stdout);
+    if (config === null) return unsafe('Nix’s settings cannot be read');
+    if (!config.requireSigs) return unsafe('require-sigs is not true: signatures would not be checked');
+    const [trusted] = [...sources.substituters.filter(isTrustedUrl), ...config.trustedSubstituters];
     if (trusted !== undefined)
       return unsafe(`the substituter ${trusted} is set as trusted: its signatures would not be checked`);
-    if (trustedUsers && !trustedUsers.value.some((user) => user === 'root' || user === '*')) {
+    if (config.trustedUsers && !config.trustedUsers.some((user) => user === 'root' || user === '*')) {
       return unsafe('root is not one of trusted-users: the daemon would ignore our substituters and keys');
     }
     if (sources.publicKeys.length === 0) return unsafe('no cache keys: nothing could be accepted');
@@ -297,10 +288,6 @@ function optionsFor({ substituters, publicKeys }: NixSources): string[] {
 }
 
 /** A store URL may say of itself that its signatures need not be checked (`?trusted=1`). */
-function isTrustedUrl(url: string): boolean {
-  return /[?&]trusted=(?!0|false)/i.test(url);
-}
-
 function refusalOf({ output }: CommandResult): NixRefusal {
   const text = output.excerpt;
   const detail = describe(output);
@@ -319,12 +306,4 @@ function unsafe(detail: string): NixRefusal {
 
 function* inPieces<Item>(items: readonly Item[]): Generator<readonly Item[]> {
   for (let at = 0; at < items.length; at += pathsPerCommand) yield items.slice(at, at + pathsPerCommand);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -95,6 +95,31 @@ test('deploy-rs and a plain flake, found in this order or by --from', async () =
   assert.match(plain.stdout, /adopted 0 hosts of \.#nixosConfigurations.*\n.*no key of web-1/);
 });
 
+test('each host has its own system, where it is not that of all', async () => {
+  const hive = 'web-1 = { deployment.targetHost = "10.0.0.7"; }; pi-1 = { deployment.targetHost = "db.example.org"; };';
+  await repository('mixed', { 'hive.nix': `{ ${hive} }` });
+  const cases: readonly (readonly [RegExp, readonly string[]])[] = [
+    [/--system: there is no host pi-2: found are pi-1, web-1/, ['--system', 'pi-2=aarch64-linux']],
+    [/--system: pi-1 twice/, ['--system', 'pi-1=aarch64-linux', '--system', 'pi-1=x86_64-linux']],
+    [
+      /--system: x86_64-linux and aarch64-linux for all hosts/,
+      ['--system', 'x86_64-linux', '--system', 'aarch64-linux'],
+    ],
+    [/--system/, ['--system', 'pi-1=arm']],
+  ];
+  for (const [line, options] of cases) {
+    const refused = await adopt('mixed', ...options);
+    assert.equal(refused.code, 2, refused.stdout);
+    assert.match(refused.stderr, line);
+  }
+  assert.deepEqual(await readdir(at('mixed')), ['hive.nix']);
+  const { code, stderr } = await adopt('mixed', '--system', 'x86_64-linux', '--system', 'pi-1=aarch64-linux');
+  assert.equal(code, 0, stderr);
+  const systemOf = async (name: string) =>
+    /system = "(.*)";/.exec(await readFile(at(`mixed/hosts/${name}/default.nix`), 'utf8'))?.[1];
+  assert.deepEqual([await systemOf('web-1'), await systemOf('pi-1')], ['x86_64-linux', 'aarch64-linux']);
+});
+
 test('a place with nothing to adopt, and what is missing, in one line', async () => {
   await mkdir(at('empty'));
   const cases: readonly (readonly [number, RegExp, Promise<Finished>])[] = [

@@ -12,7 +12,11 @@ export const adoptCommand: CommandDefinition = {
   options: [
     { flags: '--from <kind>', description: 'colmena, deploy-rs or flake; default what is found' },
     { flags: '--fleet <name>', description: 'name of the fleet; default that of the directory' },
-    { flags: '--system <system>', description: 'the Nix system of the hosts; default x86_64-linux' },
+    {
+      flags: '--system <system>',
+      description: 'the Nix system of the hosts, or <host>=<system> for one of them; default x86_64-linux',
+      isRepeatable: true,
+    },
     { flags: '--known-hosts <file>', description: 'where host keys are looked up; default ~/.ssh/known_hosts' },
     { flags: '--control-plane <url>', description: 'URL of the control plane' },
     { flags: '--cache <url>', description: 'URL of the binary cache that hosts fetch from' },
@@ -21,6 +25,10 @@ export const adoptCommand: CommandDefinition = {
     {
       line: 'nixfleet adopt --control-plane https://control.example.org:8443 --cache https://cache.example.org',
       explains: 'in the repository of a hive or a flake',
+    },
+    {
+      line: 'nixfleet adopt --system pi-1=aarch64-linux --control-plane https://control.example.org --cache https://cache.example.org',
+      explains: 'all hosts are x86_64-linux but one',
     },
   ],
   load: () => import('../handlers/adopt.ts'),

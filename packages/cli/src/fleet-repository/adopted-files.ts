@@ -4,13 +4,13 @@ import { hostFiles } from './host-files.ts';
 
 export interface AdoptedHost {
   readonly name: HostName;
+  readonly system: SystemName;
   readonly tags: readonly TagName[];
   readonly pubkey: string;
 }
 
 export interface Adoption {
   readonly fleet: FleetName;
-  readonly system: SystemName;
   readonly channel: ChannelName;
   readonly controlPlane: string;
   readonly cache: string;
@@ -27,8 +27,8 @@ const systemsFrom: Readonly<Record<Deployment['kind'], string>> = {
 /** `fleet.nix` and one folder a host. Configurations come from outside, as `systems`. */
 export async function adoptedFiles(adoption: Adoption, deployment: Deployment): Promise<ReadonlyMap<string, string>> {
   const files = new Map([['fleet.nix', fleetFile(adoption, deployment)]]);
-  for (const { name, tags, pubkey } of adoption.hosts) {
-    const { system, channel } = adoption;
+  const { channel } = adoption;
+  for (const { name, system, tags, pubkey } of adoption.hosts) {
     for (const [path, text] of await hostFiles({ name, system, channel, tags, pubkeys: [pubkey] })) {
       // What it runs is where it was.
       if (path.endsWith('/default.nix')) files.set(path, text);

@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { ChannelName, FleetName, HostName, msToInstant, SystemName, TagName } from '@nixfleet/contracts';
+import { ChannelName, FleetName, HostName, msToInstant, TagName } from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
 import { systemRandom } from '@nixfleet/contracts/node-random';
 import type { Commands } from '@nixfleet/release';
@@ -14,6 +14,7 @@ import { type AdoptedHost, adoptedFiles } from '../fleet-repository/adopted-file
 import { checkRepository } from '../fleet-repository/check-repository.ts';
 import { type Deployment, deploymentKinds, readDeployment } from '../fleet-repository/deployment.ts';
 import { freshTrust } from '../fleet-repository/fresh-trust.ts';
+import { HostSystems } from '../fleet-repository/host-systems.ts';
 import { knownHostKey } from '../fleet-repository/known-host-key.ts';
 import { requireAbsent, writeNewFiles } from '../fleet-repository/new-files.ts';
 import { RepositoryAnswers } from '../fleet-repository/repository-answers.ts';
@@ -29,16 +30,17 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const directory = absolutePath(values.optionalArgument('directory') ?? '.', from);
   const commands = interruptibleCommands(context);
   const fleet = parseTyped(FleetName, values.text('fleet') ?? basename(directory).toLowerCase(), '--fleet');
-  const system = parseTyped(SystemName, values.text('system') ?? 'x86_64-linux', '--system');
+  const systems = new HostSystems(values.list('system'));
   const controlPlane = required(values, 'control-plane', RepositoryAnswers.shape.controlPlane);
   const cache = required(values, 'cache', RepositoryAnswers.shape.cache);
   requireAbsent(directory, ['fleet.nix', 'hosts', 'trust', 'keys']);
 
   const deployment = await readDeployment(commands, { directory, kind: kindOf(values.text('from')) });
   const knownHosts = absolutePath(values.text('known-hosts') ?? '~/.ssh/known_hosts', from);
-  const { hosts, left } = await identified(commands, deployment, knownHosts);
+  systems.requireKnown(deployment.nodes.keys());
+  const { hosts, left } = await identified(commands, deployment, { knownHosts, systems });
   const channel = ChannelName.parse('adopted');
-  const files = await adoptedFiles({ fleet, system, channel, controlPlane, cache, hosts }, deployment);
+  const files = await adoptedFiles({ fleet, channel, controlPlane, cache, hosts }, deployment);
 
   const keys = join(directory, 'keys');
   await ignoreKeys(directory);
@@ -83,7 +85,7 @@ function kindOf(text: string | undefined): Deployment['kind'] | null {
 async function identified(
   commands: Commands,
   { nodes }: Deployment,
-  knownHosts: string,
+  { knownHosts, systems }: { readonly knownHosts: string; readonly systems: HostSystems },
 ): Promise<{ readonly hosts: readonly AdoptedHost[]; readonly left: readonly string[] }> {
   const hosts: AdoptedHost[] = [];
   const left: string[] = [];
@@ -100,7 +102,7 @@ async function identified(
     }
     const named = tags.map((tag) => TagName.safeParse(tag)).flatMap(({ data }) => (data === undefined ? [] : [data]));
     if (named.length < tags.length) left.push(`${node}: tags that are no names here are left out`);
-    hosts.push({ name: name.data, tags: named, pubkey });
+    hosts.push({ name: name.data, system: systems.of(name.data), tags: named, pubkey });
   }
   return { hosts, left };
 }
