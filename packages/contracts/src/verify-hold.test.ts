@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { accepted, createTestFleet, hostileForms, signTestBytes, testBytes, testKey } from '@nixfleet/testkit';
+import {
+  accepted,
+  createTestFleet,
+  hostileForms,
+  signTestBytes,
+  type TestKey,
+  testBytes,
+  testKey,
+} from '@nixfleet/testkit';
+import { encodeBase64 } from './base64.ts';
+import { concatBytes, utf8 } from './bytes.ts';
 import { HoldDocument, holdSecondsMax } from './hold.ts';
 import { addSeconds } from './instant.ts';
+import { SignerName } from './names.ts';
+import { sshKeyBlob } from './openssh.ts';
+import { keyIdOf } from './public-key.ts';
 import { sha256Hex } from './sha256.ts';
 import type { SignedBytes } from './signed-bytes.ts';
+import { sshString, sshUint32 } from './ssh-wire.ts';
 import { verifyHold } from './verify-hold.ts';
 import { pinTrust } from './walk-trust.ts';
 
@@ -25,6 +39,36 @@ const document = HoldDocument.parse({
 async function hold(change: object, labels = ['alice'], namespace = 'hold@demo'): Promise<SignedBytes> {
   const keys = await Promise.all(labels.map((label) => testKey(label)));
   return signTestBytes(testBytes({ ...document, ...change }), [], { namespace, keys });
+}
+
+/** Flags of a FIDO signature (PROTOCOL.u2f): somebody touched the token; and it knows who. */
+const touched = 0x01;
+const verified = 0x04;
+
+/** What `ssh-keygen -Y sign` brings from a token: the token signs application, flags and counter with the message's hash. */
+async function tokenSshsig({
+  message,
+  namespace,
+  token,
+  flags,
+  application = 'ssh:',
+}: {
+  readonly message: Uint8Array;
+  readonly namespace: string;
+  readonly token: TestKey;
+  readonly flags: number;
+  readonly application?: string;
+}): Promise<string> {
+  const { sha256, sha512 } = ctx.crypto;
+  const magic = utf8('SSHSIG');
+  const fields = [sshString(namespace), sshString(''), sshString('sha512')];
+  const signedData = concatBytes(magic, ...fields, sshString(await sha512(message)));
+  const suffix = concatBytes(Uint8Array.of(flags), sshUint32(7));
+  const raw = await token.sign(concatBytes(await sha256(utf8(application)), suffix, await sha256(signedData)));
+  const key = { ...token.publicKey, algorithm: 'sk-ssh-ed25519', application: 'ssh:' } as const;
+  const signature = concatBytes(sshString('sk-ssh-ed25519@openssh.com'), sshString(raw), suffix);
+  const blob = concatBytes(magic, sshUint32(1), sshString(sshKeyBlob(key)), ...fields, sshString(signature));
+  return `-----BEGIN SSH SIGNATURE-----\n${encodeBase64(blob)}\n-----END SSH SIGNATURE-----\n`;
 }
 
 async function verdict(signed: SignedBytes, options: Partial<Parameters<typeof verifyHold>[1]> = {}): Promise<string> {
@@ -51,6 +95,33 @@ describe('verifyHold', () => {
       assert.equal(await verdict(await signTestBytes(bytes, [], approval)), reason);
     });
   }
+
+  test('an approver with a FIDO key holds a channel; one whose token nobody touched does not', async () => {
+    const token = await testKey('token');
+    const declared = { algorithm: 'sk-ssh-ed25519', public: token.declared.public, application: 'ssh:' } as const;
+    const withToken = await createTestFleet({
+      trust: (draft) => {
+        draft.signers[SignerName.parse('alice')] = { keys: [declared] };
+      },
+    });
+    const state = accepted(await pinTrust(ctx, withToken.trustChain[0]?.bytes ?? new Uint8Array()));
+    const key = { ...token.publicKey, algorithm: 'sk-ssh-ed25519', application: 'ssh:' } as const;
+    const by = async (flags: number, options: { namespace?: string; application?: string } = {}) => {
+      const { bytes } = await hold({});
+      const armored = await tokenSshsig({ message: bytes, namespace: 'hold@demo', token, flags, ...options });
+      return verdict(
+        { bytes, signatures: new Map(), sshSignatures: new Map([[token.keyId, armored]]) },
+        { trust: state },
+      );
+    };
+    assert.equal(await keyIdOf(ctx.crypto, key), token.keyId, 'known by its ed25519 half');
+    assert.equal(await by(touched), 'accepted');
+    assert.equal(await by(touched | verified), 'accepted', 'and with its PIN');
+    assert.equal(await by(0), 'too-few-signers', 'nobody was there');
+    assert.equal(await by(verified), 'too-few-signers', 'a PIN is no touch');
+    assert.equal(await by(touched, { application: 'ssh:other' }), 'too-few-signers');
+    assert.equal(await by(touched, { namespace: 'resume@demo' }), 'too-few-signers');
+  });
 
   test('an unknown optional field is accepted', async () => {
     assert.equal(await verdict(await hold({ zz: 0 })), 'accepted');

@@ -95,7 +95,15 @@ export type WhyView = z.infer<typeof WhyView>;
 /** `GET /v1/rollouts/:id`. */
 export const RolloutView = RolloutSummary.extend({
   hostStates: z.array(
-    z.object({ name: HostName, wave: z.int(), phase: z.string(), converged: z.boolean(), withheld: z.array(Withheld) }),
+    z.object({
+      name: HostName,
+      wave: z.int(),
+      phase: z.string(),
+      converged: z.boolean(),
+      /** When, as the host says, as long as nothing else has begun there since. */
+      convergedAt: Instant.optional(),
+      withheld: z.array(Withheld),
+    }),
   ),
 });
 export type RolloutView = z.infer<typeof RolloutView>;

@@ -144,6 +144,25 @@ describe('reboots', () => {
     assert.equal(held.codes('a')[0], 'hold');
   });
 
+  it('P23: a host that cannot be booted never converges on a raised number: it holds up its wave and is no failure', () => {
+    const before = manifest({ introducedIn: 1, waves, closure: () => 'same' });
+    const order = manifest({ introducedIn: 2, waves, closure: () => 'same', policy: { reboots: 1 } });
+    const fleet = fleetOf(before).converged(before, 'a', 'b', 'c');
+    fleet.channels = { stable: { current: order } };
+    rebooting(fleet.fetching(order, 'a'), order, 'a');
+    fleet.tell('a', { kind: 'refused', body: { target: targetIn(order, 'a'), reason: 'reboot-refused' } });
+    fleet.converged(order, 'b');
+    assert.deepEqual(fleet.withheld('a')[0]?.refusal, 'reboot-refused');
+    assert.deepEqual(
+      [fleet.codes('c'), fleet.state(order)?.state, fleet.state(order)?.failed],
+      [['wave'], 'active', 0],
+    );
+    assert.deepEqual(fleet.goes('2026-06-01T13:00:00Z'), ['a'], 'it may ask again');
+    const without = manifest({ introducedIn: 3, waves, closure: () => 'same' });
+    fleet.channels = { stable: { current: without, mayFinish: [order] } };
+    assert.deepEqual(fleet.codes('a'), ['in-progress'], 'lowered, it converges by itself');
+  });
+
   it('P23: `reboots` raised is a rollout of the same closure: waves, edges, budgets and windows hold as for any other', () => {
     const before = manifest({ introducedIn: 1, waves, closure: () => 'same' });
     const budgets = [{ name: 'one', hosts: ['a', 'b', 'c'], maxInFlight: 1 }];

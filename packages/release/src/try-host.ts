@@ -68,26 +68,24 @@ export interface TrialRun {
  * its source commit, fleet and rollouts are those of before, so the next release descends from the same commit as ever.
  */
 export async function tryHost(ports: ReleasePorts, input: TrialInput): Promise<ReleaseOutcome<TrialRun>> {
-  const { host, publisher } = input;
-  const ctx: VerifyContext = { crypto: ports.crypto, fleet: publisher.start.document.fleet };
-  const now = msToInstant(ports.clock.now());
-  const base = await openBase(ctx, input, now);
-  if (!base.ok) return base;
-  const { previous } = base.value;
+  const { host } = input;
+  const opened = await openTrials(ports, input);
+  if (!opened.ok) return opened;
+  const { ctx, base, running } = opened.value;
+  const { previous } = base;
   if (input.seconds > trialSecondsMax) {
     return refuse(
       'invalid',
       `a trial ends within ${trialSecondsMax / 3600} hours: whoever wants longer has a branch to merge`,
     );
   }
-  const running = activeTrials(previous, previous.fleet.document, now);
   if (!running[host] && Object.keys(running).length >= trialsMax) {
     return refuse('oversized', `${trialsMax} trials are running; end one with nixfleet try <host> --end`);
   }
   const built = await buildAt(ports, input, previous);
   if (!built.ok) return built;
   const { source, closure } = built.value;
-  const inCache = await pushAndCheck(ports, input, built.value, base.value);
+  const inCache = await pushAndCheck(ports, input, built.value, base);
   if (!inCache.ok) return inCache;
   // From the publication on, as far as this clock can tell.
   const expiresAt = addSeconds(msToInstant(ports.clock.now()), input.seconds);
@@ -99,7 +97,7 @@ export async function tryHost(ports: ReleasePorts, input: TrialInput): Promise<R
     expiresAt,
   };
   const files = new Map([[rolloutPath(trial.rolloutId), manifest.bytes]]);
-  const published = await publishTrials(ctx, input, base.value, { trials: { ...running, [host]: trial }, files });
+  const published = await publishTrials(ctx, input, base, { trials: { ...running, [host]: trial }, files });
   if (!published.ok) return published;
   return accept({ ...published.value, trial: { ...closure, commit: source.commit, expiresAt } });
 }
@@ -109,26 +107,32 @@ export async function endTrial(
   ports: Pick<ReleasePorts, 'clock' | 'crypto'>,
   input: Pick<TrialInput, 'host' | 'publisher'>,
 ): Promise<ReleaseOutcome<TrialRun>> {
-  const { host, publisher } = input;
-  const ctx: VerifyContext = { crypto: ports.crypto, fleet: publisher.start.document.fleet };
-  const now = msToInstant(ports.clock.now());
-  const base = await openBase(ctx, input, now);
-  if (!base.ok) return base;
-  const { previous } = base.value;
-  const { [host]: ended, ...trials } = activeTrials(previous, previous.fleet.document, now);
+  const { host } = input;
+  const opened = await openTrials(ports, input);
+  if (!opened.ok) return opened;
+  const { ctx, base, running } = opened.value;
+  const { [host]: ended, ...trials } = running;
   if (!ended) return refuse('missing', `${host} tries nothing now`);
-  const published = await publishTrials(ctx, input, base.value, { trials, files: new Map() });
+  const published = await publishTrials(ctx, input, base, { trials, files: new Map() });
   return published.ok ? accept({ ...published.value, trial: null }) : published;
 }
 
 type TrialBase = ReleaseBase & { readonly previous: VerifiedTree };
 
+interface OpenedTrials {
+  readonly ctx: VerifyContext;
+  readonly base: TrialBase;
+  /** Trials that have not run out. */
+  readonly running: Readonly<Record<string, Trial>>;
+}
+
 /** Refused before hours of building what could not be published after them. */
-async function openBase(
-  ctx: VerifyContext,
+async function openTrials(
+  { clock, crypto }: Pick<ReleasePorts, 'clock' | 'crypto'>,
   { host, publisher }: Pick<TrialInput, 'host' | 'publisher'>,
-  now: Instant,
-): Promise<ReleaseOutcome<TrialBase>> {
+): Promise<ReleaseOutcome<OpenedTrials>> {
+  const ctx: VerifyContext = { crypto, fleet: publisher.start.document.fleet };
+  const now = msToInstant(clock.now());
   const remembers = await requireFloors(publisher);
   if (!remembers.ok) return remembers;
   const base = await readBase(ctx, publisher, publisher.clock);
@@ -145,7 +149,8 @@ async function openBase(
     const detail = `an emergency runs until ${emergency.expiresAt}: a release for a trial would need its approvals anew`;
     return refuse('too-few-signers', detail);
   }
-  return accept({ ...base.value, previous });
+  const running = activeTrials(previous, previous.fleet.document, now);
+  return accept({ ctx, base: { ...base.value, previous }, running });
 }
 
 async function buildAt(ports: ReleasePorts, input: TrialInput, previous: VerifiedTree) {

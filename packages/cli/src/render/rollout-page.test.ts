@@ -37,6 +37,22 @@ test('who is missing and who is caught up, by name', () => {
   assert.doesNotMatch(page({ leftBehind: [], hostStates: [] }), /offline|left behind|catching up/);
 });
 
+test('who was caught up is named in the result', () => {
+  const done = (name: string, wave: number, convergedAt: string) => ({
+    ...state(name, wave, 'converged'),
+    convergedAt,
+  });
+  const hostStates = [
+    done('canary', 0, '2026-06-01T08:00:00Z'),
+    done('web-3', 0, '2026-06-01T10:00:00Z'),
+    done('web-1', 1, '2026-06-01T09:00:00Z'),
+    done('db', 1, '2026-06-01T11:00:00Z'),
+  ];
+  const change = { state: 'converged', leftBehind: [], hostStates } as unknown as Partial<RolloutView>;
+  assert.match(page(change), /^caught up +web-3: its wave had gone on without it$/m);
+  assert.doesNotMatch(page(), /caught up +web/);
+});
+
 test('each reason is a sentence with its end, and text of strangers is made printable', () => {
   assert.match(
     page(),

@@ -44,7 +44,7 @@ export function rolloutPage(rollout: RolloutView, now: Instant, style: PageStyle
   ];
 }
 
-/** Who is not there by name, and who is being caught up: hosts of an earlier wave than the open one, back again. */
+/** Who is not there by name, and who is being or was caught up: hosts of an earlier wave than the open one, back again. */
 function absentFacts({ leftBehind, hostStates, wave: open }: RolloutView): [string, string][] {
   const facts: [string, string][] = [];
   const offline = hostStates.filter(({ withheld }) => withheld.some(({ code }) => code === 'offline'));
@@ -58,5 +58,18 @@ function absentFacts({ leftBehind, hostStates, wave: open }: RolloutView): [stri
       open !== null && wave < open && !converged && !isGivenUp(phase) && !leftBehind.includes(name),
   );
   if (catchingUp.length > 0) facts.push(['catching up', catchingUp.map(({ name }) => name).join(', ')]);
+  const late = caughtUp(hostStates);
+  if (late.length > 0) facts.push(['caught up', `${late.join(', ')}: its wave had gone on without it`]);
   return facts;
+}
+
+/** Hosts that converged after one of a later wave had: by then their own wave had been left behind them. */
+function caughtUp(hostStates: RolloutView['hostStates']): readonly string[] {
+  return hostStates
+    .filter(({ wave, convergedAt }) =>
+      hostStates.some(
+        (other) => other.wave > wave && other.convergedAt !== undefined && other.convergedAt < (convergedAt ?? ''),
+      ),
+    )
+    .map(({ name }) => name);
 }

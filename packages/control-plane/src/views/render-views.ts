@@ -190,13 +190,15 @@ function hostStatesOf(sources: ViewSources, { rolloutId }: RolloutSummary): Roll
   return entriesOf(manifest.hosts).map(([name, { wave }]) => {
     const view = published?.views.hosts.get(name);
     const outcome = foldOf(sources, name)?.outcomes.get(rolloutId);
-    const phase = phaseIn(view, rolloutId)?.name;
+    const now = phaseIn(view, rolloutId);
+    const phase = now?.name;
     const decision = published?.hosts.get(name)?.decision;
     return {
       name,
       wave,
       phase: phase ?? (outcome?.failed ? 'failed' : outcome?.converged ? 'converged' : 'pending'),
       converged: outcome?.converged === true,
+      ...(now?.name === 'converged' ? { convergedAt: now.at } : {}),
       withheld:
         decision?.rolloutId === rolloutId
           ? [...withFetchProgress(decision.withheld, sources.presence.fetching(name))]
