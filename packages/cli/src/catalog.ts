@@ -5,6 +5,8 @@ import { agentResumeCommand } from './commands/agent-resume.ts';
 import { agentRunCommand } from './commands/agent-run.ts';
 import { agentStatusCommand } from './commands/agent-status.ts';
 import { checkCommand } from './commands/check.ts';
+import { compliancePacketCreateCommand } from './commands/compliance-packet-create.ts';
+import { compliancePacketVerifyCommand } from './commands/compliance-packet-verify.ts';
 import { configShowCommand } from './commands/config-show.ts';
 import { controlPlaneRunCommand } from './commands/control-plane-run.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -57,6 +59,8 @@ export const commandGroups: readonly CommandGroup[] = [
   { name: 'agent', summary: 'the agent of this host' },
   { name: 'control-plane', summary: 'the control plane of a fleet' },
   { name: 'verify', summary: 'check signed documents and journals, offline' },
+  { name: 'compliance', summary: 'what was measured, what was waived, and evidence of it' },
+  { name: 'compliance packet', summary: 'evidence for an auditor' },
   { name: 'config', summary: 'settings of this program' },
 ];
 
@@ -101,5 +105,7 @@ export const commands: readonly CommandDefinition[] = [
   verifyReleaseCommand,
   verifyRolloutCommand,
   verifyJournalCommand,
+  compliancePacketCreateCommand,
+  compliancePacketVerifyCommand,
   configShowCommand,
 ];

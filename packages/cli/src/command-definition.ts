@@ -23,8 +23,11 @@ export interface Example {
 /** Returns the exit code. Expected failures are thrown as `CliError`, faults as anything else. */
 export type CommandHandler = (context: CommandContext, values: CommandValues) => Promise<ExitCode>;
 
-/** 0 done; 1 failed, or a check that does not hold; 2 the command line or the settings are wrong. */
-export type ExitCode = 0 | 1 | 2;
+/**
+ * 0 done; 1 failed, or a check that does not hold; 2 the command line or the settings are wrong. Of a packet that verifies:
+ * 3 something failed in it, where that was asked; 4 a time in its period has no evidence.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 4;
 
 /** One command, as data: the program, its help and `docs/cli.md` are all built from this. */
 export interface CommandDefinition {

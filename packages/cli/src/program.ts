@@ -50,17 +50,22 @@ function buildProgram(context: CommandContext, choose: (invocation: Invocation) 
     .addHelpText('after', "\nSettings: 'nixfleet config show'. Every command explains itself with --help.");
   const words = new Map<string, Command>([['', program]]);
   const groupSummaries = new Map(commandGroups.map(({ name, summary }) => [name, summary]));
+  // `release` is a command of its own as well; any other first words are a group with a summary.
+  const groupOf = (name: string): Command => {
+    const known = words.get(name);
+    if (known) return known;
+    const before = name.includes(' ') ? name.slice(0, name.lastIndexOf(' ')) : '';
+    const summary = groupSummaries.get(name);
+    if (summary === undefined) throw new TypeError(`no group ${name}`);
+    const group = addWord(groupOf(before), name.slice(before.length).trim(), summary);
+    words.set(name, group);
+    return group;
+  };
   for (const definition of commands) {
-    const [first = '', second] = definition.name.split(' ');
-    const summary = groupSummaries.get(first);
-    if (second !== undefined && summary !== undefined && !words.has(first)) {
-      words.set(first, addWord(program, first, summary));
-    }
-    const command = addWord(
-      words.get(second === undefined ? '' : first) ?? program,
-      second ?? first,
-      definition.summary,
-    );
+    const path = definition.name.split(' ');
+    const last = path.pop() ?? '';
+    const parent = groupOf(path.join(' '));
+    const command = addWord(parent, last, definition.summary);
     words.set(definition.name, command);
     defineCommand(command, definition, choose);
   }

@@ -16,3 +16,8 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
+
+/** What is not UTF-8 becomes U+FFFD: for what is parsed, compared or shown afterwards, never for what is signed. */
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}

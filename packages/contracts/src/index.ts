@@ -1,5 +1,5 @@
 export { decodeBase64, encodeBase64 } from './base64.ts';
-export { concatBytes, equalBytes, utf8 } from './bytes.ts';
+export { concatBytes, equalBytes, textOf, utf8 } from './bytes.ts';
 export {
   FreezeRule,
   LocalDateTime,

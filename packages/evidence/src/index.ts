@@ -19,6 +19,26 @@ export {
 } from './expectation.ts';
 export { type Measurement, measure, type ProbeRunResult } from './measure.ts';
 export type { EvidenceOutcome, EvidenceRefusal, EvidenceRefusalCode } from './outcome.ts';
+export { type ArticleCoverage, type CoverageState, compareArticles, coverageOf } from './packet/coverage.ts';
+export { drillProblem } from './packet/drills.ts';
+export type {
+  Break,
+  BreakCode,
+  HostFindings,
+  PacketFindings,
+  PacketPorts,
+  RanSpan,
+} from './packet/findings.ts';
+export { type HistoricRelease, keysOfRecord, verifyHistoricRelease } from './packet/historic-release.ts';
+export {
+  PacketManifest,
+  packetManifestPath,
+  packetPaths,
+  packetReportPath,
+} from './packet/packet-manifest.ts';
+export type { PacketReader } from './packet/packet-reader.ts';
+export { renderPacketReport } from './packet/report-html.ts';
+export { checkReport, verifyPacket } from './packet/verify-packet.ts';
 export {
   activationSkewSecondsMax,
   type ControlFailure,

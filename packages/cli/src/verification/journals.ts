@@ -35,7 +35,7 @@ interface Epoch {
  */
 export async function verifyJournals(
   ctx: VerifyContext,
-  fleet: VerifiedFleet,
+  fleet: Pick<VerifiedFleet, 'hostKeys'>,
   signed: readonly SignedEvent[],
   steps: VerificationStep[],
 ): Promise<{ readonly ok: true; readonly value: VerifiedJournals } | Refusal<DocumentRefusalCode>> {

@@ -57,7 +57,7 @@ export async function openChain(context: CommandContext, values: CommandValues):
 }
 
 /** The starting document is trusted, so its own name of the fleet is too. */
-function fleetOf(start: Uint8Array, name: string): FleetName {
+export function fleetOf(start: Uint8Array, name: string): FleetName {
   let json: unknown = null;
   if (start.length <= documentBytesMax.trust) {
     try {

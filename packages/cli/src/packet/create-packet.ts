@@ -1,0 +1,275 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  canonicalBytes,
+  documentBytesMax,
+  entriesOf,
+  fleetPath,
+  formatOpensshPublicLine,
+  type HostName,
+  type Instant,
+  type Json,
+  ReleaseDocument,
+  readDocument,
+  reportPath,
+  rolloutPath,
+  type Sha256Hex,
+  StaticReport,
+  signaturePath,
+  spkiOf,
+  type TrustState,
+  trustPath,
+  trustStepsMax,
+  type VerifyContext,
+  walkTrust,
+} from '@nixfleet/contracts';
+import {
+  type HistoricRelease,
+  keysOfRecord,
+  type PacketFindings,
+  type PacketManifest,
+  packetManifestPath,
+  packetPaths,
+  packetReportPath,
+  renderPacketReport,
+  type SignedEvidence,
+  verifyHistoricRelease,
+  verifyPacket,
+} from '@nixfleet/evidence';
+import { readSigned } from '@nixfleet/release';
+import { CliError } from '../cli-error.ts';
+import type { ReleasesPlace } from '../verification/releases-place.ts';
+import { writeEvidenceArchive } from './evidence-archive.ts';
+import { filesOf, openPacket } from './open-packet.ts';
+import { packetPorts } from './packet-ports.ts';
+import { packetReadme } from './readme.ts';
+
+export interface PacketInput {
+  readonly ctx: VerifyContext;
+  readonly place: ReleasesPlace;
+  /** Bytes of the trust document to start from, and the state that was made of it. */
+  readonly start: Uint8Array;
+  readonly pinned: TrustState;
+  readonly hosts: readonly HostName[];
+  readonly from: Instant;
+  /** Exclusive. */
+  readonly to: Instant;
+  /** The collections of a host in order; and which releases they name. */
+  readonly evidenceOf: (host: HostName) => Promise<{
+    readonly collections: AsyncIterable<SignedEvidence & { readonly name: string }>;
+    readonly releases: ReadonlySet<string>;
+  }>;
+  /** A host's journal, one signed event a line; null if there is none. */
+  readonly journalOf: (host: HostName) => Promise<Uint8Array | null>;
+  /** The object of a commit; null where the repository is not at hand. */
+  readonly commitOf: (commit: string) => Promise<Uint8Array | null>;
+  /** Drill records and their signatures, by file name. */
+  readonly drills: ReadonlyMap<string, Uint8Array>;
+  /** A folder that is not there yet, or empty. */
+  readonly output: string;
+}
+
+/**
+ * Writes a packet from the releases repository and collected evidence, then verifies it as an auditor would and writes
+ * the report from that. The same inputs make the same bytes. What does not verify is in the packet all the same, and the
+ * report says so: a packet that left out what is wrong would be worth nothing.
+ */
+export async function createPacket(input: PacketInput): Promise<PacketFindings> {
+  const { ctx, output, hosts, from, to } = input;
+  await requireEmptyFolder(output);
+  const write = async (path: string, bytes: Uint8Array | string) => {
+    const file = join(output, ...path.split('/'));
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, bytes);
+  };
+  const trust = await copyTrust(input, write);
+  const named = new Set<string>();
+  for (const host of hosts) {
+    const path = packetPaths.evidence(host);
+    await mkdir(dirname(join(output, path)), { recursive: true });
+    const { collections, releases } = await input.evidenceOf(host);
+    for (const release of releases) named.add(release);
+    await writeEvidenceArchive(join(output, path), collections);
+    const journal = await input.journalOf(host);
+    if (journal) await write(packetPaths.journal(host), journal);
+  }
+  const releases = await copyReleases(input, { trust, named, write });
+  for (const host of hosts) await write(packetPaths.allowedSigners(host), allowedSigners(ctx.fleet, host, releases));
+  for (const commit of new Set(releases.map(({ document }) => document.source.commit))) {
+    const object = await input.commitOf(commit);
+    if (object) await write(packetPaths.commit(commit), object);
+  }
+  for (const [name, bytes] of input.drills) await write(`${packetPaths.drills}/${name}`, bytes);
+  await write('README.md', packetReadme(ctx.fleet));
+
+  // First without the report, which is written from what verifying that finds.
+  const about = { ctx, hosts, from, to, output };
+  await writeManifest(about);
+  const ports = packetPorts(ctx);
+  const found = await verifyPacket(ctx, await openPacket(output), { start: input.start, ports });
+  if ('unreadable' in found) throw new CliError('failed', `${output}: ${found.unreadable.detail}`, 'this is a bug');
+  await write(packetReportPath, renderPacketReport(found));
+  await writeManifest(about);
+  return found;
+}
+
+async function requireEmptyFolder(directory: string): Promise<void> {
+  const entries = await readdir(directory).catch(() => []);
+  if (entries.length > 0) throw new CliError('usage', `${directory}: not empty`, 'name a folder that is not there yet');
+  await mkdir(directory, { recursive: true });
+}
+
+type Write = (path: string, bytes: Uint8Array | string) => Promise<void>;
+
+/** The whole chain, so that a reader may start from any version it trusts; and its keys as PEM. */
+async function copyTrust({ ctx, place, pinned, start }: PacketInput, write: Write): Promise<readonly TrustState[]> {
+  const states = [pinned];
+  await copySigned(place, trustPath(pinned.document.version), documentBytesMax.trust, write, start);
+  for (let steps = 0; steps < trustStepsMax; steps++) {
+    const current = states.at(-1) ?? pinned;
+    const path = trustPath(current.document.version + 1);
+    const signed = await readSigned(place, path, documentBytesMax.trust);
+    if (!signed) break;
+    const walked = await walkTrust(ctx, { current, next: [signed] });
+    if (!walked.ok) throw new CliError('failed', `${path}: ${walked.reason}: ${walked.detail}`, 'mend the repository');
+    await copySigned(place, path, documentBytesMax.trust, write);
+    states.push(walked.value);
+  }
+  for (const { keys } of states) {
+    for (const [keyId, { key }] of keys) {
+      if (key.algorithm === 'sk-ssh-ed25519') continue;
+      const base64 =
+        Buffer.from(spkiOf(key))
+          .toString('base64')
+          .match(/.{1,64}/g) ?? [];
+      await write(
+        packetPaths.trustKey(keyId),
+        `${['-----BEGIN PUBLIC KEY-----', ...base64, '-----END PUBLIC KEY-----'].join('\n')}\n`,
+      );
+    }
+  }
+  return states;
+}
+
+/** A document with every signature beside it. */
+async function copySigned(
+  place: ReleasesPlace,
+  path: string,
+  bytesMax: number,
+  write: Write,
+  fallback?: Uint8Array,
+): Promise<void> {
+  const signed = await readSigned(place, path, bytesMax);
+  const bytes = signed?.bytes ?? fallback;
+  if (!bytes) return;
+  await write(packetPaths.release(path), bytes);
+  for (const [keyId, signature] of signed?.signatures ?? []) {
+    await write(packetPaths.release(signaturePath(path, keyId, 'sig')), signature);
+  }
+  for (const [keyId, armored] of signed?.sshSignatures ?? []) {
+    await write(packetPaths.release(signaturePath(path, keyId, 'sshsig')), armored);
+  }
+}
+
+/**
+ * The releases of the period without a hole: from the one that was newest when it began, or an earlier one that evidence
+ * names, to the last one made in it.
+ */
+async function copyReleases(
+  { ctx, place, from, to }: PacketInput,
+  {
+    trust,
+    named,
+    write,
+  }: { readonly trust: readonly TrustState[]; readonly named: ReadonlySet<string>; readonly write: Write },
+): Promise<readonly HistoricRelease[]> {
+  const all: { readonly hash: Sha256Hex; readonly document: ReleaseDocument }[] = [];
+  for (const name of await place.list('release')) {
+    const hash = /^([0-9a-f]{64})\.json$/.exec(name)?.[1] as Sha256Hex | undefined;
+    if (hash === undefined) continue;
+    const bytes = await place.read(`release/${name}`, documentBytesMax.release);
+    const read = bytes && readDocument(ctx.fleet, { type: 'release', schema: ReleaseDocument }, bytes);
+    if (read?.ok) all.push({ hash, document: read.value.document });
+  }
+  all.sort((left, right) => left.document.version - right.document.version);
+  const current = all.findLast(({ document }) => document.createdAt <= from) ?? all[0];
+  const asked = all.filter(({ hash }) => named.has(hash)).map(({ document }) => document.version);
+  const lowest = Math.min(current?.document.version ?? 0, ...asked);
+  const read = (path: string, bytesMax: number) => place.read(path, bytesMax);
+  const releases: HistoricRelease[] = [];
+  for (const { hash, document } of all) {
+    if (document.version < lowest || document.createdAt >= to) continue;
+    const path = `release/${hash}.json`;
+    const signed = await readSigned(place, path, documentBytesMax.release);
+    if (!signed) continue;
+    const verified = await verifyHistoricRelease(ctx, { signed, trust, read });
+    if (!verified.ok) {
+      throw new CliError('failed', `${path}: ${verified.reason}: ${verified.detail}`, 'mend the releases repository');
+    }
+    releases.push(verified.value);
+    await copySigned(place, path, documentBytesMax.release, write);
+    for (const [bound, bytesMax] of boundPaths(document)) await copy(place, bound, bytesMax, write);
+    const report =
+      document.staticReport &&
+      (await place.read(reportPath(document.staticReport.sha256), documentBytesMax['static-report']));
+    const parsed = report && readDocument(ctx.fleet, { type: 'static-report', schema: StaticReport }, report);
+    for (const [, { catalogue }] of parsed?.ok ? entriesOf(parsed.value.document.hosts) : []) {
+      if (catalogue) await copy(place, reportPath(catalogue.sha256), 1024 * 1024, write);
+    }
+  }
+  if (releases.length === 0) {
+    throw new CliError('failed', `${place.name}: no release of this period`, 'check --from and --to');
+  }
+  return releases;
+}
+
+function boundPaths({ resolvedFleet, staticReport, waiverRegister, channels }: ReleaseDocument): [string, number][] {
+  return [
+    [fleetPath(resolvedFleet.sha256), documentBytesMax.fleet],
+    ...(staticReport ? [[reportPath(staticReport.sha256), documentBytesMax['static-report']] as [string, number]] : []),
+    ...(waiverRegister
+      ? [[reportPath(waiverRegister.sha256), documentBytesMax['waiver-register']] as [string, number]]
+      : []),
+    ...entriesOf(channels).flatMap(([, { rolloutId, mayFinish }]) =>
+      [rolloutId, ...mayFinish].map((id): [string, number] => [rolloutPath(id), documentBytesMax.rollout]),
+    ),
+  ];
+}
+
+async function copy(place: ReleasesPlace, path: string, bytesMax: number, write: Write): Promise<void> {
+  const bytes = await place.read(path, bytesMax);
+  if (bytes) await write(packetPaths.release(path), bytes);
+}
+
+/** What ssh-keygen reads: each key of record with its dates. */
+function allowedSigners(fleet: string, host: HostName, releases: readonly HistoricRelease[]): string {
+  const compact = (instant: Instant) => instant.replaceAll(/[-:T]/g, '');
+  const lines = keysOfRecord(releases, host).map(({ key, from, until }) => {
+    const options = [`namespaces="evidence@${fleet}"`, `valid-after="${compact(from)}"`];
+    if (until !== null) options.push(`valid-before="${compact(until)}"`);
+    return `${host} ${options.join(',')} ${formatOpensshPublicLine(key)}\n`;
+  });
+  return lines.sort().join('');
+}
+
+async function writeManifest({
+  ctx,
+  hosts,
+  from,
+  to,
+  output,
+}: Pick<PacketInput, 'ctx' | 'hosts' | 'from' | 'to' | 'output'>): Promise<void> {
+  const sumsPath = 'SHA256SUMS';
+  const reader = await openPacket(output);
+  const files: Record<string, { sha256: string; bytes: number }> = {};
+  const sums: string[] = [];
+  for (const path of await filesOf(output)) {
+    if (path === packetManifestPath || path === sumsPath) continue;
+    files[path] = await reader.digest(path);
+    sums.push(`${files[path]?.sha256}  ${path}\n`);
+  }
+  await writeFile(join(output, sumsPath), sums.join(''));
+  files[sumsPath] = await (await openPacket(output)).digest(sumsPath);
+  const manifest = { type: 'packet', fleet: ctx.fleet, schemaVersion: 1, hosts: [...hosts].sort(), from, to, files };
+  await writeFile(join(output, packetManifestPath), canonicalBytes(manifest as unknown as PacketManifest as Json));
+}

@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { addSeconds, canonicalBytes, type Json } from '@nixfleet/contracts';
+import { createTestFleet } from '@nixfleet/testkit';
+import { runNixfleet } from '../testing/run-nixfleet.ts';
+import { readEvidenceArchive, writeEvidenceArchive } from './evidence-archive.ts';
+import { filesOf } from './open-packet.ts';
+import { commitOf, PacketLab, web } from './packet-lab.test.ts';
+
+const exec = promisify(execFile);
+
+/** What whoever changes a packet would do next: manifest and sums agree with the files again. */
+async function remanifest(folder: string): Promise<void> {
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
+  manifest.files = {};
+  for (const path of await filesOf(folder)) {
+    if (path === 'manifest.json') continue;
+    const bytes = await readFile(join(folder, path));
+    manifest.files[path] = { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+  }
+  await writeFile(join(folder, 'manifest.json'), canonicalBytes(manifest as Json));
+}
+
+/** Reads, changes and writes the collections of one host. */
+async function rearchive(
+  folder: string,
+  host: string,
+  change: (entries: { name: string; bytes: Uint8Array; sig: string | null; sshsig: string | null }[]) => void,
+): Promise<void> {
+  const path = join(folder, 'hosts', host, 'evidence.tar.zst');
+  const entries: Parameters<typeof change>[0] = [];
+  for await (const entry of readEvidenceArchive(path)) entries.push({ ...entry });
+  change(entries);
+  async function* each() {
+    yield* entries;
+  }
+  await writeEvidenceArchive(path, each());
+  await remanifest(folder);
+}
+
+describe('a packet', () => {
+  let lab: PacketLab;
+  let packet: string;
+
+  before(async () => {
+    lab = await PacketLab.create();
+    const created = await lab.create();
+    assert.equal(created.code, 0, `${created.stdout}\n${created.stderr}`);
+    packet = created.output;
+  });
+  after(() => rm(lab.root, { recursive: true, force: true }));
+
+  test('verifies from the trust that is given; a gap is told, and a failure where it is asked', async () => {
+    const { code, found, codes } = await lab.verify(packet);
+    assert.deepEqual(codes, []);
+    assert.equal(code, 4, 'db has a gap');
+    const { hosts, hasFailures } = found as unknown as {
+      hosts: { host: string; collections: number; gaps: unknown[] }[];
+      hasFailures: boolean;
+    };
+    assert.deepEqual(
+      hosts.map(({ host, collections, gaps }) => [host, collections, gaps]),
+      [
+        ['db', 41, [{ from: addSeconds(lab.from, 5 * 3600), to: addSeconds(lab.from, 13 * 3600) }]],
+        ['web-1', 48, []],
+      ],
+    );
+    assert.equal(hasFailures, false, 'its one failure is waived');
+  });
+
+  test('the same inputs make the same bytes', async () => {
+    const again = await lab.create();
+    const files = await filesOf(packet);
+    assert.deepEqual(await filesOf(again.output), files);
+    for (const path of files) {
+      assert.deepEqual(await readFile(join(again.output, path)), await readFile(join(packet, path)), path);
+    }
+  });
+
+  test('the report says what was found, in honest words, without scripts', async () => {
+    const html = await readFile(join(packet, 'index.html'), 'utf8');
+    assert.ok(!/<script|javascript:|https?:\/\//i.test(html));
+    for (const text of [
+      'W-2026-0001',
+      'Decided on',
+      'D-2026-0001',
+      'measured',
+      'declared',
+      'attested',
+      'nothing was collected',
+      'Root on a host can forge',
+      commitOf('second').name,
+    ]) {
+      assert.ok(html.includes(text), text);
+    }
+    const closure = lab.evidence.get(web)?.collections.at(-1)?.document.system.toplevel;
+    assert.ok(html.includes(`<td>${closure}</td><td>${commitOf('second').name}</td>`), 'what it ran, by its journal');
+  });
+
+  test('the recipe of its README runs with stock tools, and fails where a byte was changed', async () => {
+    const readme = await readFile(join(packet, 'README.md'), 'utf8');
+    const recipe = /```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? assert.fail('no recipe');
+    const run = (cwd: string) => exec('sh', ['-c', recipe], { cwd });
+    assert.match((await run(packet)).stdout, /every signature holds/);
+    const forged = await lab.changed(packet, async (folder) => {
+      await rearchive(folder, 'web-1', (entries) => {
+        const text = new TextDecoder().decode(entries[3]?.bytes).replace('"kernel":"6.12.1"', '"kernel":"6.12.2"');
+        Object.assign(entries[3] ?? {}, { bytes: Buffer.from(text) });
+      });
+      const sums = await readFile(join(folder, 'SHA256SUMS'), 'utf8');
+      const bytes = await readFile(join(folder, 'hosts/web-1/evidence.tar.zst'));
+      const sum = createHash('sha256').update(bytes).digest('hex');
+      const fixed = sums.replace(/^[0-9a-f]{64}( {2}hosts\/web-1\/evidence\.tar\.zst)$/m, `${sum}$1`);
+      await writeFile(join(folder, 'SHA256SUMS'), fixed);
+    });
+    await assert.rejects(run(forged));
+  });
+
+  const forgeries: readonly [string, readonly string[], (folder: string) => Promise<void>][] = [
+    [
+      'one byte of an archive flipped',
+      ['file'],
+      async (folder) => {
+        const path = join(folder, 'hosts/web-1/evidence.tar.zst');
+        const bytes = await readFile(path);
+        bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+        await writeFile(path, bytes);
+      },
+    ],
+    ['a measurement changed', ['bad-signature'], (folder) => edit(folder, '"kernel":"6.12.1"', '"kernel":"6.12.2"')],
+    ['a failure made a pass', ['malformed'], (folder) => edit(folder, '"status":"fail"', '"status":"pass"')],
+    [
+      'a collection taken out',
+      ['chain-gap'],
+      (folder) => rearchive(folder, 'web-1', (entries) => void entries.splice(9, 1)),
+    ],
+    [
+      'a collection put in twice',
+      ['replayed'],
+      (folder) => rearchive(folder, 'web-1', (entries) => void entries.splice(9, 0, entries[5] ?? assert.fail())),
+    ],
+    [
+      'a signature taken away',
+      ['unsigned'],
+      (folder) => rearchive(folder, 'web-1', (entries) => void Object.assign(entries.at(-1) ?? {}, { sshsig: null })),
+    ],
+    [
+      'another host’s evidence',
+      ['malformed'],
+      async (folder) => {
+        await cp(join(folder, 'hosts/db/evidence.tar.zst'), join(folder, 'hosts/web-1/evidence.tar.zst'));
+        await remanifest(folder);
+      },
+    ],
+    ['a release taken out', ['release-unverified', 'no-declared-key'], (folder) => dropRelease(folder, 1)],
+    [
+      'a static report changed',
+      ['release'],
+      (folder) => editReports(folder, '"optionPath":"x.y"', '"optionPath":"x.z"'),
+    ],
+    ['a waiver changed', ['release'], (folder) => editReports(folder, 'Olivia Operator', 'Olivia Operates')],
+    [
+      'a journal’s event changed',
+      ['journal'],
+      async (folder) => {
+        const path = join(folder, 'hosts/web-1/journal.jsonl');
+        await writeFile(
+          path,
+          (await readFile(path, 'utf8'))
+            .replaceAll('boot-1', 'boot-2')
+            .replace('agentVersion\\":\\"0.1.0', 'agentVersion\\":\\"0.1.1'),
+        );
+        await remanifest(folder);
+      },
+    ],
+    [
+      'a commit’s object changed',
+      ['commit'],
+      async (folder) => {
+        await writeFile(join(folder, 'source', commitOf('first').name), 'tree of somebody else\n');
+        await remanifest(folder);
+      },
+    ],
+    [
+      'a drill made to pass',
+      ['drill'],
+      async (folder) => {
+        const path = join(folder, 'drills/D-2026-0001.json');
+        await writeFile(path, (await readFile(path, 'utf8')).replace('"limitSeconds":300', '"limitSeconds":900'));
+        await remanifest(folder);
+      },
+    ],
+    [
+      'another report page',
+      ['report'],
+      async (folder) => {
+        const path = join(folder, 'index.html');
+        await writeFile(path, (await readFile(path, 'utf8')).replace('waived', 'passed'));
+        await remanifest(folder);
+      },
+    ],
+    ['a file that nobody named', ['file'], (folder) => writeFile(join(folder, 'extra.txt'), 'x')],
+    ['a file that is gone', ['file'], (folder) => rm(join(folder, 'README.md'))],
+  ];
+
+  /** Changes the first text that is there in the archive of web-1. */
+  function edit(folder: string, search: string, replacement: string): Promise<void> {
+    return rearchive(folder, 'web-1', (entries) => {
+      const entry =
+        entries.find(({ bytes }) => new TextDecoder().decode(bytes).includes(search)) ?? assert.fail(search);
+      entry.bytes = Buffer.from(new TextDecoder().decode(entry.bytes).replace(search, replacement));
+    });
+  }
+
+  async function editReports(folder: string, search: string, replacement: string): Promise<void> {
+    let isDone = false;
+    for (const path of await filesOf(join(folder, 'releases/reports'))) {
+      const file = join(folder, 'releases/reports', path);
+      const text = await readFile(file, 'utf8');
+      if (!text.includes(search)) continue;
+      await writeFile(file, text.replace(search, replacement));
+      isDone = true;
+    }
+    assert.ok(isDone, search);
+    await remanifest(folder);
+  }
+
+  async function dropRelease(folder: string, version: number): Promise<void> {
+    for (const path of await filesOf(join(folder, 'releases/release'))) {
+      const file = join(folder, 'releases/release', path);
+      const isIt = path.endsWith('.json') && JSON.parse(await readFile(file, 'utf8')).version === version;
+      if (isIt) await rm(file);
+    }
+    await remanifest(folder);
+  }
+
+  for (const [name, expected, change] of forgeries) {
+    test(`found: ${name}`, async () => {
+      const { code, codes, stdout } = await lab.verify(await lab.changed(packet, change));
+      assert.equal(code, 1, stdout);
+      assert.ok(
+        expected.some((one) => codes.includes(one)),
+        `expected ${expected.join(' or ')}, got ${codes.join(', ')}`,
+      );
+    });
+  }
+
+  test('under another trust nothing holds', async () => {
+    const other = await createTestFleet({
+      trust: (draft) => void Object.assign(draft.roles.release, { signers: ['ci-spare'] }),
+    });
+    await writeFile(lab.at('other.json'), other.trustChain[0]?.bytes ?? '');
+    const { code, stdout } = await runNixfleet([
+      ...['compliance', 'packet', 'verify', packet, '--trust', lab.at('other.json'), '--json'],
+    ]);
+    assert.equal(code, 1);
+    assert.ok(JSON.parse(stdout).breaks.some((found: { code: string }) => found.code === 'release'));
+  });
+
+  test('a packet of a broken chain is made all the same, and says so', async () => {
+    const copy = lab.at('evidence-broken');
+    await cp(lab.at('evidence'), copy, { recursive: true });
+    await rm(join(copy, 'web-1', lab.from.slice(0, 10), '7.json'));
+    const output = lab.at('packet-broken');
+    const { code, stdout } = await runNixfleet([
+      ...['compliance', 'packet', 'create', '--from', lab.from, '--to', lab.to, '--evidence', copy, '--output', output],
+      ...['--releases', lab.at('releases'), '--trust', lab.at('trust-1.json')],
+    ]);
+    assert.equal(code, 1);
+    assert.match(stdout, /broken \(chain-gap\) web-1/);
+    assert.match(await readFile(join(output, 'index.html'), 'utf8'), /chain-gap/);
+    assert.match(await readFile(join(output, 'index.html'), 'utf8'), /No drill in this period/);
+  });
+});

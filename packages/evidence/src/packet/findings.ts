@@ -1,0 +1,73 @@
+import type { ComplianceCatalogue, DrillRecord, HostName, SignedEvent, TrustState } from '@nixfleet/contracts';
+import type { EvidenceRefusalCode } from '../outcome.ts';
+import type { HistoricRelease } from './historic-release.ts';
+import type { PacketManifest } from './packet-manifest.ts';
+import type { HostTimeline } from './timeline.ts';
+
+/** What is wrong with a packet. `file`: not as its manifest says; the others name a part of the chain. */
+export type BreakCode =
+  | EvidenceRefusalCode
+  | 'manifest'
+  | 'file'
+  | 'trust'
+  | 'release'
+  | 'release-gap'
+  | 'commit'
+  | 'journal'
+  | 'drill'
+  | 'report';
+
+export interface Break {
+  readonly code: BreakCode;
+  /** The file, or the host. */
+  readonly where: string;
+  readonly detail: string;
+}
+
+/** What one host ran, as its own journal says. */
+export interface RanSpan {
+  readonly from: string;
+  readonly to: string | null;
+  readonly running: string | null;
+  readonly commit: string | null;
+}
+
+export interface HostFindings {
+  readonly host: HostName;
+  readonly timeline: HostTimeline;
+  /** Null where the packet has no journal of it. */
+  readonly ran: readonly RanSpan[] | null;
+  /** The catalogue of the last collection. */
+  readonly catalogue: ComplianceCatalogue | null;
+  /** Waivers that decided something, by identifier. */
+  readonly waivers: readonly string[];
+}
+
+/** Everything that was found out, broken or not: what the report is written from. */
+export interface PacketFindings {
+  readonly manifest: PacketManifest;
+  readonly trust: readonly TrustState[];
+  readonly releases: readonly HistoricRelease[];
+  readonly hosts: readonly HostFindings[];
+  readonly drills: readonly DrillRecord[];
+  /** Commits of releases whose objects are here and have the hash that is their name. */
+  readonly commits: ReadonlySet<string>;
+  readonly breaks: readonly Break[];
+  /** Hosts with a time in which nothing was collected. */
+  readonly incompleteHosts: readonly HostName[];
+  readonly hasFailures: boolean;
+}
+
+/** What the packet's verification needs beside the packet. */
+export interface PacketPorts {
+  /** Hash of a git object, by the length of the commit's name. */
+  readonly gitHash: (algorithm: 'sha1' | 'sha256', bytes: Uint8Array) => Promise<string>;
+  /** Verifies a host's journal against the keys that a release declares, and says what it ran. */
+  readonly readJournal: (
+    host: HostName,
+    events: readonly SignedEvent[],
+    releases: readonly HistoricRelease[],
+  ) => Promise<{ readonly ran: readonly RanSpan[] } | { readonly problem: string }>;
+}
+
+export type Note = (code: BreakCode, where: string, detail: string) => void;

@@ -1,0 +1,43 @@
+import { envelope, HostName, Instant, Sha256Hex } from '@nixfleet/contracts';
+import { z } from 'zod';
+
+/** Most files and hosts of a packet. */
+export const packetFilesMax = 100_000;
+export const packetHostsMax = 10_000;
+
+/** A path inside a packet: relative, of plain names. */
+export const PacketPath = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*){0,7}$/, 'expected a path inside the packet')
+  .max(512);
+
+/**
+ * `manifest.json` of a packet: what it is about, and size and SHA-256 of every other file. It is not signed and nothing
+ * rests on it but that the packet arrived whole: what the files say is shown by their own signatures.
+ */
+export const PacketManifest = z.object({
+  ...envelope('packet'),
+  hosts: z.array(HostName).min(1).max(packetHostsMax),
+  from: Instant,
+  /** Exclusive. */
+  to: Instant,
+  files: z
+    .record(PacketPath, z.object({ sha256: Sha256Hex, bytes: z.int().min(0) }))
+    .refine((files) => Object.keys(files).length <= packetFilesMax, `at most ${packetFilesMax} files`),
+});
+export type PacketManifest = z.infer<typeof PacketManifest>;
+
+export const packetManifestPath = 'manifest.json';
+export const packetReportPath = 'index.html';
+export const packetManifestBytesMax = 64 * 1024 * 1024;
+
+/** Where a packet keeps what. Below `releases/` it is laid out as the releases repository is. */
+export const packetPaths = {
+  release: (path: string) => `releases/${path}`,
+  evidence: (host: string) => `hosts/${host}/evidence.tar.zst`,
+  allowedSigners: (host: string) => `hosts/${host}/allowed_signers`,
+  journal: (host: string) => `hosts/${host}/journal.jsonl`,
+  commit: (commit: string) => `source/${commit}`,
+  trustKey: (keyId: string) => `keys/${keyId}.pem`,
+  drills: 'drills',
+} as const;

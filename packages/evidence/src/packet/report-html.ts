@@ -1,0 +1,190 @@
+import type { DrillRecord } from '@nixfleet/contracts';
+import { addSeconds, instantToMs } from '@nixfleet/contracts';
+import { coverageOf } from './coverage.ts';
+import type { HostFindings, PacketFindings } from './findings.ts';
+import { escapeHtml, list, page, section, table } from './html.ts';
+import type { ControlSpan } from './timeline.ts';
+
+/**
+ * The page that people read: no scripts, nothing from elsewhere, written from verified documents alone, so that whoever
+ * verifies the packet can render it again and compare. The same findings make the same bytes.
+ */
+export function renderPacketReport(findings: PacketFindings): string {
+  const { manifest } = findings;
+  const title = `Compliance evidence of ${manifest.fleet}, ${day(manifest.from)} to ${day(manifest.to)}`;
+  return page(title, [
+    scope(findings),
+    breaksOf(findings),
+    coverage(findings),
+    exceptions(findings),
+    drills(findings.drills),
+    releases(findings),
+    ...findings.hosts.map((host) => hostAnnex(host, findings)),
+    howToVerify(findings),
+  ]);
+}
+
+function scope({ manifest, hosts, trust, releases: known, incompleteHosts }: PacketFindings): string {
+  const newest = trust.at(-1)?.document;
+  const collections = hosts.reduce((sum, { timeline }) => sum + timeline.collections, 0);
+  const presets = new Set<string>();
+  for (const { catalogue } of hosts) {
+    for (const [framework, value] of Object.entries(catalogue?.governance.presets ?? {})) {
+      presets.add(value === '' ? framework : `${framework}: ${value}`);
+    }
+  }
+  return section('Scope and period', [
+    table(
+      ['', ''],
+      [
+        ['Fleet', manifest.fleet],
+        ['Period', `${manifest.from} up to ${manifest.to}, exclusive`],
+        ['Hosts', manifest.hosts.join(', ')],
+        ['Frameworks', [...presets].sort().join(', ') || 'none declared'],
+        ['Collections verified', String(collections)],
+        ['Releases', known.map(({ document }) => document.version).join(', ') || 'none'],
+        ['Newest trust', newest ? `version ${newest.version}` : 'none'],
+        ['Hosts with gaps', incompleteHosts.join(', ') || 'none'],
+      ],
+    ),
+    `<p>A mapping to an article says that evidence contributes to it, never that it is satisfied. Evidence is signed with each
+host’s own key, which the releases declare. Root on a host can forge what that host says of itself; no key is held in hardware
+that would prevent it. Nothing but the releases and the chain of each host’s evidence shows when something was signed:
+there is no independent log or time stamp in this packet.</p>`,
+  ]);
+}
+
+function breaksOf({ breaks }: PacketFindings): string {
+  if (breaks.length === 0)
+    return section('Breaks', ['<p>None: everything in this packet verified when it was made.</p>']);
+  const rows = breaks.map(({ code, where, detail }) => [code, where, detail]);
+  return section('Breaks', [
+    '<p>These do not hold, and nothing that they are about is shown below.</p>',
+    table(['What', 'Where', 'Detail'], rows),
+  ]);
+}
+
+function coverage(findings: PacketFindings): string {
+  const rows = coverageOf(findings).map(({ framework, article, state, decision, rules }) => [
+    framework,
+    article,
+    state,
+    decision ?? '–',
+    rules.join(', '),
+  ]);
+  return section('Coverage by article', [
+    `<p><b>measured</b>: a probe looked at the running host. <b>declared</b>: evaluated over the configuration alone.
+<b>attested</b>: a person states it. <b>not-covered</b>: rules speak of it, and nothing was measured. Decisions are the worst of
+any host at its last collection. Articles that no rule speaks of are not listed and not covered.</p>`,
+    rows.length === 0
+      ? '<p>No catalogue of controls is in this packet, so nothing can be said of any article.</p>'
+      : table(['Framework', 'Article', 'State', 'Decision', 'Rules'], rows),
+  ]);
+}
+
+function exceptions({ hosts, releases: known }: PacketFindings): string {
+  const waivers = new Map(known.flatMap((release) => release.waivers.map((waiver) => [waiver.document.id, waiver])));
+  const used = new Map<string, string[]>();
+  for (const { host, waivers: ids } of hosts) for (const id of ids) used.set(id, [...(used.get(id) ?? []), host]);
+  const rows = [...waivers.values()]
+    .sort((left, right) => (left.document.id < right.document.id ? -1 : 1))
+    .map(({ document }) => [
+      document.id,
+      `${document.controlId} ${document.ruleId}`,
+      JSON.stringify(document.scope),
+      document.risk,
+      `${document.owner}; approved by ${document.approver}`,
+      `${document.createdAt} up to ${document.expiresAt}`,
+      used.get(document.id)?.join(', ') ?? 'not needed',
+      document.justification,
+    ]);
+  return section('Exceptions', [
+    rows.length === 0
+      ? '<p>No waiver is bound by a release of this packet.</p>'
+      : table(['Waiver', 'Rule', 'Scope', 'Risk', 'People', 'Life', 'Decided on', 'Justification'], rows),
+  ]);
+}
+
+function drills(records: readonly DrillRecord[]): string {
+  if (records.length === 0) {
+    return section('Drills', ['<p>No drill in this period: that the gate stops a failing host is unproven.</p>']);
+  }
+  const rows = records.map(({ id, failAt, hosts, startedAt, endedAt, steps, passed }) => [
+    id,
+    failAt,
+    hosts.join(', '),
+    `${startedAt}, ${(instantToMs(endedAt) - instantToMs(startedAt)) / 1000} s`,
+    steps.map(({ name, isObserved }) => `${name}: ${isObserved ? 'seen' : 'not seen'}`).join(', '),
+    passed ? 'passed' : 'failed',
+  ]);
+  return section('Drills', [table(['Drill', 'Fails at', 'Hosts', 'When', 'Steps', 'Outcome'], rows)]);
+}
+
+function releases({ releases: known, commits }: PacketFindings): string {
+  const rows = known.map(({ document, releaseId, signers, isStillTrusted, report }) => [
+    String(document.version),
+    document.createdAt,
+    document.source.commit,
+    commits.has(document.source.commit) ? 'in this packet' : 'not in this packet',
+    isStillTrusted ? signers.join(', ') : `${signers.join(', ')} (no longer enough under the newest trust)`,
+    report ? `${report.summary.pass} pass, ${report.summary.fail} fail, ${report.summary.waived} waived` : 'none',
+    releaseId,
+  ]);
+  return section('Releases', [
+    table(['Version', 'Made', 'Commit', 'Commit object', 'Signed by', 'Static report', 'SHA-256'], rows),
+  ]);
+}
+
+function hostAnnex({ host, timeline, ran, catalogue }: HostFindings, { manifest }: PacketFindings): string {
+  const parts: string[] = [];
+  const { collections, first, last, gaps, controls } = timeline;
+  parts.push(
+    table(
+      ['', ''],
+      [
+        ['Collections verified', String(collections)],
+        ['First and last', first === null ? 'none' : `${first} and ${last}`],
+        ['Catalogue', catalogue?.version ?? 'none'],
+      ],
+    ),
+  );
+  parts.push('<h3>Gaps</h3>');
+  parts.push(
+    gaps.length === 0
+      ? '<p>None: never longer than twice the interval between two collections.</p>'
+      : list(gaps.map(({ from, to }) => `${from} to ${to}: nothing was collected`)),
+  );
+  parts.push('<h3>Controls over time</h3>');
+  const rows = [...controls]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .flatMap(([controlId, spans]) => spans.map((span, i) => spanRow(i === 0 ? controlId : '', span)));
+  parts.push(table(['Control', 'From', 'To', 'Measured', 'Decision', 'Rules that did not pass', 'Waivers'], rows));
+  parts.push('<h3>What it ran, by its own journal</h3>');
+  parts.push(
+    ran === null
+      ? '<p>No journal of this host is in this packet.</p>'
+      : table(
+          ['From', 'To', 'Closure', 'Commit'],
+          ran.map((one) => [one.from, one.to ?? 'still', one.running ?? 'nothing', one.commit ?? 'not known']),
+        ),
+  );
+  return section(`Host ${host}, ${day(manifest.from)} to ${day(addSeconds(manifest.to, -1))}`, parts);
+}
+
+function spanRow(name: string, { from, to, status, decision, failing, waivers }: ControlSpan): string[] {
+  return [name, from, to, status, decision, failing.join(', '), waivers.join(', ')];
+}
+
+function howToVerify({ manifest }: PacketFindings): string {
+  return section('How to verify', [
+    `<p>With the program, and a trust document that you got by another way than this packet:</p>
+<pre>nixfleet compliance packet verify PACKET --trust trust-1.json</pre>
+<p>It renders this page again from what it verified, and says so if this is another one. With stock tools only (sha256sum, tar,
+zstd, ssh-keygen, openssl): the commands are in README.md. Compare keys/ and the trust documents with copies that you held
+before. Fleet ${escapeHtml(manifest.fleet)}.</p>`,
+  ]);
+}
+
+function day(instant: string): string {
+  return instant.slice(0, 10);
+}

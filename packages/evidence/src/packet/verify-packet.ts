@@ -1,0 +1,192 @@
+import {
+  type ComplianceCatalogue,
+  concatBytes,
+  documentBytesMax,
+  entriesOf,
+  lookup,
+  pinTrust,
+  type RolloutId,
+  type RolloutManifest,
+  type Sha256Hex,
+  type SignedBytes,
+  type TrustState,
+  textOf,
+  trustPath,
+  trustStepsMax,
+  utf8,
+  type VerifyContext,
+  walkTrust,
+} from '@nixfleet/contracts';
+import { verifyDrills } from './drills.ts';
+import type { Break, BreakCode, HostFindings, Note, PacketFindings, PacketPorts } from './findings.ts';
+import { type HistoricRelease, verifyHistoricRelease } from './historic-release.ts';
+import { type PacketManifest, packetManifestPath, packetPaths, packetReportPath } from './packet-manifest.ts';
+import type { PacketReader } from './packet-reader.ts';
+import { readPacketManifest } from './read-manifest.ts';
+import { signedIn } from './signed-in.ts';
+import { verifyHost } from './verify-host.ts';
+
+/** Most breaks that are listed; a packet that is broken throughout is not described one by one. */
+const breaksMax = 1000;
+/**
+ * Walks a packet from stated trust to every measurement, and names every break: trust chain → releases with what they bind →
+ * keys of record → each collection's signature, chain, closure, catalogue and waivers → journal → commits → drills. Never
+ * stops at the first break: what else is broken, and what holds, is as much to be known.
+ */
+export async function verifyPacket(
+  ctx: VerifyContext,
+  reader: PacketReader,
+  { start, ports }: { readonly start: Uint8Array; readonly ports: PacketPorts },
+): Promise<PacketFindings | { readonly unreadable: Break }> {
+  const breaks: Break[] = [];
+  const note = (code: BreakCode, where: string, detail: string) => {
+    if (breaks.length < breaksMax) breaks.push({ code, where, detail: detail.slice(0, 500) });
+  };
+  const manifest = await readPacketManifest(ctx, reader);
+  if (!manifest.ok) return { unreadable: { code: 'manifest', where: packetManifestPath, detail: manifest.detail } };
+  await checkFiles(reader, manifest.value, note);
+  const read = (path: string, bytesMax: number) => reader.read(packetPaths.release(path), bytesMax);
+
+  const trust = await walkPacketTrust(ctx, read, reader, start, note);
+  const newest = trust.at(-1);
+  const releases = newest ? await readReleases(ctx, reader, { trust, read, note }) : [];
+  const commits = await checkCommits(reader, releases, ports, note);
+  const manifests = new Map<RolloutId, RolloutManifest | null>();
+  const catalogues = new Map<Sha256Hex, ComplianceCatalogue | null>();
+  const hosts: HostFindings[] = [];
+  for (const host of manifest.value.hosts) {
+    hosts.push(
+      await verifyHost(ctx, reader, {
+        host,
+        releases,
+        manifests,
+        catalogues,
+        period: manifest.value,
+        ports,
+        note,
+      }),
+    );
+  }
+  const drills = newest ? await verifyDrills(ctx, reader, { trust: newest, note }) : [];
+  return {
+    manifest: manifest.value,
+    trust,
+    releases,
+    hosts,
+    drills,
+    commits,
+    breaks,
+    incompleteHosts: hosts.filter(({ timeline }) => timeline.gaps.length > 0).map(({ host }) => host),
+    hasFailures: hosts.some(({ timeline }) =>
+      [...timeline.controls.values()].some((spans) => spans.some(({ decision }) => decision === 'fail')),
+    ),
+  };
+}
+
+type ReadFile = (path: string, bytesMax: number) => Promise<Uint8Array | null>;
+
+/** Every file is one of the manifest and as it says, and nothing else is there. The report comes last, by its content. */
+async function checkFiles(reader: PacketReader, { files }: PacketManifest, note: Note): Promise<void> {
+  const there = new Set(await reader.list());
+  for (const path of there) {
+    if (path !== packetManifestPath && lookup(files, path) === undefined) note('file', path, 'is not in the manifest');
+  }
+  for (const [path, { sha256, bytes }] of entriesOf(files)) {
+    if (!there.has(path)) {
+      note('file', path, 'is not there');
+      continue;
+    }
+    const found = await reader.digest(path);
+    if (found.bytes !== bytes || found.sha256 !== sha256) {
+      note('file', path, `expected ${bytes} bytes of SHA-256 ${sha256}, got ${found.bytes} of ${found.sha256}`);
+    }
+  }
+}
+
+async function walkPacketTrust(
+  ctx: VerifyContext,
+  read: ReadFile,
+  reader: PacketReader,
+  start: Uint8Array,
+  note: Note,
+): Promise<readonly TrustState[]> {
+  const pinned = await pinTrust(ctx, start);
+  if (!pinned.ok) {
+    note('trust', 'the trust that you gave', `${pinned.reason}: ${pinned.detail}`);
+    return [];
+  }
+  const states = [pinned.value];
+  for (let steps = 0; steps < trustStepsMax; steps++) {
+    const current = states.at(-1) ?? pinned.value;
+    const path = trustPath(current.document.version + 1);
+    const bytes = await read(path, documentBytesMax.trust);
+    if (!bytes) break;
+    const signed = await signedIn(reader, packetPaths.release(path), bytes);
+    const walked = await walkTrust(ctx, { current, next: [signed] });
+    if (!walked.ok) {
+      note('trust', packetPaths.release(path), `${walked.reason}: ${walked.detail}`);
+      break;
+    }
+    states.push(walked.value);
+  }
+  return states;
+}
+
+async function readReleases(
+  ctx: VerifyContext,
+  reader: PacketReader,
+  { trust, read, note }: { readonly trust: readonly TrustState[]; readonly read: ReadFile; readonly note: Note },
+): Promise<readonly HistoricRelease[]> {
+  const found: HistoricRelease[] = [];
+  for (const path of await reader.list()) {
+    const hash = /^releases\/release\/([0-9a-f]{64})\.json$/.exec(path)?.[1];
+    if (hash === undefined) continue;
+    const bytes = await reader.read(path, documentBytesMax.release);
+    if (!bytes) continue;
+    const signed: SignedBytes = await signedIn(reader, path, bytes);
+    const verified = await verifyHistoricRelease(ctx, { signed, trust, read });
+    if (!verified.ok) note('release', path, `${verified.reason}: ${verified.detail}`);
+    else if (verified.value.releaseId !== hash)
+      note('release', path, `its bytes have hash ${verified.value.releaseId}`);
+    else found.push(verified.value);
+  }
+  found.sort((left, right) => left.document.version - right.document.version);
+  for (const [i, { document, releaseId }] of found.entries()) {
+    const before = found[i - 1];
+    if (!before) continue;
+    const path = `releases/release/${releaseId}.json`;
+    if (document.version === before.document.version) note('release', path, 'two releases have the same version');
+    else if (document.version !== before.document.version + 1) {
+      note('release-gap', path, `release ${before.document.version + 1} is missing before it`);
+    } else if (document.createdAt < before.document.createdAt) {
+      note('release', path, 'made before the release that it follows');
+    }
+  }
+  return found;
+}
+
+async function checkCommits(
+  reader: PacketReader,
+  releases: readonly HistoricRelease[],
+  ports: PacketPorts,
+  note: Note,
+): Promise<ReadonlySet<string>> {
+  const good = new Set<string>();
+  for (const commit of new Set(releases.map(({ document }) => document.source.commit))) {
+    const path = packetPaths.commit(commit);
+    const bytes = await reader.read(path, 1024 * 1024);
+    if (!bytes) continue;
+    const object = concatBytes(utf8(`commit ${bytes.length}\0`), bytes);
+    const hash = await ports.gitHash(commit.length === 40 ? 'sha1' : 'sha256', object);
+    if (hash === commit) good.add(commit);
+    else note('commit', path, `its hash is ${hash}`);
+  }
+  return good;
+}
+
+/** Whether `index.html` is what the findings say: an auditor reads that page, so it must say nothing else. */
+export async function checkReport(reader: PacketReader, rendered: string): Promise<Break | null> {
+  const bytes = await reader.read(packetReportPath, 256 * 1024 * 1024);
+  if (bytes && textOf(bytes) === rendered) return null;
+  return { code: 'report', where: packetReportPath, detail: 'is not the page that the verified documents make' };
+}
