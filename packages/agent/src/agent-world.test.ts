@@ -81,6 +81,7 @@ export class MemoryHost implements Host {
   bootDefault = async () => this.default;
   isSynchronised = true;
   isClockSynchronised = async () => this.isSynchronised;
+  bootShortage = async () => null;
   goesDown = false;
   isGoingDown = async () => this.goesDown;
   /** Every store path is a directory without declared checks. */
@@ -200,6 +201,7 @@ export async function realClosure(version: number) {
 }
 const nix: Nix = {
   checkConfiguration: async () => ({ ok: true }),
+  bootParts: async () => ({ kernel: null, initrd: null }),
   realise: async () => ({ ok: true }),
   closure: async (path) => [{ path, narHash }],
   modified: async () => [],

@@ -198,7 +198,7 @@ export class EffectRunner {
     // From here on this host never goes back to a rollout that was introduced earlier.
     // A trial is no step of its channel: from it the host goes back to what was introduced before.
     if (target.trialUntil === undefined) await floors.accept(target.channel, target.introducedIn);
-    const { clock, random, fetchJitterMs } = this.#deps;
+    const { clock, random, fetchJitterMs, host } = this.#deps;
     if (fetchJitterMs > 0) await clock.sleep(random.uniform() * fetchJitterMs, signal);
     const fetched = await fetchClosure(target, {
       nix,
@@ -206,6 +206,8 @@ export class EffectRunner {
       sources: sources(),
       rootLink: rootLink('target'),
       signal,
+      bootShortage: (parts) => host.bootShortage(parts),
+      locate: (path) => host.locate(path),
       onProgress: onFetching,
     }).finally(() => onFetching(null));
     return fetched.ok

@@ -73,6 +73,8 @@ async function fetchInto({ store = newDirectory(), sources = {}, environment = {
     sources: { substituters: [cache.substituter], publicKeys: [cache.publicKey], ...sources },
     rootLink: join(store, 'root'),
     signal: new AbortController().signal,
+    bootShortage: async () => null,
+    locate: (path) => path,
     ...(onProgress ? { onProgress } : {}),
   });
 }

@@ -1,3 +1,4 @@
+import { readlink } from 'node:fs/promises';
 import {
   type AgentRefusalCode,
   type ClosurePath,
@@ -7,6 +8,7 @@ import {
   type StorePath,
 } from '@nixfleet/contracts';
 import { messageOf } from './errors.ts';
+import type { Host } from './host.ts';
 import type { Nix, NixSources } from './nix.ts';
 import type { FetchProgress } from './nix-log.ts';
 
@@ -21,6 +23,10 @@ export interface FetchDeps {
   /** Link that keeps the target from being collected. */
   readonly rootLink: string;
   readonly signal: AbortSignal;
+  /** Why the boot partition has no room for it, or null. */
+  readonly bootShortage: Host['bootShortage'];
+  /** Where a path of a closure lies on this machine. */
+  readonly locate: Host['locate'];
   readonly onProgress?: (progress: FetchProgress) => void;
 }
 
@@ -32,15 +38,18 @@ const repairsMax = 1024;
  * re-hashed, and the closure digest recomputed over what is in the store. One attempt to repair, then a refusal.
  */
 export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise<Fetched> {
-  const { nix, sources, rootLink, signal, onProgress } = deps;
+  const { nix, sources, rootLink, signal, onProgress, bootShortage } = deps;
   const configuration = await nix.checkConfiguration(sources, signal);
   if (!configuration.ok) return configuration;
+  // Before gigabytes are fetched for nothing, as far as a cache says what comes.
+  const early = await bootShortage(() => nix.bootParts(target.closure, sources, signal));
+  if (early !== null) return { ok: false, reason: 'disk-full', detail: early };
   const realised = await nix.realise(target.closure, sources, rootLink, signal, onProgress);
   if (!realised.ok) return realised;
   const first = await inspect(target, deps);
-  if (first.isRight) return { ok: true };
+  if (first.isRight) return hasBootRoom(target, deps);
   const second = (await mend(target, first, deps)) ? await inspect(target, deps) : first;
-  if (second.isRight) return { ok: true };
+  if (second.isRight) return hasBootRoom(target, deps);
   const which = second.modified.length > 0 ? second.modified.slice(0, 5).join(', ') : target.closure;
   const how = second.modified.length > 0 ? 'contents changed in place' : `a closure of ${second.paths.length} paths`;
   const said = `${which}: ${how}; expected closure digest ${target.closureDigest}, got ${second.digest}`;
@@ -54,6 +63,13 @@ export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise
     },
   );
   return { ok: false, reason: 'closure-digest-mismatch', detail: detail.slice(0, 1000) };
+}
+
+/** The same of what is here, whose sizes are known. */
+async function hasBootRoom({ closure }: HostTarget, { bootShortage, locate }: FetchDeps): Promise<Fetched> {
+  const linkAt = (name: string) => readlink(locate(`${closure}/${name}`)).catch(() => null);
+  const shortage = await bootShortage(async () => ({ kernel: await linkAt('kernel'), initrd: await linkAt('initrd') }));
+  return shortage === null ? { ok: true } : { ok: false, reason: 'disk-full', detail: shortage };
 }
 
 /**

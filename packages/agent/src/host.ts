@@ -18,6 +18,12 @@ export interface RebootOrder {
   readonly guardSeconds: number;
 }
 
+/** What a system brings to the boot partition, as its links say: paths of the store, which need not be here yet. */
+export interface BootParts {
+  readonly kernel: string | null;
+  readonly initrd: string | null;
+}
+
 export interface ActivationRules {
   readonly timeoutSeconds: number;
   /** Where the backend knows units. */
@@ -40,6 +46,11 @@ export interface Host {
   /** What the machine boots; null if it cannot be told. */
   bootDefault(): Promise<StorePath | null>;
   isClockSynchronised(): Promise<boolean>;
+  /**
+   * Why the boot partition has no room for a system, in one line for people, or null. `parts` is asked only where there is
+   * something to boot.
+   */
+  bootShortage(parts: () => Promise<BootParts>): Promise<string | null>;
   /** The machine is on its way down, and this agent with it: what fails now says nothing of a closure. */
   isGoingDown(): Promise<boolean>;
   /** Where a path of a closure lies on this machine: another place than the store path says for a chroot store. */

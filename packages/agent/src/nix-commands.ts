@@ -8,8 +8,10 @@ import {
   parseNarHash,
   StorePath,
 } from '@nixfleet/contracts';
+import { z } from 'zod';
 import { isTrustedUrl, parseEffectiveConfig } from './effective-config.ts';
 import { AgentError } from './errors.ts';
+import type { BootParts } from './host.ts';
 import type { Nix, NixDone, NixRefusal, NixSources } from './nix.ts';
 import { type FetchProgress, NixLog } from './nix-log.ts';
 import { describe } from './profile-system.ts';
@@ -39,6 +41,9 @@ export interface NixCommandsOptions {
   readonly clock: Clock;
 }
 
+/** A symbolic link, of `nix store ls --json`. */
+const Link = z.object({ type: z.literal('symlink'), target: z.string().max(4096) });
+
 /** Nix by its plumbing commands, whose output is the same from 2.8 to the newest and in Lix. */
 export class NixCommands implements Nix {
   readonly #options: NixCommandsOptions;
@@ -65,6 +70,25 @@ export class NixCommands implements Nix {
     }
     if (sources.publicKeys.length === 0) return unsafe('no cache keys: nothing could be accepted');
     return { ok: true };
+  }
+
+  async bootParts(closure: StorePath, sources: NixSources, signal: AbortSignal): Promise<BootParts> {
+    for (const substituter of sources.substituters) {
+      const [kernel, initrd] = await Promise.all(
+        ['kernel', 'initrd'].map((name) => this.#linkAt(substituter, `${closure}/${name}`, sources, signal)),
+      );
+      if (kernel || initrd) return { kernel: kernel ?? null, initrd: initrd ?? null };
+    }
+    return { kernel: null, initrd: null };
+  }
+
+  /** Where a link in a cache points; null for anything else. */
+  async #linkAt(store: string, path: string, sources: NixSources, signal: AbortSignal): Promise<string | null> {
+    // The fetch itself tries more than once.
+    const once = ['--option', 'download-attempts', '1'];
+    const list = ['nix', '--extra-experimental-features', 'nix-command', 'store', 'ls', '--json'] as const;
+    const listed = await this.#run([...list, ...optionsFor(sources), ...once, '--store', store, path], { signal });
+    return listed.exitCode === 0 ? linkIn(listed.stdout) : null;
   }
 
   async realise(
@@ -302,6 +326,15 @@ function unavailable(detail: string): NixRefusal {
 
 function unsafe(detail: string): NixRefusal {
   return { ok: false, reason: 'unsafe-nix-configuration', detail };
+}
+
+function linkIn(json: string): string | null {
+  try {
+    return Link.parse(JSON.parse(json)).target;
+  } catch {
+    // A file, or what another version says in other words: then nothing is known of it.
+    return null;
+  }
 }
 
 function* inPieces<Item>(items: readonly Item[]): Generator<readonly Item[]> {

@@ -1,4 +1,5 @@
 import type { AgentRefusalCode, ClosurePath, NarHash, StorePath } from '@nixfleet/contracts';
+import type { BootParts } from './host.ts';
 import type { FetchProgress } from './nix-log.ts';
 
 /** Whence and under whose signatures closures may come. */
@@ -22,6 +23,11 @@ export type NixDone = { readonly ok: true } | NixRefusal;
 export interface Nix {
   /** Whether signatures would be checked at all: the effective configuration, before our own options. */
   checkConfiguration(sources: NixSources, signal: AbortSignal): Promise<NixDone>;
+  /**
+   * What a cache says that a system's kernel and initrd are, before anything is fetched; nulls where none says it. Claims:
+   * good for an early refusal, and no more.
+   */
+  bootParts(closure: StorePath, sources: NixSources, signal: AbortSignal): Promise<BootParts>;
   /** Fetches a closure and protects it by a root at `rootLink`. `onProgress` may be called many times a second, or never. */
   realise(
     closure: StorePath,

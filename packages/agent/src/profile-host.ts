@@ -62,6 +62,10 @@ export class ProfileHost implements Host {
     return this.#system.default();
   }
 
+  async bootShortage(): Promise<null> {
+    return null;
+  }
+
   async isGoingDown(): Promise<boolean> {
     return false;
   }

@@ -48,6 +48,7 @@ export function machineHost(machine: Machine, { life, scheduler, isClockSynchron
     running: () => life.cross(() => machine.running),
     bootDefault: () => life.cross(() => machine.bootDefault),
     isClockSynchronised: () => life.cross(isClockSynchronised),
+    bootShortage: () => life.cross(() => null),
     // It is up or off.
     isGoingDown: () => life.cross(() => false),
     arm: (to, seconds) =>

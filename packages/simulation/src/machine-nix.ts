@@ -35,6 +35,7 @@ export function machineNix(machine: Machine, deps: MachineNixDeps): Nix {
         if (isSafe()) return { ok: true } as const;
         return { ok: false, reason: 'unsafe-nix-configuration', detail: 'expected require-sigs = true' } as const;
       }),
+    bootParts: () => life.cross(() => ({ kernel: null, initrd: null })),
     async realise(closure, _sources, _rootLink, signal) {
       if (machine.store.has(closure)) return life.cross(() => ({ ok: true }));
       if (!isCacheReachable()) {

@@ -1,8 +1,13 @@
 # The agent and its dead man's switch, as every closure of a machine with an agent has them.
-{ package, agentSettings }:
+{
+  package,
+  store,
+  agentSettings,
+}:
 let
   agent = import ../../../nix/modules/agent-units.nix {
     nixfleet = package;
+    inherit store;
     searchPath = "/usr/sbin:/usr/bin:/sbin:/bin";
   };
 in

@@ -8,6 +8,8 @@
   address,
   revision ? "1",
   agentSettings,
+  # How the agent gets at its store: by the daemon, or itself.
+  store ? "daemon",
   # Settings of the control plane, on the machine that is it.
   controlPlane ? null,
   healthChecks ? { },
@@ -21,7 +23,15 @@
 let
   inherit (builtins) toJSON;
   package = nixfleet revision;
-  agent = import ./agent-units.nix { inherit package agentSettings; };
+  settings = agentSettings // {
+    backend = agentSettings.backend // {
+      inherit store;
+    };
+  };
+  agent = import ./agent-units.nix {
+    inherit package store;
+    agentSettings = settings;
+  };
 
   oneshot = {
     Type = "oneshot";
@@ -99,7 +109,7 @@ import ../../../nix/testing/machine.nix (
       '';
       "nsswitch.conf" = "passwd: files\ngroup: files\nhosts: files\n";
       "nix/nix.conf" = "experimental-features = nix-command\nbuild-users-group =\n";
-      "nixfleet/agent.json" = toJSON agentSettings;
+      "nixfleet/agent.json" = toJSON settings;
     }
     // (if controlPlane == null then { } else { "nixfleet/control-plane.json" = toJSON controlPlane; })
     // (if firewall == null then { } else { "firewall.nft" = firewall; })

@@ -1,7 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../../loop/harness/until.ts';
 import { WatchedHost } from '../../loop/harness/watched-host.ts';
@@ -114,10 +124,20 @@ export class Machine extends WatchedHost implements AsyncDisposable {
     }
   }
 
+  /** Whether something is at this path. */
+  has(path: string): boolean {
+    return existsSync(this.isUp ? this.#inside(path) : join(this.root, path));
+  }
+
   write(path: string, text: string | Uint8Array, mode = 0o644): void {
     const at = this.isUp ? this.#inside(path) : join(this.root, path);
     mkdirSync(join(at, '..'), { recursive: true });
     writeFileSync(at, text, { mode });
+  }
+
+  /** Changes a file of the store in place, as a failing disk would: past Nix, which keeps the store read-only. */
+  damage(path: string): void {
+    appendFileSync(join(this.root, path), 'damaged');
   }
 
   remove(path: string): void {

@@ -17,14 +17,32 @@ export const disks: readonly Scenario[] = [
   {
     name: 'the boot partition is full when the release would be confirmed',
     seconds: 75,
-    systems: { next: { system: { kernelVersion: '6.6.2' } } },
+    systems: { next: { system: { kernelVersion: '6.6.2' }, healthChecks: { unhurried } } },
     async run(stage) {
-      stage.machine.limitBoot(0);
       await stage.release('next');
+      await stage.until('confirming');
+      stage.machine.limitBoot(0);
       const { body } = await stage.until('failed');
       assert.equal(body.cause, 'profile-not-set');
       await stage.until('reverted');
       await stage.endsOn(stage.before);
+    },
+  },
+  {
+    name: 'the boot partition has no room for a new kernel: nothing is fetched until it has',
+    seconds: 75,
+    systems: { next: { system: { kernelVersion: '6.6.4' } } },
+    async run(stage) {
+      const { machine } = stage;
+      machine.limitBoot(0);
+      await stage.release('next');
+      const { body } = await stage.until('refused');
+      assert.equal(body.reason, 'disk-full');
+      assert.match(body.detail ?? '', /^the boot partition at \/boot needs \d+ KiB and has 0 KiB free/);
+      assert.ok(!machine.has(stage.closure('next').closure), 'it was not fetched');
+      machine.limitBoot(null);
+      stage.begin();
+      await stage.endsOn(stage.closure('next').closure);
     },
   },
   {

@@ -16,6 +16,7 @@ const unhurried = {
   },
 };
 const soakSeconds = 3;
+const secondsMax = 75;
 
 const stages = ['fetching', 'activating', 'confirming', 'committing', 'soaking'] as const;
 type StageName = (typeof stages)[number];
@@ -63,7 +64,7 @@ const disturbances: Readonly<Record<string, (stage: Stage, name: StageName) => P
     const mend = unreachable(stage);
     const kinds = name === 'soaking' ? ['converged', 'unconfirmed'] : ['reverted', 'withheld', 'confirmed'];
     const hasNoticed = (): boolean => stage.kinds.some((kind) => kinds.includes(kind));
-    await until('it has gone on or back', hasNoticed, { explain: () => stage.explain() });
+    await until('it has gone on or back', hasNoticed, { seconds: secondsMax, explain: () => stage.explain() });
     mend();
   },
   'the machine reboots': ({ machine }) => machine.reboot(),
@@ -74,7 +75,7 @@ const disturbances: Readonly<Record<string, (stage: Stage, name: StageName) => P
 export const interrupted: readonly Scenario[] = Object.entries(disturbances).flatMap(([what, disturb]) =>
   stages.map((name) => ({
     name: `${what} while ${name}`,
-    seconds: 75,
+    seconds: secondsMax,
     systems: { next: unhurried },
     async run(stage: Stage) {
       await reach(stage, name);

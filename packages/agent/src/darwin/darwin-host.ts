@@ -85,6 +85,11 @@ export class DarwinHost implements Host {
     );
   }
 
+  /** The firmware boots whatever system volume there is: nothing of a closure goes there. */
+  async bootShortage(): Promise<null> {
+    return null;
+  }
+
   async isGoingDown(): Promise<boolean> {
     return false;
   }

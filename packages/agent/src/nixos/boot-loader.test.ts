@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { StorePath } from '@nixfleet/contracts';
-import type { CommandResult } from '../run-command.ts';
+import { type CommandResult, runCommand } from '../run-command.ts';
+import { systemClock } from '../system-clock.ts';
 import { findBootLoader, grubEntries } from './boot-loader.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nixfleet-loader-'));
@@ -78,14 +79,33 @@ test('systemd-boot: the entry by its system, read back from the firmware’s var
     );
   }
   const variable = join(efiVariables, 'LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f');
-  const run = async (argv: readonly string[]): Promise<CommandResult> => {
-    writeFileSync(variable, Buffer.concat([Buffer.from([7, 0, 0, 0]), Buffer.from(`${argv.at(-1)}\0`, 'utf16le')]));
-    return done();
-  };
+  // No container has the firmware's variables, so this bootctl is a program of the test's: it takes `set-oneshot <entry>`
+  // and nothing else, and writes what bootctl would (UEFI 8.2: attributes, then UTF-16), or takes it away.
+  const programs = join(folder, 'programs');
+  mkdirSync(programs);
+  writeFileSync(
+    join(programs, 'bootctl'),
+    `#!/bin/sh
+[ "$1" = set-oneshot ] && [ $# = 2 ] || exit 64
+if [ -z "$2" ]; then rm "${variable}"; exit; fi
+[ -e "${boot}/loader/entries/$2" ] || exit 1
+{ printf '\\007\\000\\000\\000'; printf '%s\\000' "$2" | iconv -f UTF-8 -t UTF-16LE; } > "${variable}"
+`,
+    { mode: 0o755 },
+  );
+  const run = (argv: readonly [string, ...string[]]): Promise<CommandResult> =>
+    runCommand({
+      argv,
+      environment: { PATH: `${programs}:${process.env.PATH}` },
+      timeoutMs: 10_000,
+      stdoutBytesMax: 4096,
+      clock: systemClock,
+    });
   const loader = await findBootLoader({ bootDirectories: [boot], efiVariables, run });
   assert.equal(await loader?.default(), old);
   assert.deepEqual(await loader?.bootOnce(next), { ok: true });
-  rmSync(variable);
+  await loader?.forgetOnce();
+  assert.equal(existsSync(variable), false);
   const deaf = await findBootLoader({ bootDirectories: [boot], efiVariables, run: async () => done() });
   const refused = await deaf?.bootOnce(next);
   assert.ok(refused && !refused.ok && /read back nothing/.test(refused.detail));

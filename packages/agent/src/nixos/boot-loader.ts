@@ -16,6 +16,8 @@ export interface BootLoaderDeps {
 
 /** What the loaders of NixOS have in common: what boots by itself, and booting something else once. */
 export interface BootLoader {
+  /** Where it is installed. */
+  readonly directory: string;
   /** What it boots by itself, from its own configuration; null where that cannot be told. */
   default(): Promise<StorePath | null>;
   /** The next boot, and only that one, is into `closure`; read back. */
@@ -38,6 +40,7 @@ function systemdBoot(directory: string, { run, efiVariables }: BootLoaderDeps): 
   const variable = `${efiVariables}/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f`;
   const systemOf = async (entry: string) => initOf((await textAt(`${directory}/loader/entries/${entry}`)) ?? '');
   return {
+    directory,
     async default() {
       const settings = (await textAt(`${directory}/loader/loader.conf`)) ?? '';
       const entry = /^default[ \t]+(\S+)[ \t]*$/m.exec(settings)?.[1];
@@ -69,6 +72,7 @@ function grub(directory: string, { run }: BootLoaderDeps): BootLoader {
   const config = async () => (await textAt(`${directory}/grub/grub.cfg`)) ?? '';
   const environment = `${directory}/grub/grubenv`;
   return {
+    directory,
     async default() {
       return grubEntries(await config())[0]?.system ?? null;
     },

@@ -2,7 +2,16 @@ import { BootId, type Clock, type Random, type StorePath } from '@nixfleet/contr
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import { messageOf } from '../errors.ts';
 import type { Files } from '../files.ts';
-import type { ActivationRules, Armed, Disarmed, Host, RebootOrder, RebootOutcome, RevertOutcome } from '../host.ts';
+import type {
+  ActivationRules,
+  Armed,
+  BootParts,
+  Disarmed,
+  Host,
+  RebootOrder,
+  RebootOutcome,
+  RevertOutcome,
+} from '../host.ts';
 import { lostActivation } from '../lost-activation.ts';
 import { currentBootId } from '../process-identity.ts';
 import { describe } from '../profile-system.ts';
@@ -86,6 +95,10 @@ export class NixosHost implements Host {
 
   isClockSynchronised(): Promise<boolean> {
     return this.#synchronised.isSynchronised();
+  }
+
+  bootShortage(parts: () => Promise<BootParts>): Promise<string | null> {
+    return this.#system.bootShortage(parts);
   }
 
   isGoingDown(): Promise<boolean> {

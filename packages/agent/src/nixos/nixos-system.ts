@@ -1,9 +1,11 @@
 import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StorePath } from '@nixfleet/contracts';
+import type { BootParts } from '../host.ts';
 import { describe } from '../profile-system.ts';
 import type { CommandResult } from '../run-command.ts';
 import { type BootLoader, findBootLoader } from './boot-loader.ts';
+import { bootShortage } from './boot-room.ts';
 import { specialised, type Variant, variantOf } from './specialisation.ts';
 import type { Systemd } from './systemd.ts';
 
@@ -70,6 +72,12 @@ export class NixosSystem {
   async profileClosure(): Promise<StorePath | null> {
     const generation = await readlink(this.profile).catch(() => null);
     return generation === null ? null : storePathAt(join(this.profile, '..', generation));
+  }
+
+  async bootShortage(parts: () => Promise<BootParts>): Promise<string | null> {
+    const loader = await this.bootLoader();
+    const [installed, running] = [await this.#generations(), await storePathAt('/run/current-system')];
+    return bootShortage(await parts(), { directory: loader?.directory ?? null, installed, running });
   }
 
   bootLoader(): Promise<BootLoader | null> {
