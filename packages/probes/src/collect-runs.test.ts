@@ -73,6 +73,9 @@ test('how probes fail: by code, by a signal, by not being there, by too much', a
   assert.equal((await runsOf(program('killed', 'kill -9 $$'))).problem, 'was ended by SIGKILL');
   const absent = { ...program('absent', ''), command: join(directory, 'none') };
   assert.equal((await runsOf(absent)).problem, 'could not be started: ENOENT');
+  // What spawn throws at once must not end the collection.
+  const refused = await runsOf({ ...program('refused', ''), args: ['\0'] });
+  assert.equal(refused.problem, 'could not be started: ERR_INVALID_ARG_VALUE');
   const much = await runsOf(program('much', 'while :; do echo 0123456789; done'));
   assert.equal(much.problem, 'printed more than 100 bytes');
   assert.equal(much.stdout.length, 101);

@@ -129,17 +129,24 @@ function runOne(probe: ProbeDescriptor, leftMs: number, options: CollectOptions)
       child.stderr?.destroy();
     };
     const abort = (): void => stop('was stopped with the collection');
-    child = spawn(probe.command, probe.args, {
-      env: { ...environment },
-      cwd: '/',
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(probe.privilege === 'user' && unprivileged ? unprivileged : {}),
-    });
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      problem ??= `could not be started: ${error.code ?? 'unknown'}`;
+    const notStarted = (error: unknown): void => {
+      problem ??= `could not be started: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`;
       settle(null, null);
-    });
+    };
+    try {
+      child = spawn(probe.command, probe.args, {
+        env: { ...environment },
+        cwd: '/',
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        ...(probe.privilege === 'user' && unprivileged ? unprivileged : {}),
+      });
+    } catch (error) {
+      // Thrown for some errors, EPERM among them, and told by the event for others.
+      notStarted(error);
+      return;
+    }
+    child.on('error', notStarted);
     child.stdout?.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       chunks.push(chunk);

@@ -226,6 +226,12 @@ export class Machine extends WatchedHost implements AsyncDisposable {
     if (code !== 0) throw new Error(`${this.name}: nix copy of ${path} ended with ${code}`);
   }
 
+  /** The same as `run`, with all that it starts in a group of processes of this host. */
+  runIn(group: string, ...argv: readonly string[]): string {
+    const enter = ['nsenter', '--target', String(this.#mustBeUp()), '--all', '--', ...argv];
+    return command('/bin/sh', '-euc', 'echo $$ > "$0/cgroup.procs"; exec "$@"', group, ...enter);
+  }
+
   /** The same as `run`; what it said, whether or not it failed. */
   tryRun(...argv: readonly string[]): string {
     try {
