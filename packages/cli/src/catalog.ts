@@ -5,8 +5,16 @@ import { agentResumeCommand } from './commands/agent-resume.ts';
 import { agentRunCommand } from './commands/agent-run.ts';
 import { agentStatusCommand } from './commands/agent-status.ts';
 import { checkCommand } from './commands/check.ts';
+import { complianceDiffCommand } from './commands/compliance-diff.ts';
+import { complianceExplainCommand } from './commands/compliance-explain.ts';
+import { complianceGapCommand } from './commands/compliance-gap.ts';
 import { compliancePacketCreateCommand } from './commands/compliance-packet-create.ts';
 import { compliancePacketVerifyCommand } from './commands/compliance-packet-verify.ts';
+import { complianceStatusCommand } from './commands/compliance-status.ts';
+import { complianceWaiverApproveCommand } from './commands/compliance-waiver-approve.ts';
+import { complianceWaiverExpiringCommand } from './commands/compliance-waiver-expiring.ts';
+import { complianceWaiverListCommand } from './commands/compliance-waiver-list.ts';
+import { complianceWaiverNewCommand } from './commands/compliance-waiver-new.ts';
 import { configShowCommand } from './commands/config-show.ts';
 import { controlPlaneRunCommand } from './commands/control-plane-run.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -61,6 +69,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { name: 'verify', summary: 'check signed documents and journals, offline' },
   { name: 'compliance', summary: 'what was measured, what was waived, and evidence of it' },
   { name: 'compliance packet', summary: 'evidence for an auditor' },
+  { name: 'compliance waiver', summary: 'accept a risk for a time' },
   { name: 'config', summary: 'settings of this program' },
 ];
 
@@ -105,6 +114,14 @@ export const commands: readonly CommandDefinition[] = [
   verifyReleaseCommand,
   verifyRolloutCommand,
   verifyJournalCommand,
+  complianceStatusCommand,
+  complianceExplainCommand,
+  complianceGapCommand,
+  complianceDiffCommand,
+  complianceWaiverNewCommand,
+  complianceWaiverApproveCommand,
+  complianceWaiverListCommand,
+  complianceWaiverExpiringCommand,
   compliancePacketCreateCommand,
   compliancePacketVerifyCommand,
   configShowCommand,

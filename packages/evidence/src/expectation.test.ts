@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { Json } from '@nixfleet/contracts';
 import fc from 'fast-check';
@@ -105,4 +106,11 @@ test('a value without operators is what it says itself', () => {
       assert.equal(outcome(value, value), true);
     }),
   );
+});
+
+test('the vectors that the Nix half is held to as well', () => {
+  const file = readFileSync(new URL('../../../vectors/expectations.json', import.meta.url), 'utf8');
+  const { cases } = JSON.parse(file) as { cases: { name: string; expect: Json; observed: Json; meets: boolean }[] };
+  assert.ok(cases.length > 0);
+  for (const { name, expect, observed, meets } of cases) assert.equal(outcome(expect, observed), meets, name);
 });

@@ -19,9 +19,7 @@ import {
   spkiOf,
   type TrustState,
   trustPath,
-  trustStepsMax,
   type VerifyContext,
-  walkTrust,
 } from '@nixfleet/contracts';
 import {
   type HistoricRelease,
@@ -43,6 +41,7 @@ import { writeEvidenceArchive } from './evidence-archive.ts';
 import { filesOf, openPacket } from './open-packet.ts';
 import { packetPorts } from './packet-ports.ts';
 import { packetReadme } from './readme.ts';
+import { walkTrustStates } from './trust-states.ts';
 
 export interface PacketInput {
   readonly ctx: VerifyContext;
@@ -123,17 +122,10 @@ type Write = (path: string, bytes: Uint8Array | string) => Promise<void>;
 
 /** The whole chain, so that a reader may start from any version it trusts; and its keys as PEM. */
 async function copyTrust({ ctx, place, pinned, start }: PacketInput, write: Write): Promise<readonly TrustState[]> {
-  const states = [pinned];
-  await copySigned(place, trustPath(pinned.document.version), documentBytesMax.trust, write, start);
-  for (let steps = 0; steps < trustStepsMax; steps++) {
-    const current = states.at(-1) ?? pinned;
-    const path = trustPath(current.document.version + 1);
-    const signed = await readSigned(place, path, documentBytesMax.trust);
-    if (!signed) break;
-    const walked = await walkTrust(ctx, { current, next: [signed] });
-    if (!walked.ok) throw new CliError('failed', `${path}: ${walked.reason}: ${walked.detail}`, 'mend the repository');
-    await copySigned(place, path, documentBytesMax.trust, write);
-    states.push(walked.value);
+  const states = await walkTrustStates(ctx, place, pinned);
+  for (const { document } of states) {
+    const fallback = document === pinned.document ? start : undefined;
+    await copySigned(place, trustPath(document.version), documentBytesMax.trust, write, fallback);
   }
   for (const { keys } of states) {
     for (const [keyId, { key }] of keys) {

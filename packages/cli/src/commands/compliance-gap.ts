@@ -1,0 +1,25 @@
+import type { CommandDefinition } from '../command-definition.ts';
+import { verificationOptions } from '../config/setting-options.ts';
+
+export const complianceGapCommand: CommandDefinition = {
+  name: 'compliance gap',
+  summary: 'what is missing for a framework, and the lines that would close it',
+  description:
+    'Rules that contribute evidence to the framework and fail, are not active at the level that you ask ' +
+    'for, or are measured by nothing. Points of the framework that no rule speaks of are in ' +
+    'docs/compliance/coverage.md.',
+  options: [
+    { flags: '--framework <name>', description: 'such as nis2, dora or anssi-bp028' },
+    { flags: '--level <level>', description: 'minimal, standard, strict or paranoid; default paranoid: every rule' },
+    { flags: '--host <name>', description: 'this host only', isRepeatable: true },
+    ...verificationOptions,
+  ],
+  json: { sentence: 'An object with framework, level and gaps (host, ruleId, name, kind, why, fix, effect).' },
+  examples: [
+    {
+      line: 'nixfleet compliance gap --framework nis2 --level strict --releases ./releases --trust trust-1.json',
+      explains: 'on every host',
+    },
+  ],
+  load: () => import('../handlers/compliance-gap.ts'),
+};
