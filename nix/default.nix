@@ -9,6 +9,9 @@
   # [ options, functions of { lib, fleet } that return some, or files with either ] → one fleet of all of them.
   mergeFleets = fleets: import ./fleet/mk-fleet.nix { imports = fleets; };
 
+  # A flake's inputs → what rules about releases ask for, as mkFleet's option `release` takes it.
+  releaseOf = import ./fleet/release-of.nix;
+
   # Controls, rules, crosswalk and presets, as data. See docs/compliance/.
   compliance = import ./compliance;
 

@@ -214,7 +214,7 @@ types.record {
       };
       default = { };
       description = "What no configuration knows, and rules about the release ask for. What is null is unknown, and fails them. `complianceWith` takes what only the moment of the release knows.";
-      example = "{ revision = self.rev or null; isDirty = !(self ? rev); evaluatedAt = self.lastModified; inputs = removeAttrs inputs [ \"self\" ]; }";
+      example = "nixfleet.lib.releaseOf inputs";
     };
 
     complianceFrameworks = {

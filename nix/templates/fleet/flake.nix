@@ -8,9 +8,12 @@
   };
 
   outputs =
-    { nixfleet, ... }:
+    inputs@{ nixfleet, ... }:
     let
-      fleet = import ./fleet.nix { inherit (nixfleet.lib) mkFleet mkHost; };
+      fleet = import ./fleet.nix {
+        inherit (nixfleet.lib) mkFleet mkHost;
+        release = nixfleet.lib.releaseOf inputs;
+      };
     in
     {
       # What `nixfleet release --source .#fleet` builds.

@@ -1,6 +1,11 @@
 # The fleet. For each host, hosts/<name>/default.nix is what the fleet knows of it, and configuration.nix beside it what it
 # runs. Every option: https://github.com/nixfleet/nixfleet/blob/main/docs/fleet-nix.md
-{ mkFleet, mkHost }:
+{
+  mkFleet,
+  mkHost,
+  # What only the flake knows: its commit, and how old its inputs are.
+  release ? { },
+}:
 let
   entries = builtins.readDir ./hosts;
   names = builtins.filter (name: entries.${name} == "directory") (builtins.attrNames entries);
@@ -21,6 +26,7 @@ let
 in
 mkFleet {
   name = "acme";
+  inherit release;
 
   # What every host starts from, and where it hears of releases.
   agent = {

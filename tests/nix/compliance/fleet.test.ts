@@ -160,6 +160,25 @@ describe('compliance policies of a fleet', () => {
     );
   });
 
+  test('a flake tells of its commit and its inputs, and that it is not one', async () => {
+    const expression = `let
+      inherit ((import ./.).lib) releaseOf;
+      input = { narHash = "sha256-x"; lastModified = 1; outPath = throw "forced"; };
+    in {
+      clean = releaseOf { self = { rev = "abc"; lastModified = 2; }; nixpkgs = input; bare = { }; };
+      dirty = releaseOf { self = { lastModified = 2; }; };
+    }`;
+    assert.deepEqual(await evaluated({ expression }), {
+      clean: {
+        revision: 'abc',
+        isDirty: false,
+        evaluatedAt: 2,
+        inputs: { nixpkgs: { narHash: 'sha256-x', lastModified: 1 }, bare: { narHash: null, lastModified: null } },
+      },
+      dirty: { revision: null, isDirty: true, evaluatedAt: 2, inputs: {} },
+    });
+  });
+
   test('a fleet that says nothing leaves configurations as they are', async () => {
     const expression = `${withPolicies({}, '{ config.system.build.toplevel = "x"; }')} { inherit (fleet) compliance; inherit (fleet.toplevels) web-1; }`;
     assert.deepEqual(await evaluated({ expression }), { compliance: { 'web-1': null }, 'web-1': 'x' });

@@ -1,9 +1,9 @@
-# Stand-ins for packages: a name and a store path.
+# Stand-ins for packages: a name and a store path, in the letters that one has.
 let
   package = name: {
     type = "derivation";
     inherit name;
-    outPath = "${builtins.storeDir}/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-${name}";
+    outPath = "${builtins.storeDir}/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-${name}";
   };
 in
 {
