@@ -8,7 +8,7 @@ import { nixfleet } from '../../loop/harness/nixfleet-command.ts';
 import { withoutNixpkgsLib } from '../nixpkgs-lib.ts';
 import { type Bench, openBench, serviceOf, settingsOf } from './machine.ts';
 
-const nixfleetProgram = /^\/nix\/store\/e{32}-nixfleet\/bin\/nixfleet /;
+const nixfleetProgram = /^\/nix\/store\/a{32}-nixfleet\/bin\/nixfleet /;
 
 describe('modules for NixOS', { skip: withoutNixpkgsLib }, () => {
   let bench: Bench;
