@@ -5,7 +5,6 @@
   measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -124,6 +123,16 @@ in
       direction = "declared";
       description = "Services that back up by other means than services.restic and services.borgbackup, and what they cover.";
     };
+    snapshotReports = {
+      type = types.listOf {
+        of = folder;
+        max = 64;
+        isSet = true;
+      };
+      default = [ ];
+      direction = "declared";
+      description = "Files to which jobs write the tool's list of snapshots after each run, as restic snapshots --json prints it.";
+    };
   };
 
   rules = [
@@ -168,7 +177,10 @@ in
         else
           measure {
             name = "backup";
-            args = many "--unit" services ++ given "--max-age-hours" options.maxBackupAgeHours;
+            args =
+              many "--unit" services
+              ++ many "--report" options.snapshotReports
+              ++ given "--max-age-hours" options.maxBackupAgeHours;
           };
       remediation = "See why the last run failed, and run the job again.";
     }
@@ -177,7 +189,18 @@ in
       name = "Backups are kept long enough";
       severity = "standard";
       tags = [ "backup" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        if options.snapshotReports == [ ] then
+          null
+        else
+          measure {
+            name = "backup";
+            args =
+              many "--report" options.snapshotReports
+              ++ given "--max-age-hours" options.maxBackupAgeHours
+              ++ given "--retention-days" options.retentionDays;
+          };
       remediation = "Raise what the job's pruning keeps.";
     }
     {
@@ -185,7 +208,7 @@ in
       name = "Backups are checked, and were restored from";
       severity = "standard";
       tags = [ "backup" ];
-      unmeasured = pending;
+      unmeasured = "Checks and restores leave no record on the host that a probe could read.";
       remediation = "Run the check of the repository and a restore test, and record it.";
     }
     {
@@ -193,7 +216,7 @@ in
       name = "A copy is outside this network";
       severity = "strict";
       tags = [ "backup" ];
-      unmeasured = pending;
+      unmeasured = "Whether a repository is in another network, its address does not tell.";
       remediation = "Add a repository at another place.";
     }
   ];

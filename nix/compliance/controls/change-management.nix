@@ -4,7 +4,6 @@
   measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -106,7 +105,7 @@ in
       name = "Emergency changes are followed up";
       severity = "standard";
       tags = [ "release" ];
-      unmeasured = pending;
+      unmeasured = "What followed an emergency change is not on the host.";
       remediation = "Bring what was changed in an emergency into the reviewed source, and release it.";
     }
   ];

@@ -4,7 +4,6 @@
   measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -253,7 +252,12 @@ in
         "pam"
       ];
       articles.anssi-bp028 = [ "R55" ];
-      unmeasured = pending;
+      check =
+        _:
+        measure {
+          name = "private-folders";
+          privilege = "user";
+        };
       remediation = "Set up pam_namespace with /etc/security/namespace.conf for /tmp and /var/tmp.";
     }
     {

@@ -1,10 +1,10 @@
 # Secrets are readable by who needs them, and not for ever the same.
 {
+  given,
   many,
   measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -102,6 +102,43 @@ in
       direction = "declared";
       description = "Files with secrets on the host, beside those of agenix and sops-nix.";
     };
+    luksSlots = {
+      type = types.nullOr (types.int {
+        min = 1;
+        max = 32;
+      });
+      default = null;
+      direction = "declared";
+      description = "Key slots that each LUKS container has. Null: they are not counted.";
+    };
+    certificateFiles = {
+      type = types.listOf {
+        of = types.text {
+          says = "an absolute path";
+          pattern = "/[^[:cntrl:]]*";
+          bytesMax = 1024;
+        };
+        max = 256;
+        isSet = true;
+      };
+      default = [ ];
+      direction = "declared";
+      description = "PEM files with the certificates that this host uses.";
+    };
+    registeredCertificates = {
+      type = types.listOf {
+        of = types.text {
+          says = "64 lower-case hexadecimal digits";
+          pattern = "[0-9a-f]{64}";
+          bytesMax = 64;
+        };
+        max = 256;
+        isSet = true;
+      };
+      default = [ ];
+      direction = "declared";
+      description = "The register: SHA-256 of each certificate (DER).";
+    };
   };
 
   rules = [
@@ -146,7 +183,16 @@ in
       name = "LUKS has the slots that are declared";
       severity = "strict";
       tags = [ "storage" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        if options.luksSlots == null then
+          null
+        else
+          measure {
+            name = "luks";
+            args = given "--slots" options.luksSlots;
+            applicability = "probed";
+          };
       remediation = "Remove key slots that nobody declared, with systemd-cryptenroll --wipe-slot.";
     }
     {
@@ -178,7 +224,18 @@ in
       name = "Every certificate is in the register";
       severity = "standard";
       tags = [ "tls" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        if options.certificateFiles == [ ] then
+          null
+        else
+          measure {
+            name = "certificates";
+            args =
+              many "--file" options.certificateFiles
+              ++ [ "--warning-days" "0" "--only-registered" ]
+              ++ many "--registered" options.registeredCertificates;
+          };
       remediation = "Declare the certificate, or remove it.";
     }
   ];

@@ -1,9 +1,9 @@
 # The firmware starts what is signed, and nobody at the console changes it.
 {
+  many,
   measureWith,
   types,
   checks,
-  pending,
   ...
 }:
 let
@@ -52,11 +52,27 @@ in
   type = "both";
   schema = "anssi-bp028/v1";
 
-  options.requireSecureBoot = {
-    type = types.bool;
-    default = false;
-    direction = "any";
-    description = "The host boots by UEFI secure boot.";
+  options = {
+    requireSecureBoot = {
+      type = types.bool;
+      default = false;
+      direction = "any";
+      description = "The host boots by UEFI secure boot.";
+    };
+    platformKeys = {
+      type = types.listOf {
+        of = types.text {
+          says = "64 lower-case hexadecimal digits";
+          pattern = "[0-9a-f]{64}";
+          bytesMax = 64;
+        };
+        max = 16;
+        isSet = true;
+      };
+      default = [ ];
+      direction = "declared";
+      description = "SHA-256 of the platform key (the EFI variable PK without its attributes) that is your own; several while it is replaced.";
+    };
   };
 
   rules = [
@@ -145,7 +161,17 @@ in
       severity = "paranoid";
       tags = [ "boot" ];
       articles.anssi-bp028 = [ "R4" ];
-      unmeasured = pending;
+      check =
+        { options, ... }:
+        if options.platformKeys == [ ] then
+          null
+        else
+          measure {
+            name = "secure-boot";
+            args = many "--own-key" options.platformKeys;
+            privilege = "user";
+            applicability = "probed";
+          };
       remediation = "Replace the keys that the firmware came with.";
     }
   ];

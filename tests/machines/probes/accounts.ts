@@ -8,6 +8,7 @@ const faillock = [
   'auth required pam_oath.so usersfile=/etc/users.oath',
   'account required pam_faillock.so',
   'account required pam_unix.so',
+  'session required pam_namespace.so',
   '',
 ].join('\n');
 const open = ['auth sufficient pam_unix.so nullok', 'account required pam_unix.so', ''].join('\n');
@@ -49,6 +50,20 @@ export const accountCases: readonly ProbeCase[] = [
     right: {},
     wrong: {},
     found: ['no-second-factor'],
+  },
+  {
+    rules: ['FH-07'],
+    probe: 'private-folders',
+    args: [],
+    right: {
+      files: { '/etc/security/namespace.d/tmp.conf': '/tmp /tmp/inst/ user root\n/var/tmp /var/tmp/inst/ user root\n' },
+    },
+    wrong: {
+      files: {
+        '/etc/security/namespace.d/tmp.conf': '# /tmp /tmp/inst/ user root\n/var/tmp /var/tmp/inst/ user root\n',
+      },
+    },
+    found: ['no-namespace', 'shared-folder'],
   },
   {
     rules: ['AU-03'],

@@ -48,6 +48,7 @@ export const vmCases: readonly VmCase[] = [
   { rules: ['EAR-03'], probe: 'swap', args: [] },
   { rules: ['EAR-04', 'KM-03'], probe: 'luks', args: [] },
   { rules: ['SB-01', 'SB-03', 'SB-04'], probe: 'secure-boot', args: [] },
+  { rules: ['IS-03'], probe: 'verity', args: [] },
   { rules: ['SB-02'], probe: 'boot-loader', args: [] },
   { rules: ['MA-01', 'MA-02'], probe: 'apparmor', args: [] },
   { rules: ['KB-01'], probe: 'kernel-config', args: ['--expect', 'CONFIG_X=y'] },

@@ -16,7 +16,9 @@
     auditLogging.forwardTo = "https://logs.example";
     encryptionInTransit.listeners.web = { port = 443; minTlsVersion = "1.2"; address = "127.0.0.1"; serverName = "web.example"; };
     networkSegmentation = { flows = [ { port = 22; to = null; protocol = "tcp"; reason = "x"; } { port = 60000; to = 61000; protocol = "udp"; reason = "x"; } ]; adminNetworks = [ "10.0.0.0/8" ]; expectedVlans = [ "eth0.7" ]; };
-    secureBoot.requireSecureBoot = true;
+    secureBoot = { requireSecureBoot = true; platformKeys = [ "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" ]; };
+    keyManagement = { luksSlots = 2; certificateFiles = [ "/etc/tls/soon.crt" ]; registeredCertificates = [ "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" ]; };
+    backupRetention.snapshotReports = [ "/var/lib/snapshots.json" ];
     serviceHardening.exposedUnits = [ "nginx" ];
     syntheticAlwaysFail = { failAt = "runtime"; until = 1780300800; hosts = [ "web-1" ]; };
   };

@@ -12,6 +12,7 @@ export const certificates = probe({
   arguments: {
     file: { kind: 'list', what: 'PEM file' },
     warningDays: { kind: 'number', what: 'days that each has to be valid for still', default: 30 },
+    onlyRegistered: { kind: 'switch', what: 'others may not be there, also where none is registered' },
     registered: {
       kind: 'list',
       what: 'SHA-256 of a certificate of the register (DER), hexadecimal; none given: not compared',
@@ -20,7 +21,7 @@ export const certificates = probe({
   facts: { certificates: '`{file, sha256, daysLeft, algorithm}`' },
   violations: ['nothing-declared', 'no-certificate', 'expires', 'not-registered', 'not-yet'],
   root: 'files that only services may read',
-  measure(machine, { file, warningDays, registered }) {
+  measure(machine, { file, warningDays, onlyRegistered, registered }) {
     const violations: Violation[] = file.length === 0 ? [{ what: 'nothing-declared', subject: '--file' }] : [];
     const found: { file: string; sha256: string; daysLeft: number; algorithm: string }[] = [];
     for (const one of file) {
@@ -43,7 +44,7 @@ export const certificates = probe({
           violations.push({ what: 'expires', subject: one, observed: daysLeft, expected: warningDays });
         if (Date.parse(certificate.validFrom) > machine.nowMs)
           violations.push({ what: 'not-yet', subject: one, observed: certificate.validFrom });
-        if (registered.length > 0 && !registered.includes(sha256))
+        if ((onlyRegistered || registered.length > 0) && !registered.includes(sha256))
           violations.push({ what: 'not-registered', subject: one, observed: sha256 });
       }
     }

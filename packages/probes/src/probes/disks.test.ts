@@ -7,6 +7,7 @@ import { encryptionAtRest } from './encryption-at-rest.ts';
 import { luks } from './luks.ts';
 import { secureBoot } from './secure-boot.ts';
 import { swap } from './swap.ts';
+import { verity } from './verity.ts';
 
 describe('disks', () => {
   const device = (
@@ -204,4 +205,21 @@ describe('booting', () => {
     ['no-loader', { '/boot/x': '' }],
   ] as const)
     test(`boot loader: ${expected}`, async () => assert.equal(await verdict(bootLoader, { files }), expected));
+});
+
+test('dm-verity: verified, corrupted, told to go on', async () => {
+  const table = (more: string) => `0 8 verity 1 8:1 8:2 4096 4096 1 1 sha256 aa bb${more}\n`;
+  const machine = (status: string, more = ''): Recording => ({
+    files: {
+      '/sys/block/dm-0/dm/uuid': 'CRYPT-VERITY-aa-root\n',
+      '/sys/block/dm-0/dm/name': 'root\n',
+      '/sys/block/sda/size': '1\n',
+    },
+    commands: { 'dmsetup status root': `0 8 verity ${status}\n`, 'dmsetup table root': table(more) },
+  });
+  assert.equal(await verdict(verity, machine('V')), 'compliant');
+  assert.equal(await verdict(verity, machine('V', ' 1 restart_on_corruption')), 'compliant');
+  assert.equal(await verdict(verity, machine('C')), 'corrupted');
+  assert.equal(await verdict(verity, machine('V', ' 1 ignore_corruption')), 'ignores');
+  assert.equal(await verdict(verity, { files: { '/sys/block/sda/size': '1\n' } }), 'not-applicable not-used');
 });
