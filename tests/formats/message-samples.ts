@@ -147,6 +147,8 @@ const healthChecks = {
   },
 };
 
+const evidenceUpload = { evidence: '{}', sig: 'AA==', sshsig: '-----BEGIN SSH SIGNATURE-----' };
+
 /** A good one of each, by schema. */
 function messages(signed: SignedEvent): Readonly<Record<string, unknown>> {
   const go = { rolloutId: hash, wave: 1, attempt: 1, reboot: true, receipts: [signed] };
@@ -169,6 +171,9 @@ function messages(signed: SignedEvent): Readonly<Record<string, unknown>> {
     go,
     'event-batch': { journal: journalId, events: [signed] },
     'event-receipt': { stored: position },
+    'evidence-receipt': { stored: { chain: journalId, sequence: 3, sha256: hash } },
+    'evidence-upload': evidenceUpload,
+    'evidence-view': { evidence: [evidenceUpload], next: `${at}/${journalId}/3` },
     'signed-event': signed,
     'wire-error': { error: 'gap', message: 'send from the beginning', replayFrom: { journal: journalId, seq: 1 } },
     'host-state': state,

@@ -3,6 +3,8 @@ import {
   CheckinReply,
   type CheckinRequest,
   EventReceipt,
+  EvidenceReceipt,
+  type EvidenceUpload,
   type JournalId,
   type JournalPosition,
   parseMessage,
@@ -55,6 +57,10 @@ export class ControlPlaneClient {
   ): Promise<Answer<{ readonly stored: JournalPosition }>> {
     const body = { journal, events: entries.map(({ signed }) => signed) };
     return this.#post(EventReceipt, { path: '/v1/agent/events', body, timeoutMs, headers: {}, isFresh, signal });
+  }
+
+  deliverEvidence(upload: EvidenceUpload, signal: AbortSignal): Promise<Answer<EvidenceReceipt>> {
+    return this.#post(EvidenceReceipt, { path: '/v1/agent/evidence', body: upload, timeoutMs, headers: {}, signal });
   }
 
   async #post<Value>(

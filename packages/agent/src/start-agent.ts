@@ -15,6 +15,7 @@ import { AgentTime } from './agent-time.ts';
 import { Checkin } from './checkin.ts';
 import type { Collector } from './compliance/collector.ts';
 import { ComplianceGate } from './compliance/compliance-gate.ts';
+import { EvidenceDelivery } from './compliance/evidence-delivery.ts';
 import type { AgentConfig } from './config.ts';
 import { ControlPlaneClient } from './control-plane-client.ts';
 import { controlPlaneSource } from './control-plane-source.ts';
@@ -203,6 +204,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       time,
       state: () => theLoop.memory.state,
       report: theLoop.report,
+      onCollected: () => evidence?.kick(),
     }),
     nix,
     crypto,
@@ -243,12 +245,22 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   // Its own copies first, verified like any other: so a host without network knows its intent after a restart.
   await theLoop.readMirror(cache.source, stop.signal);
 
+  const evidence = deps.collector
+    ? new EvidenceDelivery({
+        ...{ client, gate, files, clock, random, log },
+        collector: deps.collector,
+        path: join(state, 'evidence-delivered.json'),
+      })
+    : null;
   const mirrors = mirrorsOf(config, { files, clock, log });
   const workers = [
     theLoop.run(stop.signal),
     pollMirrors(theLoop, mirrors, { config, clock, random, log }, stop.signal),
   ];
-  if (transport !== noTransport) workers.push(checkin.run(stop.signal), delivery.run(stop.signal));
+  if (transport !== noTransport) {
+    workers.push(checkin.run(stop.signal), delivery.run(stop.signal));
+    if (evidence) workers.push(evidence.run(stop.signal));
+  }
   const stopped = Promise.all(workers.map((worker) => untilStopped(worker, stop.signal))).then(() => {});
   stopped.catch(() => stop.abort());
   return {

@@ -249,6 +249,7 @@ export { trialOf, trialsAt, type VerifiedTrial, verifyTrial } from './verify-tri
 export {
   EventsView,
   EventView,
+  EvidenceView,
   FleetView,
   HostHealth,
   HostSummary,
@@ -275,6 +276,8 @@ export {
   CheckinRequest,
   EventBatch,
   EventReceipt,
+  EvidenceReceipt,
+  EvidenceUpload,
   Go,
   JournalPosition,
   protocolHeader,

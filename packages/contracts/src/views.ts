@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { HostPhase, HostState } from './host-state.ts';
 import { Instant } from './instant.ts';
 import { ChannelName, HostName, RolloutId, Sha256Hex, StorePath } from './names.ts';
-import { JournalPosition } from './wire.ts';
+import { EvidenceUpload, JournalPosition } from './wire.ts';
 import { Withheld } from './withheld.ts';
 
 /** One word for people. Only `converged` is green; a host that is not heard is never `converged`. */
@@ -122,3 +122,7 @@ export const EventsView = z.object({ events: z.array(EventView), next: z.int().n
 export type EventsView = z.infer<typeof EventsView>;
 export const RolloutsView = z.object({ rollouts: z.array(RolloutSummary) });
 export type RolloutsView = z.infer<typeof RolloutsView>;
+
+/** `GET /v1/evidence/:host`: documents as received, oldest first. `next`: what to ask for as `after`. */
+export const EvidenceView = z.object({ evidence: z.array(EvidenceUpload), next: z.string().max(128).nullable() });
+export type EvidenceView = z.infer<typeof EvidenceView>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { documentBytesMax } from './document.ts';
 import { SignedEvent } from './event.ts';
 import { BootId, JournalId, RolloutId, Sha256Hex, StorePath } from './names.ts';
 import { Withheld } from './withheld.ts';
@@ -73,6 +74,20 @@ export type EventBatch = z.infer<typeof EventBatch>;
 export const EventReceipt = z.object({ stored: journalPosition });
 export type EventReceipt = z.infer<typeof EventReceipt>;
 
+/** `POST /v1/agent/evidence`: one document with both signatures, as the collector wrote them. */
+export const EvidenceUpload = z.object({
+  evidence: z.string().min(2).max(documentBytesMax.evidence),
+  sig: z.string().min(1).max(128),
+  sshsig: z.string().min(1).max(8192),
+});
+export type EvidenceUpload = z.infer<typeof EvidenceUpload>;
+
+/** 200: this document is durable. */
+export const EvidenceReceipt = z.object({
+  stored: z.object({ chain: JournalId, sequence: z.int().min(1), sha256: Sha256Hex }),
+});
+export type EvidenceReceipt = z.infer<typeof EvidenceReceipt>;
+
 export const WireErrorCode = z.enum([
   'malformed',
   'too-large',
@@ -86,6 +101,7 @@ export const WireErrorCode = z.enum([
   'gap',
   'fork',
   'bad-event',
+  'bad-evidence',
   'overloaded',
   'internal',
 ]);

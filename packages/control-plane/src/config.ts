@@ -82,6 +82,18 @@ export const ControlPlaneConfig = z.strictObject({
   rebuildSecondsMax: z.int().min(0).max(3600).default(120),
   /** A host without a held check-in counts as online for so long after its last request. */
   offlineAfterSeconds: z.int().min(5).max(3600).default(150),
+  /** What is kept of each host's evidence of compliance. */
+  evidence: z
+    .strictObject({
+      days: z.int().min(1).max(3650).default(730),
+      /** Compressed. */
+      hostBytesMax: z
+        .int()
+        .min(1024 * 1024)
+        .max(64 * 1024 ** 3)
+        .default(256 * 1024 * 1024),
+    })
+    .prefault({}),
   limits: Limits.partial().prefault({}),
 });
 export type ControlPlaneConfig = z.infer<typeof ControlPlaneConfig>;

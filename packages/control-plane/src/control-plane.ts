@@ -1,13 +1,6 @@
-import {
-  type Clock,
-  type Crypto,
-  type HostName,
-  type Identity,
-  protocolHeader,
-  protocolVersion,
-  type Random,
-} from '@nixfleet/contracts';
+import { type HostName, type Identity, protocolHeader, protocolVersion } from '@nixfleet/contracts';
 import { Cluster } from './cluster/cluster.ts';
+import type { ControlPlaneOptions } from './control-plane-options.ts';
 import { Deadlines } from './deadlines.ts';
 import { ControlPlaneError, messageOf } from './errors.ts';
 import { addressGroup, isLoopback } from './http/address.ts';
@@ -15,6 +8,7 @@ import { CheckinBodies } from './http/checkin-bodies.ts';
 import { type CheckinDeps, checkin, hasNews } from './http/checkin-route.ts';
 import { EventFeed } from './http/event-feed.ts';
 import { type EventsDeps, postEvents } from './http/events-route.ts';
+import { defaultEvidenceLimits, type EvidenceDeps, getEvidence, postEvidence } from './http/evidence-route.ts';
 import { HeldCheckins } from './http/held-checkins.ts';
 import { mayUse } from './http/may-use.ts';
 import { type ApiRequest, type ApiResponse, errorResponse, jsonResponse, type Peer } from './http/message.ts';
@@ -24,7 +18,7 @@ import { UnknownKeys } from './http/unknown-keys.ts';
 import { getEvents, getFleet, getHost, getRollout, getRollouts, getWhy, type ViewDeps } from './http/view-routes.ts';
 import { EventIntake } from './intake/event-intake.ts';
 import { defaultLimits, type Limits } from './limits.ts';
-import { type Log, shown } from './log.ts';
+import { shown } from './log.ts';
 import { metricSources } from './metric-sources.ts';
 import { Metrics } from './metrics.ts';
 import { GoBuilder } from './planner/go-builder.ts';
@@ -32,30 +26,10 @@ import { PlannerLoop } from './planner/planner-loop.ts';
 import { type Readiness, readinessOf } from './readiness.ts';
 import { ReleaseIntake } from './release/release-intake.ts';
 import { ReleasePoller } from './release/release-poller.ts';
-import type { ReleaseSource } from './release/release-source.ts';
 import { isImmutablePath, isSignedPath } from './release/signed-path.ts';
-import type { Store } from './store/store.ts';
 import { FleetRecords } from './views/fleet-records.ts';
 import { Presence } from './views/presence.ts';
 import type { ViewSources } from './views/render-views.ts';
-
-export interface ControlPlaneOptions {
-  /** The trust document's bytes: where the chain starts. */
-  readonly trust: Uint8Array;
-  readonly source: ReleaseSource;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly crypto: Crypto;
-  readonly log: Log;
-  /** Default 30. */
-  readonly pollSeconds?: number;
-  /** Default 120. */
-  readonly rebuildSecondsMax?: number;
-  /** Default 150: a held check-in and some. */
-  readonly offlineAfterSeconds?: number;
-  readonly limits?: Partial<Limits>;
-}
 
 /**
  * The whole control plane but its server: `handle` is the API, for a TLS server, a test or a simulation alike.
@@ -87,6 +61,7 @@ export class ControlPlane implements AsyncDisposable {
   readonly #views: ViewDeps;
   readonly #checkinDeps: CheckinDeps;
   readonly #eventsDeps: EventsDeps;
+  readonly #evidenceDeps: EvidenceDeps;
   #storeProblem: string | null = null;
   #sourceAnsweredAtMs: number | null = null;
   /** Called when keys may have been added or removed: the server closes connections that are nobody's now. */
@@ -169,6 +144,11 @@ export class ControlPlane implements AsyncDisposable {
       eventBytesRate: this.#eventBytesRate,
       metrics,
       log,
+    };
+    this.#evidenceDeps = {
+      ...{ intake, store, metrics, log },
+      limits: options.evidence ?? defaultEvidenceLimits,
+      bytesRate: new TokenBuckets(clock, this.#limits.hostEvidenceBytes),
     };
     metrics.observe(
       metricSources({
@@ -300,6 +280,8 @@ export class ControlPlane implements AsyncDisposable {
         return checkin(this.#checkinDeps, host as HostName, request);
       case 'events-post':
         return postEvents(this.#eventsDeps, host as HostName, request);
+      case 'evidence-post':
+        return postEvidence(this.#evidenceDeps, host as HostName, request);
       case 'signed':
         return this.#signed(parameter);
       case 'fleet':
@@ -314,6 +296,8 @@ export class ControlPlane implements AsyncDisposable {
         return getRollout(this.#views, parameter);
       case 'events':
         return getEvents(this.#views, query, request);
+      case 'evidence':
+        return getEvidence(this.#evidenceDeps, parameter, query);
       case 'refresh':
         this.refresh();
         return jsonResponse('{}', 202);

@@ -23,7 +23,8 @@ import {
   testKey,
   testPolicy,
 } from '@nixfleet/testkit';
-import { ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
+import { ControlPlane } from './control-plane.ts';
+import type { ControlPlaneOptions } from './control-plane-options.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { ApiRequest, ApiResponse, Peer } from './http/message.ts';
 import { silentLog } from './log.ts';

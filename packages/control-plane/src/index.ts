@@ -1,5 +1,6 @@
 export { ControlPlaneConfig, parseControlPlaneConfig, ReleaseSourceConfig } from './config.ts';
-export { ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
+export { ControlPlane } from './control-plane.ts';
+export type { ControlPlaneOptions } from './control-plane-options.ts';
 export { ControlPlaneError, type ControlPlaneErrorCode } from './errors.ts';
 export type { ApiRequest, ApiResponse, Peer } from './http/message.ts';
 export { type Server, type ServerOptions, type ServerTimeouts, startServer } from './http/server.ts';

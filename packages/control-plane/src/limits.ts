@@ -19,6 +19,8 @@ export const Limits = z.strictObject({
   hostEvents: rate,
   /** Bytes of events of one host, stored or not: what it can make the log grow by. */
   hostEventBytes: rate,
+  /** Bytes of evidence of one host, stored or not: what it collected while nobody answered comes at once. */
+  hostEvidenceBytes: rate,
   /** New connections of one address, counted before any TLS work. */
   addressConnections: rate,
   /** Connections open from one address. */
@@ -36,6 +38,7 @@ export const defaultLimits: Limits = {
   addressRequests: { perSecond: 5, burst: 100, bucketsMax: 4096 },
   hostEvents: { perSecond: 100, burst: 50_000, bucketsMax: 20_000 },
   hostEventBytes: { perSecond: 4096, burst: 128 * 1024 * 1024, bucketsMax: 20_000 },
+  hostEvidenceBytes: { perSecond: 1024, burst: 64 * 1024 * 1024, bucketsMax: 20_000 },
   addressConnections: { perSecond: 100, burst: 4000, bucketsMax: 4096 },
   connectionsPerAddressMax: 8000,
   connectionsMax: 20_000,

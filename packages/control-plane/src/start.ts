@@ -51,7 +51,7 @@ export async function startControlPlane(
   await using resources = new AsyncDisposableStack();
   const store = resources.use(await openStore(config, deps));
   const source = resources.use(releaseSource(config.release, { stateDirectory: config.stateDirectory, clock }));
-  const { pollSeconds, rebuildSecondsMax, offlineAfterSeconds } = config;
+  const { pollSeconds, rebuildSecondsMax, offlineAfterSeconds, evidence } = config;
   const controlPlane = resources.use(
     await ControlPlane.start({
       ...deps,
@@ -61,6 +61,7 @@ export async function startControlPlane(
       pollSeconds,
       rebuildSecondsMax,
       offlineAfterSeconds,
+      evidence,
       limits,
     }),
   );

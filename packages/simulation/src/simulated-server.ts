@@ -187,6 +187,12 @@ export class SimulatedServer {
       forksOf: (host) => read(() => store.forksOf(host)),
       lastOwn: (kind) => read(() => store.lastOwn(kind)),
       loadCheckpoint: () => read(() => store.loadCheckpoint()),
+      putEvidence: (entry, retention) =>
+        write(
+          () => store.putEvidence(entry, retention),
+          () => {},
+        ),
+      readEvidence: (query) => read(() => store.readEvidence(query)),
       loadRelease: () => read(() => store.loadRelease()),
       [Symbol.asyncDispose]: async () => {},
     };

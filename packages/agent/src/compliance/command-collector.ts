@@ -25,6 +25,7 @@ export function commandCollector({ files, clock, directory, argv, environment }:
   const lying = new CollectorDirectory(files, directory);
   return {
     newest: () => lying.newest(),
+    documents: (after) => lying.documents(after),
     async collect({ context, order }, signal) {
       try {
         await lying.ask(context, order);

@@ -77,6 +77,7 @@ class GateWorld {
       time: new AgentTime(clock, null),
       state: () => ({ ...initialHostState, running: target.closure }),
       report: (event) => events.push(event),
+      onCollected: () => {},
     });
     return new GateWorld({ clock, collector, gate, closure: target.closure }, events);
   }

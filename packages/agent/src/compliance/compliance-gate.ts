@@ -46,6 +46,8 @@ export interface ComplianceGateDeps extends FactsDeps {
   readonly state: () => HostState;
   /** Journals it, in order with what the checks answer. */
   readonly report: (content: EventContent) => void;
+  /** There is a new document. */
+  readonly onCollected: () => void;
 }
 
 /** The check of one closure. */
@@ -201,6 +203,7 @@ class Session {
       before,
     };
     const verdict: RuntimeVerdict = judgeCollection(question, evidence);
+    this.#deps.onCollected();
     const drift = driftEvents(this.#judged, evidence);
     this.#judged = evidence;
     if (verdict.kind === 'gate-error') return this.#fail(verdict.reason, verdict.detail, null, evidence);

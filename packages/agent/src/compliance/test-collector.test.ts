@@ -26,6 +26,7 @@ export class TestCollector implements Collector {
   }
 
   newest = async (): Promise<SignedEvidence | null> => this.lying;
+  documents = async (): Promise<readonly SignedEvidence[]> => (this.lying ? [this.lying] : []);
 
   async collect(question: { context: CollectionContext | null; order: CollectionOrder }): Promise<Collected> {
     this.asked.push(question);

@@ -43,6 +43,7 @@ const statusOf: Readonly<Record<WireErrorCode, number>> = {
   gap: 409,
   fork: 409,
   'bad-event': 422,
+  'bad-evidence': 422,
   overloaded: 503,
   internal: 500,
 };

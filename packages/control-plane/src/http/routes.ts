@@ -4,6 +4,7 @@ export type Audience = 'host' | 'host-or-operator' | 'operator' | 'operational' 
 export type RouteName =
   | 'checkin'
   | 'events-post'
+  | 'evidence-post'
   | 'signed'
   | 'fleet'
   | 'host'
@@ -11,6 +12,7 @@ export type RouteName =
   | 'rollouts'
   | 'rollout'
   | 'events'
+  | 'evidence'
   | 'refresh'
   | 'healthz'
   | 'readyz'
@@ -33,6 +35,7 @@ function route(name: RouteName, method: Route['method'], audience: Audience, pat
 const routes: readonly Route[] = [
   route('checkin', 'POST', 'host', /^\/v1\/agent\/checkin$/),
   route('events-post', 'POST', 'host', /^\/v1\/agent\/events$/),
+  route('evidence-post', 'POST', 'host', /^\/v1\/agent\/evidence$/),
   route('signed', 'GET', 'host-or-operator', /^\/v1\/signed\/(.{1,256})$/),
   route('fleet', 'GET', 'operator', /^\/v1\/fleet$/),
   route('host', 'GET', 'operator', /^\/v1\/hosts\/([a-z0-9-]{1,63})$/),
@@ -40,6 +43,7 @@ const routes: readonly Route[] = [
   route('rollouts', 'GET', 'operator', /^\/v1\/rollouts$/),
   route('rollout', 'GET', 'operator', /^\/v1\/rollouts\/([0-9a-f]{8,64})$/),
   route('events', 'GET', 'operator', /^\/v1\/events$/),
+  route('evidence', 'GET', 'operator', /^\/v1\/evidence\/([a-z0-9-]{1,63})$/),
   route('refresh', 'POST', 'anyone', /^\/v1\/refresh$/),
   route('healthz', 'GET', 'operational', /^\/healthz$/),
   route('readyz', 'GET', 'operational', /^\/readyz$/),

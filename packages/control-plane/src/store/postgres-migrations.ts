@@ -24,6 +24,17 @@ const migrations: readonly string[] = [
    CREATE TABLE members (id TEXT PRIMARY KEY, beat BIGINT NOT NULL, version BIGINT NOT NULL, contacts TEXT NOT NULL);
    CREATE TABLE leadership (is_only BOOLEAN PRIMARY KEY CHECK (is_only), epoch BIGINT NOT NULL, leader TEXT);
    INSERT INTO leadership VALUES (true, 0, NULL);`,
+  `CREATE TABLE evidence (
+     host TEXT NOT NULL,
+     chain TEXT NOT NULL,
+     sequence BIGINT NOT NULL,
+     sha256 TEXT NOT NULL,
+     collected_at TEXT COLLATE "C" NOT NULL,
+     received_at TEXT NOT NULL,
+     body BYTEA NOT NULL,
+     PRIMARY KEY (host, chain, sequence)
+   );
+   CREATE INDEX evidence_time ON evidence (host, collected_at, chain, sequence);`,
 ];
 
 /** Inside a transaction that no other control plane can run at the same time. A newer schema is `state-unreadable`. */

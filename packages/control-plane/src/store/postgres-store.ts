@@ -5,15 +5,20 @@ import { ControlPlaneError } from '../errors.ts';
 import { type Floors, floorsOfText, floorsToText } from './floors-row.ts';
 import { GroupCommit, type WantedAppend } from './group-commit.ts';
 import { type DatabaseOptions, PostgresDatabase, requireDurable } from './postgres-database.ts';
+import { putEvidenceInTurn, readEvidence } from './postgres-evidence.ts';
 import { insertInTurn, PostgresLog, placeKey, positionInTurn, takenInTurn } from './postgres-log.ts';
 import { migrate } from './postgres-migrations.ts';
 import { epochInTurn, hint, PostgresShared } from './postgres-shared.ts';
 import {
   type AppendOutcome,
   type DecisionTerm,
+  type EvidenceEntry,
+  type EvidenceQuery,
+  type EvidenceRetention,
   type LogEntry,
   type MemberId,
   type OwnEntry,
+  type PutEvidence,
   readEntriesMax,
   type SharedState,
   type Store,
@@ -158,6 +163,16 @@ class PostgresStore implements Store {
       await setMark(client, 'checkpoint', String(position));
       return true;
     });
+  }
+
+  async putEvidence(entry: EvidenceEntry, retention: EvidenceRetention): Promise<PutEvidence> {
+    this.#requireOpen();
+    return this.#database.inTurn('storing evidence', (client) => putEvidenceInTurn(client, entry, retention));
+  }
+
+  async readEvidence(query: EvidenceQuery): Promise<readonly EvidenceEntry[]> {
+    this.#requireOpen();
+    return this.#database.atOneMoment('reading evidence', (client) => readEvidence(client, query));
   }
 
   async loadRelease(): Promise<StoredRelease | null> {

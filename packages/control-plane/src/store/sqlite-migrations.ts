@@ -22,6 +22,17 @@ const migrations: readonly string[] = [
    CREATE TABLE host_views (host TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
    CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
    CREATE TABLE release_files (path TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;`,
+  `CREATE TABLE evidence (
+     host TEXT NOT NULL,
+     chain TEXT NOT NULL,
+     sequence INTEGER NOT NULL,
+     sha256 TEXT NOT NULL,
+     collected_at TEXT NOT NULL,
+     received_at TEXT NOT NULL,
+     body BLOB NOT NULL,
+     PRIMARY KEY (host, chain, sequence)
+   ) STRICT;
+   CREATE INDEX evidence_time ON evidence (host, collected_at, chain, sequence);`,
 ];
 
 /** Brings the schema up to date in one transaction. A newer schema than this program knows is `state-unreadable`. */

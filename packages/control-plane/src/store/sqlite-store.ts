@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { HostName, JournalId } from '@nixfleet/contracts';
 import { ControlPlaneError } from '../errors.ts';
+import { EvidenceTable } from './evidence-table.ts';
 import { floorsOfText, floorsToText } from './floors-row.ts';
 import { GroupCommit, type WantedAppend } from './group-commit.ts';
 import { HostViewTable } from './host-view-table.ts';
@@ -12,8 +13,12 @@ import { migrate } from './sqlite-migrations.ts';
 import {
   type AppendOutcome,
   type DecisionTerm,
+  type EvidenceEntry,
+  type EvidenceQuery,
+  type EvidenceRetention,
   type LogEntry,
   type OwnEntry,
+  type PutEvidence,
   readEntriesMax,
   type Store,
   type StoredRelease,
@@ -67,6 +72,7 @@ class SqliteStore implements Store {
   readonly #views: HostViewTable;
   readonly #marks: MarkTable;
   readonly #files: ReleaseFileTable;
+  readonly #evidence: EvidenceTable;
   #isClosed = false;
 
   constructor(database: DatabaseSync, options: SqliteStoreOptions) {
@@ -76,6 +82,7 @@ class SqliteStore implements Store {
     this.#views = new HostViewTable(database);
     this.#marks = new MarkTable(database);
     this.#files = new ReleaseFileTable(database);
+    this.#evidence = new EvidenceTable(database);
   }
 
   async append(entries: readonly LogEntry[], term: DecisionTerm | null = null): Promise<AppendOutcome> {
@@ -163,6 +170,19 @@ class SqliteStore implements Store {
       this.#marks.set('checkpoint', String(position));
     });
     return true;
+  }
+
+  async putEvidence(entry: EvidenceEntry, retention: EvidenceRetention): Promise<PutEvidence> {
+    this.#requireOpen();
+    let outcome: PutEvidence = 'known';
+    this.#transaction('storing evidence', () => {
+      outcome = this.#evidence.put(entry, retention);
+    });
+    return outcome;
+  }
+
+  async readEvidence(query: EvidenceQuery): Promise<readonly EvidenceEntry[]> {
+    return this.#ask('reading evidence', () => this.#evidence.read(query));
   }
 
   async loadRelease(): Promise<StoredRelease | null> {

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import type { HostName, Instant, JournalId, Sha256Hex } from '@nixfleet/contracts';
+import { addSeconds, type HostName, type Instant, type JournalId, type Sha256Hex } from '@nixfleet/contracts';
 import { ControlPlaneError } from '../errors.ts';
 import { PostgresServer } from './postgres-server.test.ts';
 import { openSqliteStore } from './sqlite-store.ts';
-import type { EventEntry, Store } from './store.ts';
+import type { EventEntry, EvidenceEntry, Store } from './store.ts';
 
 const at = '2026-06-01T08:00:00Z' as Instant;
 const journal = 'ab'.repeat(16) as JournalId;
@@ -101,6 +102,59 @@ for (const { name, open } of dialects) {
       assert.equal(await store.position(), 4);
     });
 
+    test('evidence is kept as it came, once, in the order of its time, and bounded for each host', async () => {
+      await using store = await open('evidence');
+      const of = (host: HostName, sequence: number, change: Partial<EvidenceEntry> = {}): EvidenceEntry => ({
+        host,
+        chain: journal,
+        sequence,
+        sha256: hashOf(sequence),
+        collectedAt: addSeconds(at, sequence * 3600),
+        receivedAt: at,
+        // Nothing that could be compressed away.
+        evidence: randomBytes(3000).toString('hex'),
+        sig: 'sig é',
+        sshsig: 'sshsig',
+        ...change,
+      });
+      const always = { keepFrom: at, hostBytesMax: 1024 * 1024 };
+      const first = of(web, 1);
+      assert.equal(await store.putEvidence(first, always), 'stored');
+      assert.equal(await store.putEvidence(first, always), 'known');
+      assert.equal(await store.putEvidence(of(web, 1, { sha256: hashOf(9) }), always), 'conflict');
+      for (const sequence of [3, 2, 4]) await store.putEvidence(of(web, sequence), always);
+      await store.putEvidence(of(db, 1), always);
+      const range = { host: web, from: at, to: addSeconds(at, 1_000_000) };
+      const all = await store.readEvidence({ ...range, after: null, limit: 10 });
+      assert.deepEqual(all[0], first);
+      assert.deepEqual(
+        all.map(({ sequence }) => sequence),
+        [1, 2, 3, 4],
+      );
+      const rest = await store.readEvidence({ ...range, after: all[1] ?? null, limit: 1 });
+      assert.deepEqual(
+        rest.map(({ sequence }) => sequence),
+        [3],
+      );
+      const inside = { ...range, from: addSeconds(at, 7200), to: addSeconds(at, 10_800) };
+      assert.deepEqual(
+        (await store.readEvidence({ ...inside, after: null, limit: 10 })).map(({ sequence }) => sequence),
+        [2],
+        'from is in, to is not',
+      );
+      await store.putEvidence(of(web, 5), { keepFrom: addSeconds(at, 2 * 3600), hostBytesMax: 1024 * 1024 });
+      const kept = async () =>
+        (await store.readEvidence({ ...range, after: null, limit: 10 })).map(({ sequence }) => sequence);
+      assert.deepEqual(await kept(), [2, 3, 4, 5], 'too old');
+      await store.putEvidence(of(web, 6), { keepFrom: at, hostBytesMax: 8000 });
+      assert.deepEqual(await kept(), [5, 6], 'too much');
+      assert.equal(
+        (await store.readEvidence({ ...range, host: db, after: null, limit: 10 })).length,
+        1,
+        "another host's stay",
+      );
+    });
+
     test('journals and forks', async () => {
       await using store = await open('journals');
       await store.append([event('web', 5), event('web', 6), event('web', 7), event('db', 1)]);
@@ -191,9 +245,9 @@ for (const { name, open } of dialects) {
 }
 
 test('sqlite: a full disk fails the append, keeps nothing of it, and heals', async () => {
-  const large = { ...event('web', 2), text: 'x'.repeat(200_000) };
+  const large = { ...event('web', 2), text: 'x'.repeat(260_000) };
   {
-    await using store = openSqlite('full', 200_000);
+    await using store = openSqlite('full', 260_000);
     await store.append([event('web', 1)]);
     await assert.rejects(store.append([large]), isFault('disk-full'));
     await assert.rejects(store.append([large, event('web', 3)]), isFault('disk-full'));

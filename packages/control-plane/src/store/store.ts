@@ -73,6 +73,42 @@ export interface StoredRelease {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** One document of evidence as its host sent it: text and signatures untouched. */
+export interface EvidenceEntry extends EvidencePlace {
+  readonly host: HostName;
+  readonly sha256: Sha256Hex;
+  readonly receivedAt: Instant;
+  readonly evidence: string;
+  readonly sig: string;
+  readonly sshsig: string;
+}
+
+/** Where it stands among those of its host. */
+export interface EvidencePlace {
+  readonly collectedAt: Instant;
+  readonly chain: JournalId;
+  readonly sequence: number;
+}
+
+export interface EvidenceQuery {
+  readonly host: HostName;
+  /** Collected from `from` on and before `to`. */
+  readonly from: Instant;
+  readonly to: Instant;
+  /** Those after this one; null: from the first on. */
+  readonly after: EvidencePlace | null;
+  readonly limit: number;
+}
+
+/** What of a host is dropped when it sends more: collected before `keepFrom`, and the oldest beyond `hostBytesMax`, compressed. */
+export interface EvidenceRetention {
+  readonly keepFrom: Instant;
+  readonly hostBytesMax: number;
+}
+
+/** `known`: the same is there. `conflict`: another one has its place, and stays. */
+export type PutEvidence = 'stored' | 'known' | 'conflict';
+
 /** What one control plane knows of all that share its store. */
 export interface SharedStanding {
   /** Position of the last entry of the log. */
@@ -161,6 +197,9 @@ export interface Store extends AsyncDisposable {
   loadCheckpoint(): Promise<ViewCheckpoint | null>;
   /** Replaces the rows of the given hosts and the position; other hosts' rows stay. False: a later one stands there already. */
   saveCheckpoint(checkpoint: ViewCheckpoint): Promise<boolean>;
+  putEvidence(entry: EvidenceEntry, retention: EvidenceRetention): Promise<PutEvidence>;
+  /** Oldest first; at most `limit`. */
+  readEvidence(query: EvidenceQuery): Promise<readonly EvidenceEntry[]>;
   loadRelease(): Promise<StoredRelease | null>;
   /** Replaces everything stored of a release. `overtaken`: what another control plane stored is newer, or contradicts it. */
   saveRelease(release: StoredRelease): Promise<'saved' | 'overtaken'>;
