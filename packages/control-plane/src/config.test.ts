@@ -18,6 +18,7 @@ test('the least there must be, and what is filled in', () => {
     pollSeconds: 30,
     rebuildSecondsMax: 120,
     offlineAfterSeconds: 150,
+    evidence: { days: 730, hostBytesMax: 256 * 1024 * 1024 },
     limits: {},
   });
 });
