@@ -243,7 +243,7 @@ export { clockSkewSecondsMax, type HeadFloor, headFloorOf, type VerifiedHead, ve
 export { type VerifiedHold, verifyHold, verifyUnnamedHold } from './verify-hold.ts';
 export { manifestEntry, type VerifiedManifest, verifyManifest } from './verify-manifest.ts';
 export { receiptsNeeded, receiptsOf, verifyReceipts, waveHosts } from './verify-receipts.ts';
-export { releaseFloorOf, type VerifiedRelease, verifyRelease } from './verify-release.ts';
+export { releaseFloorOf, releaseThreshold, type VerifiedRelease, verifyRelease } from './verify-release.ts';
 export { type VerifiedResume, verifyResume } from './verify-resume.ts';
 export { trialOf, trialsAt, type VerifiedTrial, verifyTrial } from './verify-trial.ts';
 export {

@@ -1,6 +1,6 @@
 import type { Floor } from './host-state.ts';
 import type { Instant } from './instant.ts';
-import type { Sha256Hex } from './names.ts';
+import type { ChannelName, Sha256Hex } from './names.ts';
 import { parseDocument } from './parse-document.ts';
 import { entriesOf } from './record.ts';
 import { accept, refuse, type Verified } from './refusal.ts';
@@ -26,8 +26,9 @@ export interface VerifiedRelease {
  * 1. exact size and hash as the head names them, before parsing: endless data, mix-and-match;
  * 2. canonical form, type, fleet, schema version, requirements, shape;
  * 3. `trust-behind`: signed under a newer trust than ours, whose signers we cannot know yet; fetch trust and come back;
- * 4. the release role's threshold, and the higher one of each channel that it releases: a stolen head key releases
- *    nothing, and a revoked signer no longer counts, however old the release;
+ * 4. the release role's threshold, or the highest that trust demands for any channel: a stolen head key releases
+ *    nothing, and a revoked signer no longer counts, however old the release. Also where the release lacks that channel:
+ *    else fewer signers could move its hosts to a lax one, or try a closure on them;
  * 5. the version that the head says (`wrong-version`): a head that lies about what it names;
  * 6. floor: rollback, and `equivocation`. Unlike the head's, no change of keys resets it.
  */
@@ -63,13 +64,10 @@ export async function verifyRelease(
   }
   const { release: role } = trust.document.roles;
   const count = await countSigners(ctx, trust, role.signers, signed);
-  const counted = requireThreshold(count, role.threshold, 'the release role');
+  const { threshold, channel } = releaseThreshold(trust);
+  const what = channel === null ? 'the release role' : `the release role for channel ${channel}`;
+  const counted = requireThreshold(count, threshold, what);
   if (!counted.ok) return refuse(counted.reason, `release ${version}: ${counted.detail}`);
-  for (const [channel, { threshold }] of entriesOf(role.channels ?? {})) {
-    if (!Object.hasOwn(document.channels, channel)) continue;
-    const enough = requireThreshold(count, threshold, `the release role for channel ${channel}`);
-    if (!enough.ok) return refuse(enough.reason, `release ${version}: ${enough.detail}`);
-  }
 
   if (version !== named.version) {
     return refuse('wrong-version', `release ${version}: the head names version ${named.version}`);
@@ -82,6 +80,19 @@ export async function verifyRelease(
   }
   const emergencyApproved = await isEmergencyApproved(ctx, trust, document, signed, now);
   return accept({ document, sha256, bytes, trust, emergencyApproved });
+}
+
+/** How many distinct signers a release needs, and the channel that demands so many; null where the role itself does. */
+export function releaseThreshold(trust: TrustState): {
+  readonly threshold: number;
+  readonly channel: ChannelName | null;
+} {
+  const { threshold, channels = {} } = trust.document.roles.release;
+  let most: { threshold: number; channel: ChannelName | null } = { threshold, channel: null };
+  for (const [channel, demanded] of entriesOf<ChannelName, { threshold: number }>(channels)) {
+    if (demanded.threshold > most.threshold) most = { threshold: demanded.threshold, channel };
+  }
+  return most;
 }
 
 async function isEmergencyApproved(

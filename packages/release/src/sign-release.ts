@@ -2,12 +2,12 @@ import {
   accept,
   countSigners,
   documentBytesMax,
-  entriesOf,
   type Instant,
   ReleaseDocument,
   readDocument,
   refuse,
   releasePath,
+  releaseThreshold,
   requireThreshold,
   type Sha256Hex,
   type SignedBytes,
@@ -84,10 +84,7 @@ export async function signRelease(
   const unapproved = await missingApprovals(ctx, { ...input, document, signed: approved.value });
   if (!unapproved.ok) return unapproved;
   const count = await countSigners(ctx, trust, role.signers, signed.value);
-  const demanded = entriesOf(role.channels ?? {})
-    .filter(([channel]) => Object.hasOwn(document.channels, channel))
-    .map(([, { threshold }]) => threshold);
-  const enough = requireThreshold(count, Math.max(role.threshold, ...demanded), 'the release role');
+  const enough = requireThreshold(count, releaseThreshold(trust).threshold, 'the release role');
   const files = new Map([...change.files, ...signedFiles(path, approved.value)]);
   return accept({
     change: { files, removed: change.removed },
