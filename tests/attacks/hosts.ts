@@ -92,6 +92,26 @@ export const hostAttacks: readonly Attack[] = [
     const { journal } = JSON.parse(events[0]?.event ?? '{}') as { journal: string };
     return { journal, events };
   }),
+  {
+    title:
+      'the canary’s journal, kept from before the control plane was wiped, replayed by another host while it rebuilds',
+    owns: ['one enrolled host'],
+    refusedBy: 'control plane',
+    reason: 'events: 422 bad-event, nothing of the canary stored',
+    async attempt(lab) {
+      const canary = lab.lab.host('canary');
+      const events = canary.signedJournal().slice(0, 20);
+      const { journal } = JSON.parse(events[0]?.event ?? '{}') as { journal: string };
+      for (const host of lab.hosts) await host.stop();
+      await lab.lab.controlPlane.stop('SIGKILL');
+      lab.lab.controlPlane.wipe();
+      await lab.lab.controlPlane.start();
+      await lab.lab.untilRead();
+      const answer = await send(lab, mole, journal, events);
+      const { canary: ofCanary = 0 } = await stored(lab);
+      return `events: ${answer}, ${ofCanary === 0 ? 'nothing' : ofCanary} of the canary stored`;
+    },
+  },
   posts('an event whose signature is somebody else’s', '422 bad-event', async (lab) => {
     const { journal, events } = await journalOf(lab, 2);
     const [first, second] = events;

@@ -14,8 +14,9 @@ import type { Attack } from './attack.ts';
 import type { AttackLab } from './attack-lab.ts';
 import { ask } from './intruder.ts';
 
-/** Longer than the server waits for a request's head, in seconds. */
+/** Longer than the server waits for a request's head, and for a whole request, in seconds. */
 const patienceSeconds = 30;
+const wholeRequestSeconds = 120;
 const handshakesPerAddressMax = 256;
 const yearMs = 365 * 24 * 3600 * 1000;
 
@@ -40,17 +41,17 @@ async function openTls(lab: AttackLab, options: object = {}): Promise<TLSSocket>
 }
 
 /** Everything that comes until the server closes: the status of its first answer, or `closed`. */
-async function answerOf(socket: Socket): Promise<string> {
+async function answerOf(socket: Socket, seconds = patienceSeconds): Promise<string> {
   let text = '';
   socket.setEncoding('latin1').on('data', (chunk: string) => {
     text += chunk;
   });
-  await until('the server closes the connection', () => socket.closed, { seconds: patienceSeconds });
+  await until('the server closes the connection', () => socket.closed, { seconds });
   return /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 'closed';
 }
 
 /** Raw bytes to the honest control plane over an enrolled host's connection. */
-function says(title: string, reason: string, text: string): Attack {
+function says(title: string, reason: string, text: string, seconds?: number): Attack {
   return {
     title,
     owns: ['one enrolled host'],
@@ -59,7 +60,7 @@ function says(title: string, reason: string, text: string): Attack {
     async attempt(lab) {
       const socket = await openTls(lab);
       socket.write(text);
-      return answerOf(socket);
+      return answerOf(socket, seconds);
     },
   };
 }
@@ -197,6 +198,12 @@ export const networkAttacks: readonly Attack[] = [
     `GET /v1/signed/head.json HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,
   ),
   says('a request whose head never ends', 'closed', 'GET /v1/signed/head.json HTTP/1.1\r\nhost: x\r\n'),
+  says(
+    'a request whose body never comes',
+    'closed',
+    'POST /v1/agent/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{',
+    wholeRequestSeconds,
+  ),
   says('what is no HTTP', 'closed', '\u0016\u0003\u0001 hello\r\n\r\n'),
   {
     title: 'more handshakes begun and left than one address may have: all others are served',
