@@ -128,3 +128,17 @@ test('the control plane upgrades itself', async () => {
 });
 
 play(world, lanes);
+
+test('after all of it no private key is in a command line, an environment or the log of a machine', () => {
+  const files = ['/etc/ssh/ssh_host_ed25519_key', '/etc/nixfleet/control-plane.pem'];
+  for (const machine of world.machines) {
+    const keys = files.flatMap((file) =>
+      (machine.read(file) ?? '').split('\n').filter((line) => /^[A-Za-z0-9+/=]{40,}$/.test(line)),
+    );
+    assert.ok(keys.length > 0, machine.name);
+    const processes = machine.run('sh', '-c', 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null || true');
+    const log = machine.run('journalctl', '--no-pager', '--output=cat', '--all');
+    assert.ok(processes.includes('nixfleet') && log.includes('converged'), machine.name);
+    for (const key of keys) assert.ok(!processes.includes(key) && !log.includes(key), machine.name);
+  }
+});
