@@ -27,7 +27,8 @@ export const bundleOptions = {
   minifyWhitespace: true,
   legalComments: 'none',
   banner: { js: banner },
-  external: ['pg-native'],
+  // What pg would take instead of its own: a binding to libpq, and sockets of a platform that is not Node.
+  external: ['pg-native', 'pg-cloudflare'],
   plugins: [englishOnly],
   logLevel: 'warning',
 } as const satisfies BuildOptions;

@@ -16,6 +16,7 @@ interface LockEntry {
   readonly version?: string;
   readonly integrity?: string;
   readonly dev?: boolean;
+  readonly optional?: boolean;
 }
 
 /** What `nix/package.nix` would fetch. */
@@ -57,8 +58,8 @@ describe('the package for nixpkgs', () => {
     assert.ok(!urls.some((url) => /linux-x64|typescript|biome|playwright|node-linux/.test(url)));
     const byHash = new Map(Object.values(lock.packages).map((entry) => [entry.integrity, entry]));
     for (const { url, hash } of archives) assert.ok(url.endsWith(`-${byHash.get(hash)?.version}.tgz`), url);
-    const wanted = Object.entries(lock.packages).filter(([place, { integrity, dev }]) => {
-      return integrity !== undefined && !dev && !place.includes('node-linux-');
+    const wanted = Object.entries(lock.packages).filter(([, { integrity, dev, optional }]) => {
+      return integrity !== undefined && !dev && !optional;
     });
     // The bundler and its program for this platform are the two that only development needs.
     assert.equal(archives.length, wanted.length + 2);
