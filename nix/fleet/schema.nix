@@ -64,21 +64,25 @@ types.record {
             type = scalars.line 1000;
             default = "";
             description = "For people.";
+            example = ''"Serves HTTP"'';
           };
           pin = {
             type = types.nullOr pin;
             default = null;
             description = "Pins every host that carries the tag, unless the host has a pin of its own.";
+            example = ''{ commit = "8b3f0c2d9a1e4f5b6c7d8e9f0a1b2c3d4e5f6a7b"; reason = "driver regression, ticket 4711"; }'';
           };
           healthChecks = {
             type = healthChecks;
             default = { };
             description = "Probes of every host that carries the tag. A host's own or its channel's of the same name replaces one.";
+            example = ''{ http = { kind = "http"; url = "http://127.0.0.1/healthz"; }; }'';
           };
           compliance = {
             type = types.nullOr compliance;
             default = null;
             description = "What is evaluated on every host that carries the tag, unless the host or its channel says otherwise.";
+            example = ''{ mode = "enforce"; frameworks = [ "nis2" ]; }'';
           };
         };
       });

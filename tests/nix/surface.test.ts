@@ -52,6 +52,10 @@ describe('large fleets', () => {
   });
 });
 
+test('every option of the fleet is described, with an example', async () => {
+  assert.deepEqual(await evaluated({ file: join(import.meta.dirname, 'undescribed.nix') }), []);
+});
+
 test('a name is suggested only if it is near', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nixfleet-nearest-'));
   const file = join(folder, 'cases.json');
