@@ -5,7 +5,7 @@
 #
 #   node      the npm packages of package-lock.json, and through them Node 24
 #   demo      node, and Nix, git and OpenSSH
-#   tests     demo, and OpenSSL, procps, Chromium, PostgreSQL, and a TPM in software (swtpm, tpm2-tools)
+#   tests     demo, and OpenSSL, procps, Chromium, PostgreSQL, a TPM in software (swtpm, tpm2-tools), and in .cache an nginx
 #   machines  demo, systemd-nspawn, debootstrap and iproute2, and in the user's cache a Debian for test machines
 #
 # Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
@@ -27,6 +27,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 missing=''
 wanted=''
 image_wanted=''
+nginx_wanted=''
 need() { # $1: program, $2: Debian package
   wanted="$wanted $1"
   have "$1" || missing="$missing $2"
@@ -38,6 +39,17 @@ need_postgres() {
     [ ! -x "$server" ] || return 0
   done
   missing="$missing postgresql"
+}
+
+# Put aside, not installed: the package would start a server on port 80.
+nginx_aside() {
+  [ -x /usr/sbin/nginx ] || [ -x .cache/nginx/usr/sbin/nginx ] && return 0
+  have apt-get && have dpkg-deb || die 'please install: nginx'
+  mkdir -p .cache/nginx
+  (
+    cd .cache/nginx
+    apt-get download nginx && dpkg-deb --extract nginx_*.deb . && rm nginx_*.deb
+  ) </dev/null >.cache/nginx.log 2>&1 || die 'nginx could not be fetched; all that was said is in .cache/nginx.log'
 }
 
 need_nix() {
@@ -132,6 +144,7 @@ for what in "$@"; do
         need_postgres
         need setpriv util-linux
         need swtpm swtpm
+        nginx_wanted=1
         need tpm2_createprimary tpm2-tools
       fi
       if [ "$what" = machines ]; then
@@ -149,4 +162,5 @@ need_first_node
 install_missing
 case $wanted in *nix-build*) advise_on_namespaces ;; esac
 npm_packages
+[ -z "$nginx_wanted" ] || nginx_aside
 [ -z "$image_wanted" ] || tests/machines/harness/base-image.sh > /dev/null
