@@ -124,8 +124,10 @@ try {
   if (created.breaks.length > 0) throw new Error(`broken: ${JSON.stringify(created.breaks[0])}`);
 
   const opened = performance.now();
+  const before = process.cpuUsage();
   const found = await verifyPacket(fleet.ctx, await openPacket(output), { start, ports: packetPorts(fleet.ctx) });
   const verifyMs = performance.now() - opened;
+  const { user, system } = process.cpuUsage(before);
   if ('unreadable' in found || found.breaks.length > 0) throw new Error('the packet does not verify');
   const collected = found.hosts.reduce((sum, { timeline }) => sum + timeline.collections, 0);
   if (collected !== hosts * days * 24) throw new Error(`${collected} collections verified`);
@@ -142,7 +144,8 @@ try {
       createSecondsMax: 600,
       verifySeconds: rounded(verifyMs / 1000),
       verifySecondsMax: 300,
-      verifyMsPerCollection: rounded(verifyMs / collected),
+      // On a busy machine this says more than the clock does.
+      verifyCpuMsPerCollection: rounded((user + system) / 1000 / collected),
       packetMegabytes: rounded(packetBytes / 1024 ** 2),
       packetMegabytesMax: 2048,
     }),

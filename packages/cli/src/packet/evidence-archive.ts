@@ -12,6 +12,9 @@ export const collectionsMax = 110_000;
 /** Window of the compressor as a power of two: many collections, so that each is stored as what changed since. */
 const windowLog = 23;
 
+/** What is handed to the compressor, and taken from it, at a time: each hand-over waits for a thread. */
+const chunkBytes = 1024 * 1024;
+
 /** When, which and what: sorts by time, and the first part is what `ssh-keygen -O verify-time` takes. */
 export function collectionName({ collectedAt, sequence, chain }: EvidenceDocument): string {
   const time = collectedAt.replaceAll(/[-:T]/g, '');
@@ -34,21 +37,38 @@ export async function writeEvidenceArchive(
     yield tarEnd;
   }
   const compress = createZstdCompress({
+    chunkSize: chunkBytes,
     params: {
       [constants.ZSTD_c_compressionLevel]: 3,
-      [constants.ZSTD_c_enableLongDistanceMatching]: 1,
       [constants.ZSTD_c_windowLog]: windowLog,
       [constants.ZSTD_c_checksumFlag]: 1,
     },
   });
-  await pipeline(Readable.from(entries()), compress, createWriteStream(path));
+  await pipeline(Readable.from(inChunks(entries())), compress, createWriteStream(path));
   return count;
+}
+
+async function* inChunks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  for await (const piece of pieces) {
+    held.push(piece);
+    heldBytes += piece.length;
+    if (heldBytes < chunkBytes) continue;
+    yield Buffer.concat(held);
+    held = [];
+    heldBytes = 0;
+  }
+  if (heldBytes > 0) yield Buffer.concat(held);
 }
 
 /** The collections of an archive, whatever it holds: bounded in entries, sizes and memory. */
 export async function* readEvidenceArchive(path: string): AsyncGenerator<SignedEvidence & { readonly name: string }> {
-  const decompress = createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: windowLog } });
-  const file = createReadStream(path);
+  const decompress = createZstdDecompress({
+    chunkSize: chunkBytes,
+    params: { [constants.ZSTD_d_windowLogMax]: windowLog },
+  });
+  const file = createReadStream(path, { highWaterMark: chunkBytes });
   file.on('error', (error) => decompress.destroy(error));
   const bounds = { name: path, bytesMax: documentBytesMax.evidence, entriesMax: 3 * collectionsMax };
   let current: { name: string; bytes: Uint8Array; sig: string | null; sshsig: string | null } | null = null;
