@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { measure } from '@nixfleet/evidence';
 import type { Machine } from './harness/machine.ts';
 import { ProbeWorld, runProbe } from './harness/probe-world.ts';
 import { accountCases } from './probes/accounts.ts';
@@ -73,7 +74,10 @@ const memory = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes')
 interface Collected {
   readonly durationMs: number;
   readonly runs: Readonly<
-    Record<string, { exitCode: number | null; problem: string | null; output: string; said: string }>
+    Record<
+      string,
+      { exitCode: number | null; durationMs: number; problem: string | null; output: string; said: string }
+    >
   >;
 }
 
@@ -117,6 +121,20 @@ test('a whole collection, within 128 MiB', (t) => {
   assert.ok(unconfined.durationMs < collectionMsMax);
   const said = Object.entries(unconfined.runs).filter(([, { problem }]) => problem !== null);
   assert.deepEqual(said, [], 'every probe measures here, or says that it has no meaning here');
+});
+
+test('the package evidence judges every run: passed, failed or without meaning here, and none in error', () => {
+  const rules = wholeCatalogue('right').controls.flatMap((control) => control.rules);
+  const judged = new Map<string, string[]>();
+  for (const [ruleId, run] of Object.entries(unconfined.runs)) {
+    const probe = rules.find(({ id }) => id === ruleId)?.probe;
+    assert.ok(probe, ruleId);
+    const { exitCode, durationMs, output } = run;
+    const found = measure(probe, { exitCode, durationMs, stdout: new TextEncoder().encode(output) });
+    judged.set(found.status, [...(judged.get(found.status) ?? []), ruleId]);
+    assert.notEqual(found.status, 'error', `${ruleId}: ${'detail' in found ? found.detail : ''}`);
+  }
+  for (const status of ['pass', 'fail', 'not-applicable']) assert.ok(judged.has(status), status);
 });
 
 test("the same under the collector's unit: its hardening hides nothing that is measured", () => {
