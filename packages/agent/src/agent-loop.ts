@@ -181,12 +181,14 @@ export class AgentLoop {
     this.contacted();
     if (reply.replayFrom) await this.#workers?.delivery.replayFrom(reply.replayFrom);
     if (documents === null || permission === null) return true;
+    const isKnown = reply.head === documents.view?.head.sha256 && !documents.isLate;
+    // What an idle host hears every two minutes: nothing is new, and nothing permitted.
+    if (isKnown && reply.goId === null && permission.isNone && this.#readings.isIdle) return true;
     const isFollowed = await this.#readings
       .run(async (signal) => {
         const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
-        const isLate = documents.obstacle !== null || (documents.view?.unreadHolds.length ?? 0) > 0;
         if (isNew && !this.#heads.tryTake()) return false;
-        const outcome = isNew || isLate ? await documents.sync(controlPlane, signal) : 'unchanged';
+        const outcome = isNew || documents.isLate ? await documents.sync(controlPlane, signal) : 'unchanged';
         if (reply.go) await permission.set(reply.go, controlPlane, signal);
         else if (reply.goId === null) await permission.set(null, controlPlane, signal);
         else if (outcome === 'updated') await permission.verify(controlPlane, signal);
@@ -243,9 +245,7 @@ export class AgentLoop {
   }
 
   /** Resolves when everything that was submitted is taken in. */
-  async settled(): Promise<void> {
-    await this.#queue;
-  }
+  readonly settled = (): Promise<void> => this.#queue;
 
   /** Another journal, with the whole state of the one before at its start. */
   async #startEpochAfter(reason: 'restored' | 'key-changed'): Promise<void> {

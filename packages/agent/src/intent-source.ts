@@ -118,6 +118,11 @@ export class IntentSource {
     return this.#incomplete;
   }
 
+  get isLate(): boolean {
+    // Something that the newest head leads to could not be had yet.
+    return this.obstacle !== null || (this.#view?.unreadHolds.length ?? 0) > 0;
+  }
+
   get isFloorLost(): boolean {
     return this.#isFloorLost;
   }
@@ -191,8 +196,7 @@ export class IntentSource {
       this.#isHeadAhead = head.reason === 'future-dated';
       return { document: 'head', identity, refusal: head };
     }
-    const tooOld = this.#isFloorLost && head.value.document.signedAt < addSeconds(now, -floorLostHeadSecondsMax);
-    if (tooOld) {
+    if (this.#isFloorLost && head.value.document.signedAt < addSeconds(now, -floorLostHeadSecondsMax)) {
       const detail = `floors are lost: expected a head signed within ${floorLostHeadSecondsMax} s, got ${head.value.document.signedAt}`;
       return { document: 'head', identity, refusal: refuse('floor-lost', detail) };
     }

@@ -74,6 +74,11 @@ export class Permission {
     this.#report = report;
   }
 
+  /** The control plane permits nothing. */
+  get isNone(): boolean {
+    return this.#go === null;
+  }
+
   get granted(): Granted | null {
     return this.#clock.monotonicMs() < this.#countsFromMs ? null : this.#granted;
   }

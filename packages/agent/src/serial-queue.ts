@@ -5,6 +5,7 @@ export class SerialQueue {
   readonly #clock: Clock;
   readonly #taskMsMax: number;
   #last: Promise<unknown> = Promise.resolve();
+  #pending = 0;
 
   /** `taskMsMax`: when a task is told to give up, by its signal, in milliseconds from its own start. */
   constructor(clock: Clock, taskMsMax: number) {
@@ -12,7 +13,13 @@ export class SerialQueue {
     this.#taskMsMax = taskMsMax;
   }
 
+  /** Nothing runs or waits. */
+  get isIdle(): boolean {
+    return this.#pending === 0;
+  }
+
   run<Value>(task: (signal: AbortSignal) => Promise<Value>, signal: AbortSignal): Promise<Value> {
+    this.#pending++;
     const result = this.#last.then(async () => {
       const over = new AbortController();
       const limit = AbortSignal.any([signal, over.signal]);
@@ -22,7 +29,7 @@ export class SerialQueue {
       );
       return task(limit).finally(() => over.abort());
     });
-    this.#last = result.catch(() => {});
+    this.#last = result.catch(() => {}).finally(() => this.#pending--);
     return result;
   }
 }
