@@ -6,6 +6,7 @@ import {
   headPath,
   type JournalEvent,
   keyIdOf,
+  type Memo,
   pinTrust,
   type Random,
   type TrustState,
@@ -57,6 +58,8 @@ export interface AgentDeps {
   readonly host: Host;
   readonly nix: Nix;
   readonly log: Log;
+  /** Shared by the agents of one process; see `Memo`. */
+  readonly memo?: Memo;
   /** Default: the closure's own checks, on this machine. */
   readonly probes?: Probes;
   /** Default: none, which under an enforced policy of compliance keeps anything from being confirmed. */
@@ -83,7 +86,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     crypto,
     random,
   });
-  const ctx = { crypto, fleet: config.fleet };
+  const ctx = { crypto, fleet: config.fleet, ...(deps.memo && { memo: deps.memo }) };
   const shipped = await files.read(config.trust, trustBytesMax);
   if (shipped === null) throw new AgentError('bad-trust', `there is no trust document at ${config.trust}`);
 

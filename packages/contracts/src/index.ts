@@ -133,6 +133,7 @@ export {
   parseCanonical,
   parseJson,
 } from './json.ts';
+export { BoundedMemo, type Memo } from './memo.ts';
 export {
   BootId,
   BudgetName,

@@ -29,9 +29,14 @@ export async function parseDocument<Document>(
   kind: DocumentKind<Document>,
   bytes: Uint8Array,
 ): Promise<Verified<ParsedDocument<Document>>> {
-  const parsed = readDocument(ctx.fleet, kind, bytes);
+  const { memo, fleet, crypto } = ctx;
+  const sha256 = memo ? await sha256Hex(crypto, bytes) : null;
+  const parsed =
+    memo && sha256 !== null
+      ? await memo.of(`document ${kind.type} ${fleet} ${sha256}`, async () => readDocument(fleet, kind, bytes))
+      : readDocument(fleet, kind, bytes);
   if (!parsed.ok) return parsed;
-  return accept({ document: parsed.value.document, sha256: await sha256Hex(ctx.crypto, bytes), bytes });
+  return accept({ document: parsed.value.document, sha256: sha256 ?? (await sha256Hex(crypto, bytes)), bytes });
 }
 
 /** `parseDocument` without the hash; `text` is the canonical text that `bytes` encode. */

@@ -1,4 +1,5 @@
 import type { Crypto } from './crypto.ts';
+import type { Memo } from './memo.ts';
 import type { FleetName } from './names.ts';
 
 /** A document as received, with the signatures found beside it: every byte may be an attacker's. */
@@ -14,4 +15,6 @@ export interface SignedBytes {
 export interface VerifyContext {
   readonly crypto: Crypto;
   readonly fleet: FleetName;
+  /** Default: every document is read anew. */
+  readonly memo?: Memo;
 }

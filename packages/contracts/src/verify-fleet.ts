@@ -48,8 +48,10 @@ export async function verifyFleet(
   if (!parsed.ok) return parsed;
   const { document } = parsed.value;
 
-  const { identities, hostKeys, problems } = await readIdentities(ctx, release, document);
-  problems.push(...waveProblems(document));
+  const read = () => readIdentities(ctx, release, document);
+  const { identities, hostKeys, problems } = ctx.memo
+    ? await ctx.memo.of(`identities ${hash} ${release.trust.sha256}`, read)
+    : await read();
   if (problems.length > 0) return refuse('invalid', `fleet: ${problems.join('; ')}`);
   const unknown = entriesOf(release.document.channels).find(([channel]) => !lookup(document.channels, channel));
   if (unknown) return refuse('unknown-channel', `fleet: the release has channel ${unknown[0]}, which is not declared`);
@@ -96,6 +98,7 @@ async function readIdentities(ctx: VerifyContext, release: VerifiedRelease, docu
     hostKeys.set(name, await declare({ kind: 'host', name }, pubkeys));
   }
   for (const [name, { pubkeys }] of entriesOf(document.operators)) await declare({ kind: 'operator', name }, pubkeys);
+  problems.push(...waveProblems(document));
   return { identities, hostKeys, problems };
 }
 

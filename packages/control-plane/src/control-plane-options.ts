@@ -1,4 +1,4 @@
-import type { Clock, Crypto, Random } from '@nixfleet/contracts';
+import type { Clock, Crypto, Memo, Random } from '@nixfleet/contracts';
 import type { EvidenceLimits } from './http/evidence-route.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
@@ -13,6 +13,8 @@ export interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly crypto: Crypto;
+  /** Shared with others of the process; see `Memo`. */
+  readonly memo?: Memo;
   readonly log: Log;
   /** Default 30. */
   readonly pollSeconds?: number;

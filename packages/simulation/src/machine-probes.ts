@@ -1,6 +1,7 @@
 import type { Probes } from '@nixfleet/agent';
 import { CheckName, HealthCheck } from '@nixfleet/contracts';
 import type { Closures } from './closures.ts';
+import type { Dice } from './dice.ts';
 import type { Life } from './life.ts';
 import type { Machine } from './machine.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -9,17 +10,21 @@ const web = CheckName.parse('web');
 /** How long after a switch a closure that sickens begins to fail its probe, in milliseconds. */
 const sickeningMs = 150_000;
 
+/** Share of the probes that take their time, and how long at most, in milliseconds. */
+const slow = { share: 0.1, msMax: 400 };
+
 /** The probes port of one incarnation: how the service does on this machine is the running closure's behaviour. */
 export function machineProbes(
   machine: Machine,
   deps: {
     readonly life: Life;
     readonly scheduler: Scheduler;
+    readonly dice: Dice;
     readonly closures: Closures;
     readonly intervalSeconds: number;
   },
 ): Probes {
-  const { life, scheduler, closures, intervalSeconds } = deps;
+  const { life, scheduler, dice, closures, intervalSeconds } = deps;
   const check = HealthCheck.parse({
     kind: 'exec',
     command: ['/check'],
@@ -43,6 +48,9 @@ export function machineProbes(
   return {
     declared: () => life.cross(() => ({ ok: true, checks: [[web, check]] })),
     run: () =>
-      life.cross(() => (isPassing() ? { status: 'pass' } : { status: 'fail', detail: 'expected 0, got 1' }), 30),
+      life.cross(
+        () => (isPassing() ? { status: 'pass' } : { status: 'fail', detail: 'expected 0, got 1' }),
+        dice.chance(slow.share) ? dice.between(1, slow.msMax) : 0,
+      ),
   };
 }

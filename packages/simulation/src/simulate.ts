@@ -78,7 +78,7 @@ export function resultOf(fleet: SimulatedFleet, { breach, concerned, facts }: Wi
   const { fault, timeline, scheduler } = fleet;
   const events = [...facts.ledgers.values()].reduce((sum, ledger) => sum + ledger.events, 0);
   const counts = { steps: scheduler.done, events, releases: facts.releaseVersion };
-  const fingerprint = `${scheduler.fingerprint.toString(16)}-${scheduler.done}-${events}-${timeline.moments.length}`;
+  const fingerprint = `${scheduler.fingerprint.toString(16)}-${scheduler.done}-${events}-${timeline.count}`;
   if (breach) return { seed, broken: { ...breach, timeline: timeline.of(concerned) }, fingerprint, counts };
   if (fault) {
     const text = `${fault.who} ended by itself: ${fault.error instanceof Error ? fault.error.stack : String(fault.error)}`;

@@ -1,5 +1,5 @@
 import { parseAgentConfig, type RunningAgent, startAgent, type Transport } from '@nixfleet/agent';
-import type { Crypto } from '@nixfleet/contracts';
+import type { Crypto, Memo } from '@nixfleet/contracts';
 import type { Closures } from './closures.ts';
 import type { Dice } from './dice.ts';
 import { diskFiles } from './disk.ts';
@@ -21,6 +21,7 @@ export interface SimulatedAgentOptions {
   readonly dice: Dice;
   readonly time: MachineTime;
   readonly crypto: Crypto;
+  readonly memo: Memo;
   readonly closures: Closures;
   readonly machine: Machine;
   readonly probeSeconds: number;
@@ -78,6 +79,7 @@ export class SimulatedAgent {
       clock: machineClock(time, life, scheduler),
       random: own,
       crypto,
+      memo: this.#options.memo,
       files: diskFiles(machine.disk, life, own),
       host: machineHost(machine, { life, scheduler, isClockSynchronised: this.#options.isClockSynchronised }),
       nix: machineNix(machine, {
@@ -89,7 +91,7 @@ export class SimulatedAgent {
         fetchSeconds: this.#options.fetchSeconds,
         isSafe: this.#options.isNixSafe,
       }),
-      probes: machineProbes(machine, { life, scheduler, closures, intervalSeconds: probeSeconds }),
+      probes: machineProbes(machine, { life, scheduler, dice: own, closures, intervalSeconds: probeSeconds }),
       log: (level, message, fields = {}) => {
         if (!life.isOver && (level === 'warn' || level === 'error')) onLog(message, fields);
       },

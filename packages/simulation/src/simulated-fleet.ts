@@ -1,8 +1,8 @@
 import {
   addSeconds,
+  BoundedMemo,
   type CheckinReply,
   type Crypto,
-  type EventBatch,
   type Go,
   type Instant,
   instantToMs,
@@ -26,6 +26,8 @@ import { Timeline } from './timeline.ts';
 import type { Witness } from './witness.ts';
 
 const startMs = instantToMs(startAt);
+/** Documents that are not read anew; of a release there are four or five. */
+const documentsKept = 256;
 
 export interface Watchers {
   readonly host: Omit<HostWatch, 'note' | 'fault'>;
@@ -49,6 +51,8 @@ export class SimulatedFleet {
   readonly scheduler = new Scheduler();
   readonly timeline = new Timeline(startMs, () => this.scheduler.nowMs);
   readonly closures: Closures;
+  /** One for all of them: twenty agents read the same documents. */
+  readonly memo = new BoundedMemo(documentsKept);
   readonly dice: Dice;
   readonly hosts = new Map<string, SimulatedHost>();
   readonly time: MachineTime;
@@ -66,7 +70,7 @@ export class SimulatedFleet {
   private constructor(dice: Dice, crypto: Crypto, { watchers, facts }: Witness) {
     this.dice = dice;
     this.#watchers = watchers;
-    this.stolen = new StolenServer(facts, dice.of('thief'));
+    this.stolen = new StolenServer(facts, { dice: dice.of('thief'), scheduler: this.scheduler });
     this.closures = new Closures(crypto);
     this.time = new MachineTime(this.scheduler, startMs);
   }
@@ -117,6 +121,7 @@ export class SimulatedFleet {
       dice: dice.of('server'),
       time: fleet.time,
       crypto,
+      memo: fleet.memo,
       trust,
       published: () => (fleet.isSourceUp ? ci.published : null),
       watch: watchers.store,
@@ -134,6 +139,7 @@ export class SimulatedFleet {
         scheduler,
         dice: dice.of(name),
         crypto,
+        memo: fleet.memo,
         closures,
         startMs,
         probeSeconds,
@@ -188,7 +194,7 @@ export class SimulatedFleet {
     if (honest === null) return null;
     this.#watchers.contacted(host);
     if (request.path === '/v1/agent/events') {
-      this.stolen.delivered((JSON.parse(new TextDecoder().decode(request.body)) as EventBatch).events);
+      this.stolen.delivered(request.body);
     }
     const answer =
       this.impostor?.answer(host, request) ??

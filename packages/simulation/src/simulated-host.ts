@@ -1,5 +1,5 @@
 import { type LocalHold, localHoldPath } from '@nixfleet/agent';
-import type { Crypto, StorePath } from '@nixfleet/contracts';
+import type { Crypto, Memo, StorePath } from '@nixfleet/contracts';
 import { privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import type { TestKey } from '@nixfleet/testkit';
 import type { Closures } from './closures.ts';
@@ -19,6 +19,7 @@ export interface SimulatedHostOptions {
   readonly scheduler: Scheduler;
   readonly dice: Dice;
   readonly crypto: Crypto;
+  readonly memo: Memo;
   readonly closures: Closures;
   readonly startMs: number;
   readonly probeSeconds: number;
@@ -93,6 +94,7 @@ export class SimulatedHost {
       dice,
       time: this.time,
       crypto,
+      memo: options.memo,
       closures,
       machine: this.machine,
       probeSeconds: options.probeSeconds,

@@ -1,4 +1,4 @@
-import type { Crypto, Random } from '@nixfleet/contracts';
+import type { Crypto, Memo, Random } from '@nixfleet/contracts';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -20,6 +20,7 @@ export interface SimulatedServerOptions {
   readonly dice: Dice;
   readonly time: MachineTime;
   readonly crypto: Crypto;
+  readonly memo: Memo;
   readonly trust: Uint8Array;
   /** What is published now; null while the source does not answer. */
   readonly published: () => { readonly id: string; readonly files: ReadonlyMap<string, Uint8Array> } | null;
@@ -65,7 +66,7 @@ export class SimulatedServer {
   }
 
   start(): void {
-    const { scheduler, time, crypto, trust, onFault } = this.#options;
+    const { scheduler, time, crypto, memo, trust, onFault } = this.#options;
     const life = new Life(scheduler);
     this.#life = life;
     const random: Random = this.#options.dice.of(`incarnation ${scheduler.nowMs}`);
@@ -76,6 +77,7 @@ export class SimulatedServer {
       clock: machineClock(time, life, scheduler),
       random,
       crypto,
+      memo,
       log: silentLog,
     }).then((controlPlane) => {
       if (!life.isOver) this.#controlPlane = controlPlane;

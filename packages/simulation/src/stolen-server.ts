@@ -1,11 +1,17 @@
-import type { CheckinReply, Go, Json, SignedEvent } from '@nixfleet/contracts';
+import type { CheckinReply, EventBatch, Go, JournalEvent, Json, SignedEvent } from '@nixfleet/contracts';
 import { canonicalBytes, sha256Hex } from '@nixfleet/contracts';
 import type { ApiRequest, ApiResponse } from '@nixfleet/control-plane';
 import { cheapCrypto } from './cheap-crypto.ts';
 import type { Dice } from './dice.ts';
 import type { Facts } from './facts.ts';
+import type { Scheduler } from './scheduler.ts';
 
 const signedPrefix = '/v1/signed/';
+/** Receipts of whatever rollout that it offers for another one. */
+const newestMax = 5;
+/** Share of the time in which a thief answers every check-in at once; else it lets them wait, for so long, in milliseconds. */
+const hastyShare = 0.3;
+const patience = { fromMs: 500, toMs: 100_000 };
 
 /**
  * What a thief does with a stolen control plane: it has every byte that was ever published and every event that was ever
@@ -13,17 +19,23 @@ const signedPrefix = '/v1/signed/';
  */
 export class StolenServer {
   readonly #dice: Dice;
+  readonly #scheduler: Scheduler;
   readonly #facts: Facts;
   /** States of `releases/` as they were published, oldest first. */
   readonly #published: ReadonlyMap<string, Uint8Array>[] = [];
-  readonly #receipts: SignedEvent[] = [];
+  /** By the rollout that they are of. */
+  readonly #receipts = new Map<string, SignedEvent[]>();
+  #newestReceipts: readonly SignedEvent[] = [];
   /** The state of which everything is served at the moment. */
   #served = 0;
+  #isHasty: boolean;
   isAtWork = false;
 
-  constructor(facts: Facts, dice: Dice) {
+  constructor(facts: Facts, { dice, scheduler }: { readonly dice: Dice; readonly scheduler: Scheduler }) {
     this.#facts = facts;
     this.#dice = dice;
+    this.#scheduler = scheduler;
+    this.#isHasty = dice.chance(hastyShare);
   }
 
   published(files: ReadonlyMap<string, Uint8Array>): void {
@@ -31,12 +43,21 @@ export class StolenServer {
     this.#served = this.#published.length - 1;
   }
 
-  delivered(events: readonly SignedEvent[]): void {
-    for (const event of events) if (event.event.includes('"kind":"converged"')) this.#receipts.push(event);
+  delivered(body: Uint8Array): void {
+    const text = new TextDecoder().decode(body);
+    if (!text.includes('converged')) return;
+    for (const signed of (JSON.parse(text) as EventBatch).events) {
+      const event = JSON.parse(signed.event) as JournalEvent;
+      if (event.kind !== 'converged') continue;
+      const { rolloutId } = event.body.target;
+      this.#receipts.set(rolloutId, [...(this.#receipts.get(rolloutId) ?? []), signed]);
+      this.#newestReceipts = [...this.#newestReceipts, signed].slice(-newestMax);
+    }
   }
 
-  /** Changes its mind about which past it shows. */
+  /** Changes its mind about which past it shows, and how. */
   turn(): void {
+    this.#isHasty = this.#dice.chance(hastyShare);
     const newest = this.#published.length - 1;
     this.#served = this.#dice.chance(0.5) ? newest : this.#dice.whole(0, newest);
   }
@@ -46,8 +67,15 @@ export class StolenServer {
     if (honest === null) return null;
     if (request.path.startsWith(signedPrefix)) return this.#signed(request.path.slice(signedPrefix.length), honest);
     if (request.path !== '/v1/agent/checkin' || honest.status !== 200 || typeof honest.body !== 'string') return honest;
+    if (request.headers.prefer !== undefined && !this.#isHasty) await this.#wait();
     const reply = await this.#permit(host, JSON.parse(honest.body) as CheckinReply);
     return { ...honest, body: JSON.stringify(reply) };
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#scheduler.after(this.#dice.between(patience.fromMs, patience.toMs), resolve);
+    });
   }
 
   #signed(path: string, honest: ApiResponse): ApiResponse {
@@ -84,7 +112,7 @@ export class StolenServer {
   /** Too few, twice the same, of another rollout, or with another's name on them: it has no better ones. */
   #receiptsFor(rolloutId: string): SignedEvent[] {
     const dice = this.#dice;
-    const fitting = this.#receipts.filter(({ event }) => event.includes(rolloutId));
+    const fitting = this.#receipts.get(rolloutId) ?? [];
     const [any] = fitting;
     switch (dice.whole(1, 5)) {
       case 1:
@@ -92,7 +120,7 @@ export class StolenServer {
       case 2:
         return any === undefined ? [] : [any, any, any];
       case 3:
-        return this.#receipts.slice(-5);
+        return [...this.#newestReceipts];
       case 4:
         return any === undefined
           ? []
@@ -101,7 +129,7 @@ export class StolenServer {
               event: any.event.replace(/"host":"[^"]*"/, `"host":"${name}"`),
             }));
       default:
-        return fitting;
+        return [...fitting];
     }
   }
 }

@@ -1,7 +1,8 @@
 import { msToInstant } from '@nixfleet/contracts';
 
-export interface Moment {
+interface Moment {
   readonly atMs: number;
+  readonly order: number;
   /** Null: about the whole fleet. */
   readonly host: string | null;
   readonly text: string;
@@ -10,11 +11,12 @@ export interface Moment {
 /** Lines of a timeline that is shown. */
 const shownMax = 60;
 
-/** What happened, in the order in which it did. */
+/** What happened, in the order in which it did: of each host and of the whole fleet as much as can be shown. */
 export class Timeline {
-  readonly #moments: Moment[] = [];
+  readonly #recent = new Map<string | null, { count: number; moments: Moment[] }>();
   readonly #startMs: number;
   readonly #nowMs: () => number;
+  #count = 0;
 
   constructor(startMs: number, nowMs: () => number) {
     this.#startMs = startMs;
@@ -22,20 +24,29 @@ export class Timeline {
   }
 
   note(host: string | null, text: string): void {
-    this.#moments.push({ atMs: this.#nowMs(), host, text });
+    const known = this.#recent.get(host) ?? { count: 0, moments: [] };
+    this.#recent.set(host, known);
+    known.count++;
+    known.moments.push({ atMs: this.#nowMs(), order: this.#count++, host, text });
+    if (known.moments.length >= 2 * shownMax) known.moments = known.moments.slice(-shownMax);
   }
 
-  get moments(): readonly Moment[] {
-    return this.#moments;
+  /** Everything that was noted, shown or not. */
+  get count(): number {
+    return this.#count;
   }
 
   /** The last lines that concern these hosts or the whole fleet, oldest first. */
   of(hosts: readonly string[]): string {
-    const concerned = this.#moments.filter(({ host }) => host === null || hosts.includes(host));
-    const left = concerned.length - shownMax;
-    const lines = concerned
-      .slice(-shownMax)
-      .map(({ atMs, host, text }) => `${msToInstant(this.#startMs + atMs).slice(11, 19)}  ${host ?? '·'}  ${text}`);
+    const concerned = [...new Set([null, ...hosts])].flatMap((host) => this.#recent.get(host) ?? []);
+    const shown = concerned
+      .flatMap(({ moments }) => moments)
+      .sort((left, right) => left.order - right.order)
+      .slice(-shownMax);
+    const left = concerned.reduce((sum, { count }) => sum + count, 0) - shown.length;
+    const lines = shown.map(
+      ({ atMs, host, text }) => `${msToInstant(this.#startMs + atMs).slice(11, 19)}  ${host ?? '·'}  ${text}`,
+    );
     return [...(left > 0 ? [`(${left} earlier lines left out)`] : []), ...lines].join('\n');
   }
 }

@@ -6,6 +6,7 @@ import {
   holdPath,
   type Instant,
   latest,
+  type Memo,
   nearestInstant,
   pinTrust,
   releaseFloorOf,
@@ -26,6 +27,7 @@ export interface ReleaseIntakeOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly crypto: Crypto;
+  readonly memo?: Memo;
   readonly log: Log;
   /** The trust document that the operator gave: where the chain starts. */
   readonly trust: Uint8Array;
@@ -67,7 +69,7 @@ export class ReleaseIntake {
    */
   static async load(options: ReleaseIntakeOptions): Promise<ReleaseIntake> {
     const fleet = fleetOf(options.trust);
-    const ctx: VerifyContext = { crypto: options.crypto, fleet };
+    const ctx: VerifyContext = { crypto: options.crypto, fleet, ...(options.memo && { memo: options.memo }) };
     const pinned = await pinTrust(ctx, options.trust);
     if (!pinned.ok) throw new ControlPlaneError('bad-trust', `the given trust document: ${pinned.detail}`);
     const intake = new ReleaseIntake(options, ctx, pinned.value);
