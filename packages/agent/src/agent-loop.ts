@@ -21,7 +21,7 @@ import { AgentError, messageOf } from './errors.ts';
 import type { Files } from './files.ts';
 import { HeadExpiry } from './head-expiry.ts';
 import type { Host } from './host.ts';
-import { intentOf, type Permission } from './intent.ts';
+import { intentOf, isLate, type Permission } from './intent.ts';
 import type { IntentSource } from './intent-source.ts';
 import type { Journal, JournalFound } from './journal.ts';
 import type { Log } from './log.ts';
@@ -181,14 +181,14 @@ export class AgentLoop {
     this.contacted();
     if (reply.replayFrom) await this.#workers?.delivery.replayFrom(reply.replayFrom);
     if (documents === null || permission === null) return true;
-    const isKnown = reply.head === documents.view?.head.sha256 && !documents.isLate;
+    const isKnown = reply.head === documents.view?.head.sha256 && !isLate(documents);
     // What an idle host hears every two minutes: nothing is new, and nothing permitted.
     if (isKnown && reply.goId === null && permission.isNone && this.#readings.isIdle) return true;
     const isFollowed = await this.#readings
       .run(async (signal) => {
         const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
         if (isNew && !this.#heads.tryTake()) return false;
-        const outcome = isNew || documents.isLate ? await documents.sync(controlPlane, signal) : 'unchanged';
+        const outcome = isNew || isLate(documents) ? await documents.sync(controlPlane, signal) : 'unchanged';
         if (reply.go) await permission.set(reply.go, controlPlane, signal);
         else if (reply.goId === null) await permission.set(null, controlPlane, signal);
         else if (outcome === 'updated') await permission.verify(controlPlane, signal);

@@ -118,11 +118,6 @@ export class IntentSource {
     return this.#incomplete;
   }
 
-  get isLate(): boolean {
-    // Something that the newest head leads to could not be had yet.
-    return this.obstacle !== null || (this.#view?.unreadHolds.length ?? 0) > 0;
-  }
-
   get isFloorLost(): boolean {
     return this.#isFloorLost;
   }
@@ -196,7 +191,8 @@ export class IntentSource {
       this.#isHeadAhead = head.reason === 'future-dated';
       return { document: 'head', identity, refusal: head };
     }
-    if (this.#isFloorLost && head.value.document.signedAt < addSeconds(now, -floorLostHeadSecondsMax)) {
+    const tooOld = this.#isFloorLost && head.value.document.signedAt < addSeconds(now, -floorLostHeadSecondsMax);
+    if (tooOld) {
       const detail = `floors are lost: expected a head signed within ${floorLostHeadSecondsMax} s, got ${head.value.document.signedAt}`;
       return { document: 'head', identity, refusal: refuse('floor-lost', detail) };
     }

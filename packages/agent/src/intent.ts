@@ -32,6 +32,11 @@ export interface HostFacts {
   readonly secondsSinceContact: number | null;
 }
 
+/** Something that the newest head leads to could not be had yet. */
+export function isLate({ obstacle, view }: Pick<IntentSource, 'obstacle' | 'view'>): boolean {
+  return obstacle !== null || (view !== null && view.unreadHolds.length > 0);
+}
+
 interface Granted {
   readonly go: Go;
   readonly manifest: VerifiedManifest;
