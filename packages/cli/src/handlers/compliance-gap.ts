@@ -1,23 +1,12 @@
-import { entriesOf, FrameworkName, GovernanceLevel, type StaticRuleResult } from '@nixfleet/contracts';
+import { entriesOf, FrameworkName, GovernanceLevel } from '@nixfleet/contracts';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
+import { type Gap, gapOf } from '../compliance/gap.ts';
 import { catalogueOf, hostsOf, openReport } from '../compliance/open-report.ts';
 import { parseTyped } from '../parse-typed.ts';
 import { printable } from '../printable.ts';
-
-interface Gap {
-  readonly host: string;
-  readonly ruleId: string;
-  readonly name: string;
-  /** `failing`: has a fix; `inactive`: would be active at the level; `unmeasured`: nothing says anything of it. */
-  readonly kind: 'failing' | 'inactive' | 'unmeasured';
-  readonly why: string;
-  readonly fix: readonly string[];
-  /** What becomes of the host's decision once it is done; null where only an evaluation can tell. */
-  readonly effect: string | null;
-}
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal } = context;
@@ -50,34 +39,6 @@ export async function run(context: CommandContext, values: CommandValues): Promi
 
 function rank(level: GovernanceLevel): number {
   return GovernanceLevel.options.indexOf(level);
-}
-
-function gapOf(
-  rule: {
-    readonly via: string | null;
-    readonly unmeasured: string | null;
-    readonly remediation: string;
-    readonly severity: string;
-  },
-  result: StaticRuleResult | undefined,
-): Omit<Gap, 'host' | 'ruleId' | 'name'> | null {
-  if (result?.status === 'fail' || result?.status === 'error') {
-    const fix = (result.fix ?? rule.remediation).split('\n');
-    const isWaived = result.decision === 'waived';
-    const effect = isWaived ? 'its waiver is not needed any more' : 'the rule passes and blocks no release';
-    return { kind: 'failing', why: isWaived ? `waived by ${result.waiverId}` : result.status, fix, effect };
-  }
-  if (rule.via === 'level') {
-    const fix = [`compliance.governance.level = "${rule.severity}";`];
-    return { kind: 'inactive', why: 'level', fix, effect: null };
-  }
-  if (rule.via === 'control' || rule.via === 'tag') {
-    return { kind: 'inactive', why: rule.via, fix: [rule.remediation], effect: null };
-  }
-  if (rule.via === null && rule.unmeasured !== null) {
-    return { kind: 'unmeasured', why: rule.unmeasured, fix: [rule.remediation], effect: null };
-  }
-  return null;
 }
 
 function linesOf({ host, ruleId, name, kind, why, fix, effect }: Gap): string[] {
