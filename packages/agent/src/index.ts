@@ -6,7 +6,7 @@ export { AgentError, type AgentErrorCode } from './errors.ts';
 export { fileSystem } from './file-system.ts';
 export type { Files } from './files.ts';
 export { Gate } from './gate.ts';
-export type { Host } from './host.ts';
+export type { Host, RebootOrder } from './host.ts';
 export { clientIdentity, readHostKey } from './host-key.ts';
 export { HttpsTransport, type HttpsTransportOptions } from './https-transport.ts';
 export { Journal } from './journal.ts';

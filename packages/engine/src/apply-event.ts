@@ -47,8 +47,11 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
     }
     case 'checkpoint':
       return event.body.state;
-    case 'started':
-      return { ...state, running: event.body.running };
+    case 'started': {
+      // What waited for a boot has had one. Should something still wait, the host tells it anew.
+      const rebootPending = event.bootId === state.bootId ? state.rebootPending : null;
+      return { ...state, running: event.body.running, rebootPending };
+    }
     case 'trust-accepted':
       return { ...state, trust: event.body.floor };
     case 'release-accepted':

@@ -19,21 +19,25 @@ export type Behaviour =
   | 'sickening'
   /** It kills the agent, which its service manager starts again. */
   | 'murderous'
+  /** It brings another kernel: it runs, and only a boot takes all of it up. */
+  | 'kernel'
+  /** It cannot be switched to while the machine runs, and can be booted. */
+  | 'inhibited'
+  /** The same, and the boot loader falls back to what it boots as a rule. */
+  | 'unbootable'
   /** What the cache has is not what was signed. */
   | 'poisoned';
 
-/** Those that a host can be expected to end on. */
-export function isHarmless(behaviour: Behaviour): boolean {
-  return behaviour === 'good' || behaviour === 'flapping' || behaviour === 'murderous';
-}
-
 /** Those after which an enforced probe or the activation itself may be called failed. */
 export function mayFail(behaviour: Behaviour): boolean {
-  return behaviour !== 'good' && behaviour !== 'flapping' && behaviour !== 'murderous' && behaviour !== 'poisoned';
+  return !harmless.has(behaviour) && behaviour !== 'poisoned';
 }
+
+const harmless: ReadonlySet<Behaviour> = new Set(['good', 'flapping', 'murderous', 'kernel', 'inhibited']);
 
 /** How a release turns out for a host that gets it. */
 export function throwBehaviour(dice: Dice, badShare: number): Behaviour {
-  if (!dice.chance(badShare)) return dice.chance(0.1) ? dice.pick(['flapping', 'murderous']) : 'good';
-  return dice.pick(['failing', 'hanging', 'panicking', 'mute', 'sick', 'sickening', 'poisoned']);
+  if (!dice.chance(badShare))
+    return dice.chance(0.2) ? dice.pick(['flapping', 'murderous', 'kernel', 'inhibited']) : 'good';
+  return dice.pick(['failing', 'hanging', 'panicking', 'mute', 'sick', 'sickening', 'poisoned', 'unbootable']);
 }

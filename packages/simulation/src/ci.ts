@@ -128,6 +128,19 @@ export class Ci {
     await this.#sign(async () => this.#options.onRelease(await this.fleet.publish(change, signers)));
   }
 
+  /** One host tries something else for a while; or no more. */
+  async tryOut(host: string, behaviour: Behaviour, seconds: number | null): Promise<void> {
+    const real = await this.#options.closures.build(host, ++this.#version, behaviour);
+    await this.#sign(async () => {
+      const release = await this.#publish((next) => {
+        const { [host]: _, ...others } = next.trials ?? {};
+        const trial = seconds === null ? {} : { [host]: { real, expiresAt: addSeconds(this.fleet.now, seconds) } };
+        next.trials = { ...others, ...trial };
+      });
+      this.#options.onRelease(release);
+    });
+  }
+
   /** The next trust document, and nothing signed anew. */
   async changeTrust(change: (draft: TrustDocument) => void): Promise<void> {
     await this.#sign(() => this.fleet.nextTrust(change));

@@ -41,15 +41,17 @@ export function mayDispatch(
 }
 
 /** S4: holds, freezes, windows, the head's expiry and `observe`, of what the control plane has stored. */
-function notBraked({ stored, holds, signed }: Facts, { host, manifest, nowMs, now }: Dispatch): Broken {
+function notBraked({ stored, holds, signed }: Facts, { host, go, manifest, nowMs, now }: Dispatch): Broken {
   const { channel, policy, windows, resolvedUntil } = manifest;
   const refuse = (why: string): Broken => broken('S4', `${host} is told to start on ${channel}, ${why}`);
   if (policy.mode === 'observe') return refuse('which only observes');
+  if (go.reboot && policy.reboot === 'never' && !policy.reboots) return refuse('where nobody boots');
   const { release } = stored;
   const isEmergency = release !== null && signed.isEmergency(release.head.release.sha256, now);
   const isResolved = resolvedUntil === null || now <= later(resolvedUntil);
   const isOpen = isResolved && windows?.some(({ from, to }) => from <= now && now <= later(to));
-  if (windows !== null && !isOpen && !isEmergency) return refuse('outside its windows');
+  const isBoot = go.reboot === true && policy.reboot === 'immediate';
+  if (windows !== null && !isOpen && !isEmergency && !isBoot) return refuse('outside its windows');
   if (release === null || nowMs - release.atMs <= settleMs) return null;
   if (later(release.head.expiresAt) < now) return refuse('under an expired head');
   for (const hash of release.head.holds) {
@@ -82,7 +84,7 @@ function notRebuilding({ stored, ledgers }: Facts, { host, nowMs }: Dispatch): B
 
 /** S9: neither what it converged on, nor what failed there at this attempt or a later one. */
 function notAgain(facts: Facts, { host, go, entry, nowMs }: Dispatch): Broken {
-  if (facts.restored.has(host)) return null;
+  if (facts.restored.has(host) || go.reboot === true) return null;
   const { stored } = facts;
   const isSettled = (atMs: number | undefined): boolean => atMs !== undefined && nowMs - atMs > settleMs;
   const isThere = facts.ledger(host).target?.closure === entry.closure;
@@ -101,11 +103,6 @@ function wavesPromoted(facts: Facts, { host, go, manifest, entry, nowMs }: Dispa
   for (let wave = 0; wave < entry.wave; wave++) {
     const members = Object.entries(manifest.hosts).filter((found) => found[1].wave === wave);
     const done = members.filter(([name, { attempt }]) => hasConverged(facts, name, { ...go, attempt }));
-    const unmeasured = done.filter(([name, { closure }]) => !facts.ledger(name).compliant.has(closure));
-    if (manifest.policy.compliance.mode === 'enforce' && unmeasured.length > 0) {
-      const names = unmeasured.map(([name]) => name);
-      return broken('S2', `${host} is told to start, and no control of ${names.join(', ')} was found to pass`, names);
-    }
     const reachable = members.filter(([name]) => isReachable(facts, name, nowMs));
     const percent = manifest.waves[wave]?.promoteWhen.convergedPercent ?? 100;
     const stays = reachable.filter(([name]) => isStillIn(facts, name, manifest));

@@ -1,4 +1,4 @@
-import { HostView } from '@nixfleet/contracts';
+import { HostView, type Instant } from '@nixfleet/contracts';
 import { broken } from './rule.ts';
 import type { SimulatedFleet } from './simulated-fleet.ts';
 import type { SimulatedHost } from './simulated-host.ts';
@@ -20,8 +20,22 @@ function judgeHost(fleet: SimulatedFleet, witness: Witness, { name, machine, age
   }
 }
 
-/** S5: what it remembers as failed, it has signed as failed. */
-export function judgeState(witness: Witness, { name, agent }: SimulatedHost): void {
+/** From the end of a trial until its machine runs again what it had confirmed, at the most, in milliseconds. */
+const trialOverMs = 5 * 60_000;
+
+/** S5: what it remembers as failed, it has signed as failed. S18: a trial whose time is over is over. */
+export function judgeState(witness: Witness, { name, agent, machine, isOn }: SimulatedHost, now: Instant): void {
+  const { phase, target, trialEndsAt } = witness.facts.ledger(name);
+  const isLate = trialEndsAt !== null && Date.parse(now) - Date.parse(trialEndsAt) > trialOverMs;
+  if (
+    phase === 'trying' &&
+    machine.running === target?.closure &&
+    isLate &&
+    isOn &&
+    !witness.facts.restored.has(name)
+  ) {
+    witness.judge(name, broken('S18', `${name} still tries what was to end at ${trialEndsAt}`));
+  }
   const { failed } = witness.facts.ledger(name);
   for (const { closure, attempt, cause } of agent.running?.loop.memory.state.quarantine ?? []) {
     const isKnown = failed.some(({ body: { target } }) => target.closure === closure && target.attempt === attempt);

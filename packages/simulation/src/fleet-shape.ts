@@ -75,6 +75,7 @@ function throwPolicy(dice: Dice): ChannelPolicy {
     unconfirmedRetrySeconds: 30,
     unconfirmedRetryMaxSeconds: 600,
     fetchesMax: dice.pick([null, null, 2]),
+    reboot: dice.pick(['never', 'window', 'immediate']),
   });
 }
 

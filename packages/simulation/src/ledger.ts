@@ -9,7 +9,13 @@ import type {
   SignedEvent,
 } from '@nixfleet/contracts';
 
-const switching: ReadonlySet<HostPhaseName> = new Set(['activating', 'confirming', 'soaking', 'reverting']);
+const switching: ReadonlySet<HostPhaseName> = new Set([
+  'activating',
+  'rebooting',
+  'confirming',
+  'soaking',
+  'reverting',
+]);
 
 export interface Accepted {
   readonly release: Floor;
@@ -36,11 +42,12 @@ export class Ledger {
   unconfirmed: EventOf<'unconfirmed'> | null = null;
   refused: EventOf<'refused'> | null = null;
   confirmedAt: Instant | null = null;
-  /** Closures of which a collection found every enforced control to pass. */
-  readonly compliant = new Set<string>();
   /** Enforced probes of what runs that fail now. */
   readonly failing = new Set<string>();
   #isFloorLost = false;
+  /** Trials that began, and when the newest ends. */
+  readonly trials: RolloutId[] = [];
+  trialEndsAt: Instant | null = null;
   phase: HostPhaseName = 'pending';
   target: HostTarget | null = null;
   events = 0;
@@ -90,11 +97,9 @@ export class Ledger {
         this.phase = 'converged';
         break;
       case 'failed':
-        this.failed.push(event);
+        // What a trial shows says nothing of a release.
+        if (event.body.target.trialUntil === undefined) this.failed.push(event);
         this.phase = 'failed';
-        break;
-      case 'compliance-passed':
-        this.compliant.add(event.body.closure);
         break;
       case 'probe':
         if (event.body.status === 'fail' && event.body.mode === 'enforce') this.failing.add(event.body.check);
@@ -110,6 +115,11 @@ export class Ledger {
       case 'floor-lost':
         this.#isFloorLost = true;
         break;
+      case 'trying':
+        this.trialEndsAt = event.body.deadline;
+        this.trials.push(event.body.target.rolloutId);
+        this.phase = kind;
+        break;
       case 'confirmed':
         this.confirmed.add(event.body.target.closure);
         this.confirmedAt = event.at;
@@ -120,10 +130,11 @@ export class Ledger {
         this.passed.set(event.body.target.closure, event);
         break;
       case 'fetching':
-        this.newest.set(
-          event.body.target.channel,
-          Math.max(this.newest.get(event.body.target.channel) ?? 0, event.body.target.introducedIn),
-        );
+        if (event.body.target.trialUntil === undefined)
+          this.newest.set(
+            event.body.target.channel,
+            Math.max(this.newest.get(event.body.target.channel) ?? 0, event.body.target.introducedIn),
+          );
         this.phase = kind;
         break;
       case 'refused':
@@ -141,7 +152,6 @@ export class Ledger {
         break;
       case 'deferred':
       case 'rebooting':
-      case 'trying':
       case 'confirming':
       case 'reverting':
         this.phase = kind;

@@ -72,8 +72,12 @@ export function machineHost(machine: Machine, { life, scheduler, isClockSynchron
         const problem = machine.setDefault(closure);
         return problem === null ? ({ ok: true } as const) : ({ ok: false, detail: problem } as const);
       }, 10),
-    rebootPending: () => life.cross(() => null),
-    reboot: () => life.cross(() => ({ ok: false, detail: 'nothing here waits for a boot' })),
+    rebootPending: () => life.cross(() => machine.rebootPending),
+    reboot: (order) =>
+      life.cross(() => {
+        machine.reboot(order);
+        return { ok: true } as const;
+      }, 10),
     revert: async (to, signal) => {
       const isOurs = await life.cross(() => machine.takeRevert());
       if (!isOurs) {

@@ -23,6 +23,7 @@ export function maySwitch(
     guardedTo,
     first,
     isModified,
+    how = 'activating',
   }: {
     readonly host: string;
     readonly closure: StorePath;
@@ -30,10 +31,12 @@ export function maySwitch(
     readonly first: StorePath;
     /** What lies in its store is not what was fetched. */
     readonly isModified: boolean;
+    /** Live, or by a boot. */
+    readonly how?: 'activating' | 'rebooting';
   },
 ): Broken {
   const ledger = facts.ledger(host);
-  if (ledger.phase !== 'activating' || ledger.target?.closure !== closure) {
+  if (ledger.phase !== how || ledger.target?.closure !== closure) {
     return broken('S13', `${host} switches to ${closure}, and its journal says ${ledger.phase}`);
   }
   if (isModified) return broken('S1', `${host} switches to ${closure}, which was changed in place`);
@@ -49,6 +52,9 @@ export function mayBeDefault(
 ): Broken {
   if (behaviour === 'sick') return broken('S11', `${host} makes ${closure} its boot default, whose probes never pass`);
   const passed = facts.ledger(host).passed.get(closure);
+  if (passed?.body.target.trialUntil !== undefined) {
+    return broken('S18', `${host} makes ${closure} its boot default, which it only tries`);
+  }
   if (passed && facts.everStored.has(StoredFacts.key('probes-passed', host, passed.body.target))) return null;
   return broken('S11', `${host} makes ${closure} its boot default before that was accepted`);
 }
@@ -60,7 +66,8 @@ export function mayBeCalledFailed(
   behaviour: Behaviour,
 ): Broken {
   // A disk without room for the profile is no silence: it is told as what it is.
-  if (mayFail(behaviour) || cause === 'profile-not-set') return null;
+  // Nor is a boot that was cut short: nobody can tell that from a loader that fell back.
+  if (mayFail(behaviour) || cause === 'profile-not-set' || cause === 'boot-failed') return null;
   const why = `${cause}${detail === undefined ? '' : `, ${detail}`}`;
   return broken('S5', `${host} calls ${target.closure} failed (${why}), which does nothing wrong (${behaviour})`);
 }

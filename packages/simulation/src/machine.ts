@@ -1,3 +1,4 @@
+import type { RebootOrder } from '@nixfleet/agent';
 import { BootId, type CommandOutput, Sha256Hex, type StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import type { Behaviour } from './behaviour.ts';
@@ -33,6 +34,9 @@ export interface MachineOptions {
   /** The power went, for whatever reason. */
   readonly onPowerLost: () => void;
   readonly onAgentKilled: () => void;
+  /** The agent has it go down, and up again with something for once. */
+  readonly onReboot: (order: RebootOrder) => void;
+  readonly onGoingDown: () => void;
 }
 
 /** How long things take, in milliseconds. */
@@ -57,6 +61,9 @@ export class Machine {
   #running: StorePath;
   #runningSinceMs = 0;
   bootDefault: StorePath;
+  /** What was booted, and what the next boot is to bring up for once. */
+  #booted: StorePath;
+  #nextBoot: RebootOrder | null = null;
   #record: SwitchRecord | null = null;
   /** Processes of this boot that a power cut ends. */
   #guard: Appointment | null = null;
@@ -69,6 +76,7 @@ export class Machine {
     this.#options = options;
     this.#running = options.first;
     this.bootDefault = options.first;
+    this.#booted = options.first;
     this.store.set(options.first, { isModified: false });
   }
 
@@ -103,7 +111,37 @@ export class Machine {
   powerCut(): void {
     this.#endProcesses();
     this.#boots++;
+    this.#nextBoot = null;
+    this.#booted = this.bootDefault;
     this.#run(this.bootDefault);
+  }
+
+  /** What runs and only a boot takes up. */
+  get rebootPending(): string | null {
+    const { behaviourOf } = this.#options;
+    return behaviourOf(this.#running) === 'kernel' && this.#booted !== this.#running ? 'kernel' : null;
+  }
+
+  /** It goes down, to come up with another system for once. */
+  reboot(order: RebootOrder): void {
+    this.#options.onReboot(order);
+    this.#endProcesses();
+    this.#nextBoot = order;
+    this.#options.onGoingDown();
+  }
+
+  /** Up again: guarded where it came up with what it was to boot for once, else with what it boots as a rule. */
+  comeUp(): void {
+    const order = this.#nextBoot;
+    if (order === null || this.#options.behaviourOf(order.closure) === 'unbootable') return this.powerCut();
+    const { closure, revertTo, guardSeconds } = order;
+    this.#nextBoot = null;
+    this.#boots++;
+    this.#booted = closure;
+    this.#run(closure);
+    const deadlineMs = this.#options.time.monotonicMs() + guardSeconds * 1000;
+    this.#record = { to: revertTo, boot: this.#boots, deadlineMs, state: 'armed', revertedOk: null, activation: null };
+    if (revertTo !== null) this.#watch();
   }
 
   snapshot() {
@@ -201,7 +239,9 @@ export class Machine {
       activation.outcome = outcome;
       activation.isEnded = true;
     };
+    const isInhibited = (behaviour === 'inhibited' || behaviour === 'unbootable') && this.#booted !== closure;
     this.#later(totalMs * dice.between(0.2, 0.9), () => {
+      if (isInhibited) return;
       this.#run(closure);
       if (behaviour === 'panicking') this.#options.onPowerLost();
       if (behaviour === 'murderous') this.#options.onAgentKilled();
@@ -209,6 +249,8 @@ export class Machine {
     const timeoutMs = timeoutSeconds * 1000;
     if (behaviour === 'hanging' || totalMs >= timeoutMs) {
       this.#later(timeoutMs, () => end({ kind: 'failed', cause: 'activation-timeout', output }));
+    } else if (isInhibited) {
+      this.#later(totalMs, () => end({ kind: 'needs-reboot', component: 'systemd' }));
     } else if (behaviour === 'failing') {
       this.#later(totalMs, () => end({ kind: 'failed', cause: 'activation-failed', output }));
     } else {

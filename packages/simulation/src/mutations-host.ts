@@ -252,4 +252,28 @@ export const hostMutations: readonly Mutation[] = [
     gates: ['pursue.ts: failed'],
     breaks: ['S16'],
   },
+  {
+    name: 'host: it boots though policy never lets it',
+    file: 'engine/src/reboot.ts',
+    from: "if (!mayReboot || policy.reboot === 'never' || !isSame(phase.target, target)) return null;",
+    to: 'if (!mayReboot || !isSame(phase.target, target)) return null;',
+    scene: 'let boot where nobody boots',
+    breaks: ['S4'],
+  },
+  {
+    name: 'host: a trial is confirmed like a release',
+    file: 'engine/src/confirm.ts',
+    from: "if (target.trialUntil === undefined) pass.start({ type: 'commit', target });",
+    to: "if (target.channel !== undefined) pass.start({ type: 'commit', target });",
+    scene: 'a trial to its end',
+    breaks: ['S18'],
+  },
+  {
+    name: 'host: a trial that was taken back goes on',
+    file: 'engine/src/trial.ts',
+    from: '(intent !== null && !isSame(intent.target, phase.target))',
+    to: 'false',
+    scene: 'a trial that is taken back',
+    breaks: ['S6'],
+  },
 ];

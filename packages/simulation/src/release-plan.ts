@@ -29,7 +29,13 @@ export class ReleasePlan {
   /** The last word: a release that is good for everybody. */
   async end(): Promise<void> {
     this.#isOver = true;
-    await this.#fleet.ci.release(this.#names, () => 'good');
+    await this.#fleet.ci.release(
+      this.#names,
+      () => 'good',
+      (next) => {
+        next.trials = {};
+      },
+    );
     this.#hint();
   }
 
@@ -60,8 +66,28 @@ export class ReleasePlan {
     else if (kind === 2) void ci.rotateTrust();
     else if (kind === 3) void ci.freeze(dice.pick(Object.keys(ci.intent.channels)), dice.whole(5, 40) * 60);
     else if (kind === 4) void ci.hold(dice.pick(Object.keys(ci.intent.channels)), dice.whole(5, 40) * 60);
+    else if (kind === 5) void this.#bootAll(dice.pick(Object.keys(ci.intent.channels)));
+    else if (kind === 6) this.#tryOut();
     else this.#release();
     this.#hint();
+  }
+
+  #tryOut(): void {
+    const dice = this.#dice;
+    const behaviour = throwBehaviour(dice, this.#badShare);
+    void this.#fleet.ci.tryOut(dice.pick(this.#names), behaviour, dice.chance(0.2) ? null : dice.whole(5, 60) * 60);
+  }
+
+  /** Everybody of a channel is to boot once more. */
+  #bootAll(channel: string): Promise<void> {
+    return this.#fleet.ci.release(
+      [],
+      () => 'good',
+      (next) => {
+        const policy = next.channels[channel]?.policy;
+        if (policy) policy.reboots = (policy.reboots ?? 0) + 1;
+      },
+    );
   }
 
   /** For the whole fleet, or for a part of it; bad for everybody it reaches, or for some. */

@@ -15,7 +15,8 @@ export type Invariant =
   | 'S13'
   | 'S15'
   | 'S16'
-  | 'S17';
+  | 'S17'
+  | 'S18';
 
 export interface Breach {
   readonly invariant: Invariant;

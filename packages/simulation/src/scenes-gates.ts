@@ -163,17 +163,6 @@ export const gateScenes = {
       await stage.calm();
     },
   },
-  /** Silence is no pass. */
-  'controls that nobody has measured': {
-    intent: sceneFleet({ waves: [['a'], ['b']] }),
-    play: async (stage) => {
-      await stage.release({ a: 'good', b: 'good' }, (next) => {
-        Object.assign(next.channels.main?.policy ?? {}, { compliance: { mode: 'enforce', frameworks: [] } });
-      });
-      await stage.until('a has converged', () => stage.hasConverged('a'));
-      await stage.minutes(5);
-    },
-  },
   /** What was begun comes to its end before the newest begins. */
   'a newer release waits': {
     intent: sceneFleet({ waves: [['a'], ['b']] }),

@@ -1,8 +1,9 @@
 import type { Scene } from './scene.ts';
+import { bootScenes } from './scenes-boots.ts';
 import { gateScenes } from './scenes-gates.ts';
 import { hostScenes } from './scenes-host.ts';
 import { thiefScenes } from './scenes-thief.ts';
 
 /** Every scene by what it is about. */
-export const scenes = { ...gateScenes, ...hostScenes, ...thiefScenes } satisfies Record<string, Scene>;
+export const scenes = { ...bootScenes, ...gateScenes, ...hostScenes, ...thiefScenes } satisfies Record<string, Scene>;
 export type SceneName = keyof typeof scenes;

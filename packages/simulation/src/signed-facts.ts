@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { FleetDocument, HeadDocument, Instant, ReleaseDocument } from '@nixfleet/contracts';
+import type { FleetDocument, HeadDocument, Instant, ReleaseDocument, RolloutManifest } from '@nixfleet/contracts';
 
 /** Approvers that an emergency needs, in the fleets of the testkit. */
 const emergencyApprovers = 2;
@@ -10,9 +10,11 @@ export class SignedFacts {
   readonly heads = new Map<string, HeadDocument>();
   readonly releases = new Map<string, ReleaseDocument>();
   readonly fleets = new Map<string, FleetDocument>();
+  #newTrials = new Map<string, RolloutManifest>();
   readonly #emergencies = new Map<string, Instant>();
 
-  published(files: ReadonlyMap<string, Uint8Array>): void {
+  /** Returns the manifests of trials that were not known. */
+  published(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, RolloutManifest> {
     for (const [path, bytes] of files) {
       if (path === 'head.json') this.heads.set(sha256(bytes), parse(bytes));
       else if (/^fleet\/[0-9a-f]+\.json$/.test(path))
@@ -20,6 +22,9 @@ export class SignedFacts {
       else if (/^trust\/\d+\.json$/.test(path)) this.trusts.add(sha256(bytes));
       else if (/^release\/[0-9a-f]+\.json$/.test(path)) this.#released(path, bytes, files);
     }
+    const trials = this.#newTrials;
+    this.#newTrials = new Map();
+    return trials;
   }
 
   /** Null for bytes that nobody of the head role signed. */
@@ -38,6 +43,9 @@ export class SignedFacts {
     if (this.releases.has(name)) return;
     const document: ReleaseDocument = parse(bytes);
     this.releases.set(name, document);
+    for (const { rolloutId } of Object.values(document.trials ?? {})) {
+      this.#newTrials.set(rolloutId, parse(files.get(`rollouts/${rolloutId}.json`) ?? new Uint8Array()));
+    }
     const approvals = [...files.keys()].filter((other) => other.startsWith(`${path}.`) && other.endsWith('.sshsig'));
     if (document.emergency && approvals.length >= emergencyApprovers) {
       this.#emergencies.set(name, document.emergency.expiresAt);

@@ -32,6 +32,8 @@ export interface SimulatedHostOptions {
 export interface HostWatch {
   readonly running: (host: string, closure: StorePath) => void;
   readonly switching: (host: string, closure: StorePath, guardedTo: StorePath | null) => void;
+  /** The agent has the machine boot something for once; after that a dead man's switch stands that goes back. */
+  readonly booting: (host: string, closure: StorePath, guardedTo: StorePath | null) => void;
   readonly defaulting: (host: string, closure: StorePath) => void;
   readonly restored: (host: string) => void;
   /** Somebody holds the machine itself, or lets it go. */
@@ -81,6 +83,8 @@ export class SimulatedHost {
       onSwitch: (closure, guardedTo) => watch.switching(name, closure, guardedTo),
       onDefault: (closure) => watch.defaulting(name, closure),
       onPowerLost: () => this.powerCut(),
+      onReboot: ({ closure, revertTo }) => watch.booting(name, closure, revertTo),
+      onGoingDown: () => this.#goDown(),
       onAgentKilled: () => this.crash(),
     });
     const { disk } = this.machine;
@@ -196,6 +200,16 @@ export class SimulatedHost {
     this.#boot(() => this.machine.powerCut());
   }
 
+  #goDown(): void {
+    this.agent.kill();
+    this.isOn = false;
+    this.#options.watch.note(this.name, 'it goes down for a boot');
+    this.#later(bootMs, () => {
+      this.machine.comeUp();
+      this.#up();
+    });
+  }
+
   takeSnapshot(): void {
     this.#snapshot = this.machine.snapshot();
     this.#options.watch.note(this.name, 'a snapshot is taken');
@@ -225,11 +239,13 @@ export class SimulatedHost {
   #boot(bring: () => void): void {
     // Nothing of it goes on while it is off.
     bring();
-    this.#later(bootMs, () => {
-      this.isOn = true;
-      this.#options.watch.note(this.name, `it has booted ${this.machine.running.slice(44)}`);
-      this.agent.start();
-    });
+    this.#later(bootMs, () => this.#up());
+  }
+
+  #up(): void {
+    this.isOn = true;
+    this.#options.watch.note(this.name, `it has booted ${this.machine.running.slice(44)}`);
+    this.agent.start();
   }
 
   #later({ from, to }: { readonly from: number; readonly to: number }, run: () => void): void {

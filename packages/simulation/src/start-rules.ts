@@ -12,13 +12,13 @@ const aheadMs = 310_000;
 
 export interface Start {
   readonly host: string;
-  readonly event: EventOf<'activating'>;
+  readonly event: EventOf<'activating'> | EventOf<'rebooting'>;
   readonly manifest: RolloutManifest;
   readonly nowMs: number;
 }
 
-/** A host writes that it starts to switch. */
-export function mayStart(facts: Facts, host: string, event: EventOf<'activating'>, nowMs: number): Broken {
+/** A host writes that it starts to switch, or that it goes down for a boot. */
+export function mayStart(facts: Facts, host: string, event: Start['event'], nowMs: number): Broken {
   const { target } = event.body;
   const manifest = facts.rollouts.get(target.rolloutId);
   const entry = manifest?.hosts[host as never];
@@ -32,6 +32,8 @@ export function mayStart(facts: Facts, host: string, event: EventOf<'activating'
     wavesBefore(facts, start) ??
     budgetsKept(facts, start) ??
     notHeld(facts, start) ??
+    mayBoot(facts, start) ??
+    mayTry(facts, start) ??
     justTold(facts, start) ??
     notQuarantined(facts, start) ??
     notBack(facts, start)
@@ -133,11 +135,29 @@ function notHeld(facts: Facts, { host, event, manifest, nowMs }: Start): Broken 
   if (isKnown && freezes.some(({ from, to }) => isPast(from, at) && at < to)) {
     return broken('S4', `${host} starts at ${at}, in a freeze of ${channel} that it has read`);
   }
+  if (event.kind === 'rebooting' && policy.reboot === 'immediate') return null;
   const isResolved = resolvedUntil === null || !isPast(resolvedUntil, at);
   if (windows !== null && !(isResolved && windows.some((window) => isInside(window, at)))) {
     return broken('S4', `${host} starts at ${at}, outside the windows of ${channel}`);
   }
   return null;
+}
+
+/** S18: a trial begins once, in its time, from what was confirmed. */
+function mayTry(facts: Facts, { host, event }: Start): Broken {
+  const { trialUntil, rolloutId } = event.body.target;
+  if (trialUntil === undefined || facts.restored.has(host)) return null;
+  if (isPast(trialUntil, event.at))
+    return broken('S18', `${host} begins a trial at ${event.at}, which ended at ${trialUntil}`);
+  const isAgain = facts.ledger(host).trials.includes(rolloutId);
+  return isAgain ? broken('S18', `${host} begins the trial ${rolloutId} again`) : null;
+}
+
+/** S4: it boots where policy lets it boot for what waits for that, or for a `reboots` that was raised. */
+function mayBoot(facts: Facts, { host, event, manifest }: Start): Broken {
+  if (event.kind !== 'rebooting' || manifest.policy.reboot !== 'never' || (manifest.policy.reboots ?? 0) > 0)
+    return null;
+  return broken('S4', `${host} boots, and ${manifest.channel} never does`);
 }
 
 /** S4: the control plane permitted it a moment ago, so that a halt of the meantime would have stopped it. */

@@ -46,6 +46,11 @@ export class Witness {
         const isModified = this.#seen.host(host).machine.store.get(closure)?.isModified === true;
         this.judge(host, maySwitch(this.facts, { host, closure, guardedTo, first: this.#firstOf(host), isModified }));
       },
+      booting: (host, closure, guardedTo) => {
+        const isModified = this.#seen.host(host).machine.store.get(closure)?.isModified === true;
+        const first = this.#firstOf(host);
+        this.judge(host, maySwitch(this.facts, { host, closure, guardedTo, first, isModified, how: 'rebooting' }));
+      },
       defaulting: (host, closure) => {
         const behaviour = this.#seen.closures.behaviourOf(closure);
         this.judge(host, mayBeDefault(this.facts, { host, closure, behaviour }));
@@ -82,7 +87,10 @@ export class Witness {
       released: ({ files }) => this.facts.stored.released(files, this.#nowMs),
     },
     release: (release) => this.facts.released(release),
-    published: (files) => this.facts.signed.published(files),
+    published: (files) => {
+      for (const [rolloutId, manifest] of this.facts.signed.published(files))
+        this.facts.rollouts.set(rolloutId, manifest);
+    },
     hold: (sha256, channel, expiresAt) => this.facts.holds.set(sha256, { channel, expiresAt }),
     answered: (host, path, body) => {
       this.facts.answers.set(host, this.#nowMs);
@@ -121,7 +129,7 @@ export class Witness {
     const { kind, body } = event;
     const closure = 'target' in body ? ` ${body.target.closure.slice(44)}` : '';
     if (kind !== 'probe' && kind !== 'withheld') this.note(host, `writes ${kind}${closure}`);
-    if (kind === 'activating') this.judge(host, mayStart(this.facts, host, event, this.#nowMs));
+    if (kind === 'activating' || kind === 'rebooting') this.judge(host, mayStart(this.facts, host, event, this.#nowMs));
     if (kind === 'fetching') this.judge(host, mayFetch(this.facts, host, event, this.#nowMs));
     if (kind === 'trust-accepted') this.judge(host, mayAcceptTrust(this.facts, host, event));
     if (kind === 'release-accepted') this.judge(host, mayAcceptRelease(this.facts, host, event));
@@ -145,7 +153,7 @@ export class Witness {
     if (kind === 'fetching') stored.begun.add(body.target.rolloutId);
     if (!stored.events.has(key)) stored.events.set(key, this.#nowMs);
     const manifest = rollouts.get(body.target.rolloutId);
-    if (kind !== 'failed' || !manifest) return;
+    if (kind !== 'failed' || !manifest || body.target.trialUntil !== undefined) return;
     const isHalting = stored.failed(host, body.target, manifest, this.#nowMs);
     if (isHalting) this.note(null, `more failed in ${body.target.rolloutId.slice(0, 8)} than it bears`);
   }
