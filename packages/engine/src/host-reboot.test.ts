@@ -77,7 +77,9 @@ describe('a boot for what waits for one', () => {
   it('H21: after the boot it is guarded and confirms by the same rules; in another system it has failed', () => {
     const up = react(memoryIn('rebooting'), started(armed, { bootId: nextBoot }));
     assert.deepEqual([up.kinds, up.types], [['started'], ['arm']]);
-    assert.equal(up.memory.state.rebootPending, null, 'what waited for a boot has had one');
+    const waiting = memoryIn('rebooting', {}, { bootId: boot, rebootPending: { since: noon, component: 'kernel' } });
+    assert.equal(react(waiting, started(armed, { bootId: nextBoot })).after.state.rebootPending, null);
+    assert.ok(react(waiting, started(absent, { bootId: boot })).after.state.rebootPending, 'the same boot');
     const elsewhere = react(memoryIn('rebooting'), started(absent, { bootId: nextBoot, running: oldClosure }));
     assert.deepEqual(elsewhere.kinds, ['started', 'failed', 'reverting']);
     assert.equal(only(elsewhere.events, 'failed').cause, 'boot-failed');
