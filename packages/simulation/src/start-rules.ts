@@ -32,7 +32,7 @@ export function mayStart(facts: Facts, host: string, event: Start['event'], nowM
     wavesBefore(facts, start) ??
     budgetsKept(facts, start) ??
     notHeld(facts, start) ??
-    mayBoot(facts, start) ??
+    mayBoot(start) ??
     mayTry(facts, start) ??
     justTold(facts, start) ??
     notQuarantined(facts, start) ??
@@ -154,7 +154,7 @@ function mayTry(facts: Facts, { host, event }: Start): Broken {
 }
 
 /** S4: it boots where policy lets it boot for what waits for that, or for a `reboots` that was raised. */
-function mayBoot(facts: Facts, { host, event, manifest }: Start): Broken {
+function mayBoot({ host, event, manifest }: Start): Broken {
   if (event.kind !== 'rebooting' || manifest.policy.reboot !== 'never' || (manifest.policy.reboots ?? 0) > 0)
     return null;
   return broken('S4', `${host} boots, and ${manifest.channel} never does`);
