@@ -135,6 +135,8 @@ export class AgentLoop {
       const detail = 'anti-rollback state was not there: only a head younger than two hours is accepted';
       await this.#record([{ kind: 'floor-lost', body: { detail } }]);
     }
+    // Before a deadline is taken up: a clock that is set before the first tick must not run it out either.
+    await this.#attempt('clock', () => this.#ownBrakes.lookAtClock());
     const deadMan = await host.deadMan();
     const activation = await host.activation();
     await this.#take({ type: 'started', running, bootId: this.#bootId, agentVersion, deadMan, activation });
