@@ -137,8 +137,7 @@ export class AgentLoop {
     }
     // Before a deadline is taken up: a clock that is set before the first tick must not run it out either.
     await this.#attempt('clock', () => this.#ownBrakes.lookAtClock());
-    const deadMan = await host.deadMan();
-    const activation = await host.activation();
+    const [deadMan, activation] = [await host.deadMan(), await host.activation()];
     await this.#take({ type: 'started', running, bootId: this.#bootId, agentVersion, deadMan, activation });
   }
 
@@ -386,10 +385,8 @@ export class AgentLoop {
     if (contents.length === 0) return;
     await this.#append(contents);
     const place = { at: this.#deps.time.now(), bootId: this.#bootId };
-    const state = contents.reduce(
-      (folded, content) => applyEvent(folded, { ...content, ...place }),
-      this.#memory.state,
-    );
+    let { state } = this.#memory;
+    for (const content of contents) state = applyEvent(state, { ...content, ...place });
     this.#memory = { ...this.#memory, state };
     this.#workers?.delivery.kick();
   }
