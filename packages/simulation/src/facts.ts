@@ -21,6 +21,8 @@ export interface Knowledge {
   /** Holds of the newest head on its disk. */
   holds: ReadonlyMap<string, number>;
   headExpiresAt: Instant | null;
+  /** SHA-256 of the release that it names. */
+  releaseKept: string | null;
   locallyHeldSinceMs: number | null;
   unsynchronisedSinceMs: number | null;
   /** What somebody had it run past the agent, as long as it does. */
@@ -75,6 +77,7 @@ export class Facts {
     const knowledge: Knowledge = {
       holds: new Map(),
       headExpiresAt: null,
+      releaseKept: null,
       locallyHeldSinceMs: null,
       unsynchronisedSinceMs: null,
       changedTo: null,

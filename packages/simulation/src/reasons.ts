@@ -10,7 +10,8 @@ const staleMs = 65_000;
 
 /** S7: every host that is waited for has a reason, or is told to start; and one that ends by itself says when, and ends then. */
 export async function judgeReasons(fleet: SimulatedFleet, witness: Witness): Promise<void> {
-  if (!fleet.server.isUp || !witness.facts.isControlPlaneHonest) return;
+  // Without room for the go that it decided on it hands none out: a problem of its own, and no reason of a host.
+  if (!fleet.server.isUp || fleet.server.isDiskFull || !witness.facts.isControlPlaneHonest) return;
   const view = await fleet.view('/v1/fleet');
   if (view === null) return;
   const { hosts, now } = FleetView.parse(view);
@@ -38,8 +39,7 @@ function problemWith(
   ) {
     return `it waits in ${phase?.name}, and nothing says for what`;
   }
-  // Of one that is away, what it told of itself before may have ended since.
-  for (const reason of health === 'offline' ? [] : withheld) {
+  for (const reason of withheld) {
     const text = problemWithReason(reason, nowMs);
     if (text !== null) return text;
   }

@@ -1,4 +1,12 @@
-import type { EventOf, HostTarget, Instant, Interval, ManifestHost, RolloutManifest } from '@nixfleet/contracts';
+import type {
+  EventOf,
+  HostTarget,
+  Instant,
+  Interval,
+  ManifestHost,
+  ReleaseDocument,
+  RolloutManifest,
+} from '@nixfleet/contracts';
 import type { Facts } from './facts.ts';
 import { type Broken, broken } from './rule.ts';
 
@@ -49,10 +57,16 @@ export function isAsSigned(entry: ManifestHost, target: HostTarget): boolean {
   );
 }
 
+/** As its journal says or its disk: power may fail between the floor that is raised and the event that tells of it. */
+function newestOf(facts: Facts, host: string): ReleaseDocument | undefined {
+  const told = facts.signed.releases.get(facts.ledger(host).accepted.at(-1)?.release.sha256 ?? '');
+  const kept = facts.signed.releases.get(facts.knowledge(host).releaseKept ?? '');
+  return kept && (!told || told.version < kept.version) ? kept : told;
+}
+
 /** S1: the newest release that the host has accepted names the rollout, as current or as one that may finish. */
 export function isNamed(facts: Facts, host: string, { rolloutId, channel }: HostTarget): Broken {
-  const accepted = facts.ledger(host).accepted.at(-1);
-  const release = accepted && facts.signed.releases.get(accepted.release.sha256);
+  const release = newestOf(facts, host);
   if (!release) return null;
   const { version } = facts.ledger(host).trusts.at(-1) ?? { version: 1 };
   if (release.trustVersion < version) {

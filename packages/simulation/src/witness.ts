@@ -168,6 +168,7 @@ export class Witness {
     const known = this.facts.knowledge(host);
     known.holds = new Map(head.holds.map((hash) => [hash, known.holds.get(hash) ?? this.#nowMs]));
     known.headExpiresAt = head.expiresAt;
+    known.releaseKept = head.release.sha256;
   }
 
   #dispatched(host: string, go: Go): void {
