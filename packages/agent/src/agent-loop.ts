@@ -75,8 +75,8 @@ export class AgentLoop {
   /** Everything that touches the memory, in order. */
   #queue: Promise<void> = Promise.resolve();
   readonly #readings: SerialQueue;
-  /** Events of steps that could not wait for the disk. */
-  #unwritten: EventContent[] = [];
+  /** Events of steps that could not wait for the disk, as of when they happened: the state was folded with that. */
+  #unwritten: (EventContent & { readonly at: ReturnType<AgentTime['now']> })[] = [];
   /** Facts whose events could not be written: taken in again with the next tick. */
   #stalled: HostInput[] = [];
   #contactMs: number | null = null;
@@ -367,7 +367,7 @@ export class AgentLoop {
   }
 
   /** True when the events are durable, or must not be waited for. */
-  async #write({ events, effects }: StepResult): Promise<boolean> {
+  async #write({ events, effects }: StepResult, at = this.#deps.time.now()): Promise<boolean> {
     try {
       await this.#append(events);
       return true;
@@ -375,7 +375,7 @@ export class AgentLoop {
       if (!(error instanceof AgentError)) throw error;
       this.#deps.log('error', 'the journal cannot be written', { code: error.code, error: error.message });
       const isReverting = effects.some(({ type }) => type === 'revert' || type === 'await-dead-man');
-      if (isReverting) this.#unwritten.push(...events);
+      if (isReverting) this.#unwritten.push(...events.map((event) => ({ ...event, at })));
       return isReverting;
     }
   }

@@ -24,7 +24,8 @@ function judgeHost(fleet: SimulatedFleet, witness: Witness, { name, machine, age
 const trialOverMs = 5 * 60_000;
 
 /** S5: what it remembers as failed, it has signed as failed. S18: a trial whose time is over is over. */
-export function judgeState(witness: Witness, { name, agent, machine, isOn }: SimulatedHost, now: Instant): void {
+export function judgeState(witness: Witness, host: SimulatedHost, now: Instant): void {
+  const { name, machine, isOn } = host;
   const { phase, target, trialEndsAt } = witness.facts.ledger(name);
   const isLate = trialEndsAt !== null && Date.parse(now) - Date.parse(trialEndsAt) > trialOverMs;
   if (
@@ -36,10 +37,26 @@ export function judgeState(witness: Witness, { name, agent, machine, isOn }: Sim
   ) {
     witness.judge(name, broken('S18', `${name} still tries what was to end at ${trialEndsAt}`));
   }
+  judgeQuarantine(witness, host);
+}
+
+/** What a host remembered as failed at the last look, and had not signed yet. */
+const unsigned = new WeakMap<SimulatedHost, string>();
+
+/** Going back does not wait for the disk: then it signs as soon as there is room, and has until the next look. */
+function judgeQuarantine(witness: Witness, host: SimulatedHost): void {
+  const { name, agent, machine } = host;
+  if (machine.disk.isFull) return;
   const { failed } = witness.facts.ledger(name);
+  const before = unsigned.get(host);
+  unsigned.delete(host);
   for (const { closure, attempt, cause } of agent.running?.loop.memory.state.quarantine ?? []) {
     const isKnown = failed.some(({ body: { target } }) => target.closure === closure && target.attempt === attempt);
-    if (!isKnown) witness.judge(name, broken('S5', `${name} quarantines ${closure} (${cause}), which never failed`));
+    if (isKnown) continue;
+    const which = `${closure} ${attempt}`;
+    unsigned.set(host, which);
+    if (which === before)
+      witness.judge(name, broken('S5', `${name} quarantines ${closure} (${cause}), which never failed`));
   }
 }
 

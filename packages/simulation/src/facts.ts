@@ -49,6 +49,8 @@ export class Facts {
   readonly answers = new Map<string, number>();
   /** When each host last reached the control plane. */
   readonly contacts = new Map<string, number>();
+  /** When each host reached it after a silence. */
+  readonly backAtMs = new Map<string, number>();
   /** Rollouts that were halted when the control plane lost its state. */
   readonly haltedBefore = new Set<string>();
   /** Events that a control plane ever stored, by `StoredFacts.key`. */

@@ -35,6 +35,8 @@ function problemWith(
     target !== running &&
     withheld.length === 0 &&
     !told &&
+    // It is told at its next check-in, which waits its back-off out.
+    !(fleet.scheduler.nowMs - (facts.backAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < staleMs * 2) &&
     !isAtIt
   ) {
     return `it waits in ${phase?.name}, and nothing says for what`;

@@ -11,6 +11,8 @@ import { mayStart } from './start-rules.ts';
 import { mayConverge, mayFetch } from './switch-rules.ts';
 
 const startMs = Date.parse(startAt);
+/** Longer than a check-in is held: who says nothing for so long was away, in milliseconds. */
+const silenceMs = 150_000;
 const journalPath = `${stateDirectory}/journal/journal.jsonl`;
 const headPath = `${stateDirectory}/documents/head.json`;
 
@@ -99,6 +101,8 @@ export class Witness {
       if (head) this.facts.knowledge(host).headShownSignedMs = Date.parse(head.signedAt) - startMs;
     },
     contacted: (host) => {
+      const before = this.facts.contacts.get(host) ?? Number.NEGATIVE_INFINITY;
+      if (this.#nowMs - before > silenceMs) this.facts.backAtMs.set(host, this.#nowMs);
       this.facts.contacts.set(host, this.#nowMs);
       this.facts.stored.heard.add(host);
     },
