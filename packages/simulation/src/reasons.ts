@@ -35,6 +35,8 @@ function problemWith(
     target !== running &&
     withheld.length === 0 &&
     !told &&
+    // It is allowed, and cannot be told: it is off or cut off, and not yet missed.
+    fleet.host(name).isConnected &&
     // It is told at its next check-in, which waits its back-off out.
     !(fleet.scheduler.nowMs - (facts.backAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < staleMs * 2) &&
     !isAtIt
