@@ -1,4 +1,10 @@
 export { AgentLoop } from './agent-loop.ts';
+export {
+  type CollectEvidenceDeps,
+  type CollectEvidenceOptions,
+  collectEvidence,
+} from './compliance/collect-evidence.ts';
+export { type MachineFactsOptions, machineFacts } from './compliance/machine-facts.ts';
 export { AgentConfig, parseAgentConfig } from './config.ts';
 export { ControlPlaneClient } from './control-plane-client.ts';
 export { Delivery } from './delivery.ts';

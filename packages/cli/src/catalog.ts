@@ -5,6 +5,7 @@ import { agentResumeCommand } from './commands/agent-resume.ts';
 import { agentRunCommand } from './commands/agent-run.ts';
 import { agentStatusCommand } from './commands/agent-status.ts';
 import { checkCommand } from './commands/check.ts';
+import { complianceCollectCommand } from './commands/compliance-collect.ts';
 import { complianceDiffCommand } from './commands/compliance-diff.ts';
 import { complianceExplainCommand } from './commands/compliance-explain.ts';
 import { complianceGapCommand } from './commands/compliance-gap.ts';
@@ -115,6 +116,7 @@ export const commands: readonly CommandDefinition[] = [
   verifyRolloutCommand,
   verifyJournalCommand,
   complianceStatusCommand,
+  complianceCollectCommand,
   complianceExplainCommand,
   complianceGapCommand,
   complianceDiffCommand,

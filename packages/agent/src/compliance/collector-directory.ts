@@ -10,18 +10,17 @@ import {
 import type { SignedEvidence } from '@nixfleet/evidence';
 import { z } from 'zod';
 import type { Files } from '../files.ts';
+import { archiveDirectory, parseArchiveName } from './archive-name.ts';
 import { documentsMax } from './collector.ts';
 
 /** Longest signature file, in bytes. */
 const signatureBytesMax = 8192;
 
-const archiveDirectory = 'archive';
-const archivedName = /^\d{10}\.json$/;
-const Place = z.object({ chain: JournalId, sequence: z.int().min(1) });
+const Chained = z.object({ chain: JournalId });
 
-function placeOf({ bytes }: Pick<SignedEvidence, 'bytes'>): z.infer<typeof Place> | null {
+function chainOf({ bytes }: Pick<SignedEvidence, 'bytes'>): JournalId | null {
   try {
-    return Place.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    return Chained.parse(JSON.parse(new TextDecoder().decode(bytes))).chain;
   } catch {
     return null;
   }
@@ -43,26 +42,25 @@ export class CollectorDirectory {
     return { bytes, sig: await this.#text(this.#at('sig')), sshsig: await this.#text(this.#at('sshsig')) };
   }
 
-  /** What is archived, then the newest. Names sort by sequence: `archive/<10 digits>.json`. */
+  /** Of the newest document's chain. */
   async documents(
     after: { readonly chain: string; readonly sequence: number } | null,
   ): Promise<readonly SignedEvidence[]> {
     const newest = await this.newest();
-    const now = newest && placeOf(newest);
-    if (newest === null || now === null) return [];
-    const from = after?.chain === now.chain ? after.sequence + 1 : 1;
+    const chain = newest && chainOf(newest);
+    if (newest === null || chain === null) return [];
+    const from = after?.chain === chain ? after.sequence + 1 : 1;
     const archive = join(this.#directory, archiveDirectory);
-    const names = (await this.#files.list(archive)).filter((name) => archivedName.test(name));
-    const wanted = names.filter((name) => Number(name.slice(0, 10)) >= from).slice(0, documentsMax);
     const documents: SignedEvidence[] = [];
-    for (const name of wanted) {
+    for (const name of await this.#files.list(archive)) {
+      const place = parseArchiveName(name);
+      if (place === null || !place.isOf(chain) || place.sequence < from) continue;
       const at = join(archive, name);
       const bytes = await this.#files.read(at, documentBytesMax.evidence);
-      // A chain that was given up may lie there too.
-      if (bytes === null || placeOf({ bytes })?.chain !== now.chain) continue;
+      if (bytes === null) continue;
       documents.push({ bytes, sig: await this.#text(`${at}.sig`), sshsig: await this.#text(`${at}.sshsig`) });
+      if (documents.length === documentsMax) break;
     }
-    if (documents.length < documentsMax && now.sequence >= from) documents.push(newest);
     return documents;
   }
 

@@ -1,0 +1,30 @@
+import type { EvidenceDocument } from '@nixfleet/contracts';
+
+/** Where a collector keeps every document, the newest included, inside its directory. */
+export const archiveDirectory = 'archive';
+
+const pattern = /^(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{10})\.json$/;
+const chainDigits = 8;
+
+/** Sorts by time. Its signatures lie beside it, `.sig` and `.sshsig`. */
+export function archiveName({
+  collectedAt,
+  chain,
+  sequence,
+}: Pick<EvidenceDocument, 'collectedAt' | 'chain' | 'sequence'>): string {
+  return `${timeOf(collectedAt)}-${chain.slice(0, chainDigits)}-${String(sequence).padStart(10, '0')}.json`;
+}
+
+/** Null for a name of something else. */
+export function parseArchiveName(
+  name: string,
+): { readonly time: string; readonly sequence: number; isOf(chain: string): boolean } | null {
+  const [, time, chain, sequence] = pattern.exec(name) ?? [];
+  if (time === undefined || chain === undefined || sequence === undefined) return null;
+  return { time, sequence: Number(sequence), isOf: (other) => other.slice(0, chainDigits) === chain };
+}
+
+/** `2026-06-01T08:00:00Z` → `20260601T080000Z`. */
+export function timeOf(instant: string): string {
+  return instant.replaceAll(/[-:]/g, '');
+}

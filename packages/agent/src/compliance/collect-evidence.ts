@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import {
+  type Clock,
+  CollectionContext,
+  CollectionOrder,
+  type ComplianceCatalogue,
+  type Crypto,
+  collectionContextBytesMax,
+  collectionFiles,
+  type EvidenceDocument,
+  type FleetName,
+  msToInstant,
+  type ProbeDescriptor,
+  type Random,
+  type Sha256Hex,
+  type Signer,
+} from '@nixfleet/contracts';
+import { buildEvidence, type ProbeRunResult, rulesToRun, signEvidence } from '@nixfleet/evidence';
+import { AgentError } from '../errors.ts';
+import type { Files } from '../files.ts';
+import { EvidenceArchive } from './evidence-archive.ts';
+
+const saltBytes = 32;
+const orderBytesMax = 4096;
+
+/** What a collector can say of the machine it runs on. */
+export interface MachineFacts extends Pick<EvidenceDocument, 'bootId' | 'clock'> {
+  readonly system: Omit<EvidenceDocument['system'], 'closureDigest'>;
+}
+
+export interface CollectEvidenceDeps {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  readonly random: Random;
+  readonly signer: Signer;
+  readonly facts: () => Promise<MachineFacts>;
+  /** Runs probes, bounded as their descriptors say. */
+  readonly run: (
+    probes: readonly { readonly ruleId: string; readonly probe: ProbeDescriptor }[],
+  ) => Promise<ReadonlyMap<string, ProbeRunResult>>;
+}
+
+export interface CollectEvidenceOptions {
+  readonly catalogue: ComplianceCatalogue;
+  /** Of its bytes as they lie in the closure. */
+  readonly catalogueSha256: Sha256Hex;
+  /** Where documents are kept, and where the agent leaves what it knows. */
+  readonly directory: string;
+  /** Of the fleet, where no agent says it. */
+  readonly fleet: FleetName;
+  readonly retentionDays: number;
+  /** A challenger's. */
+  readonly nonce: EvidenceDocument['nonce'];
+}
+
+/**
+ * One collection: measures, judges, signs, keeps. What the agent verified (`context.json`) counts for the closure that it
+ * names and no other; without it nothing is said of a release. Throws `AgentError` for what cannot be read or written.
+ */
+export async function collectEvidence(
+  options: CollectEvidenceOptions,
+  deps: CollectEvidenceDeps,
+): Promise<EvidenceDocument> {
+  const { catalogue, catalogueSha256, directory, retentionDays, nonce } = options;
+  const { files, clock, crypto, random, signer } = deps;
+  const order = await takeOrder(files, directory);
+  const { system, ...about } = await deps.facts();
+  const context = await contextFor(files, { directory, closure: system.toplevel, host: catalogue.host });
+  const fleet = context?.fleet ?? options.fleet;
+  const mode = context?.mode ?? catalogue.governance.mode;
+  const archive = new EvidenceArchive({
+    ...{ files, directory, random },
+    ctx: { crypto, fleet },
+    host: catalogue.host,
+    ownKey: signer.publicKey,
+  });
+  const runs = await deps.run(
+    rulesToRun(catalogue, mode).flatMap(({ id, probe }) => (probe ? [{ ruleId: id, probe }] : [])),
+  );
+  const collectedAt = msToInstant(clock.now());
+  const { document, bytes } = await buildEvidence(crypto, {
+    facts: {
+      ...{ fleet, hostname: catalogue.host, collectedAt, ...about },
+      ...(await archive.next(collectedAt)),
+      trigger: nonce === null ? (order?.trigger ?? 'timer') : 'challenge',
+      nonce: nonce ?? order?.nonce ?? null,
+      system: { ...system, closureDigest: context?.closureDigest ?? null },
+      release: context?.release ?? null,
+    },
+    catalogue,
+    catalogueSha256,
+    runs,
+    mode,
+    channel: context?.channel ?? ('local' as CollectionContext['channel']),
+    tags: context?.tags ?? [],
+    waivers: context?.waivers ?? [],
+    waiverRegister: context?.waiverRegister ?? null,
+    redactionSalt: await saltOf(files, directory, random),
+  });
+  await archive.keep(document, bytes, await signEvidence(crypto, { signer, bytes, fleet }), retentionDays);
+  return document;
+}
+
+/** Taken once: the next collection has its own reason. */
+async function takeOrder(files: Files, directory: string): Promise<CollectionOrder | null> {
+  const path = join(directory, collectionFiles.order);
+  const bytes = await files.read(path, orderBytesMax);
+  if (bytes === null) return null;
+  await files.remove(path);
+  return parsed(CollectionOrder, bytes);
+}
+
+async function contextFor(
+  files: Files,
+  { directory, closure, host }: { readonly directory: string; readonly closure: string; readonly host: string },
+): Promise<CollectionContext | null> {
+  const bytes = await files.read(join(directory, collectionFiles.context), collectionContextBytesMax);
+  const context = bytes && parsed(CollectionContext, bytes);
+  return context && context.closure === closure && context.host === host ? context : null;
+}
+
+/** The same as long as the directory lasts, so that hashes of names can be compared; known to root alone. */
+async function saltOf(files: Files, directory: string, random: Random): Promise<Uint8Array> {
+  const path = join(directory, 'salt');
+  const kept = await files.read(path, saltBytes);
+  if (kept?.length === saltBytes) return kept;
+  const salt = random.bytes(saltBytes);
+  await files.write(path, salt);
+  return salt;
+}
+
+/** Null for what is malformed: it says nothing. */
+function parsed<Value>(
+  schema: { safeParse(value: unknown): { success: true; data: Value } | { success: false } },
+  bytes: Uint8Array,
+): Value | null {
+  try {
+    const result = schema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
+    return result.success ? result.data : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw new AgentError('io', 'what the agent left cannot be read', { cause: error });
+  }
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import {
+  addSeconds,
+  collectionFiles,
+  documentBytesMax,
+  type EvidenceDocument,
+  evidenceChainStart,
+  type HostName,
+  type Instant,
+  JournalId,
+  type PublicKey,
+  type Random,
+  type Sha256Hex,
+  type VerifyContext,
+} from '@nixfleet/contracts';
+import { type EvidenceSignatures, positionOf, type VerifiedEvidence, verifyEvidence } from '@nixfleet/evidence';
+import type { Files } from '../files.ts';
+import { archiveDirectory, archiveName, parseArchiveName, timeOf } from './archive-name.ts';
+
+/** Most documents that are kept, whatever the retention: an hourly collection for a year, and some. */
+export const archiveDocumentsMax = 10_000;
+/** Documents that are read from the end, to find the one that the chain goes on from. */
+const looksMax = 4;
+const signatureBytesMax = 8192;
+
+export interface ChainLink {
+  readonly chain: JournalId;
+  readonly sequence: number;
+  readonly previousSha256: Sha256Hex;
+}
+
+export interface EvidenceArchiveOptions {
+  readonly files: Files;
+  readonly directory: string;
+  readonly ctx: VerifyContext;
+  readonly host: HostName;
+  readonly ownKey: PublicKey;
+  readonly random: Random;
+}
+
+/** What a collector signed, one file a document, and a copy of the newest at a fixed place. */
+export class EvidenceArchive {
+  readonly #options: EvidenceArchiveOptions;
+
+  constructor(options: EvidenceArchiveOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Where the next document stands: after the newest whole one that our own key signed. A document that was being written when
+   * the machine stopped is passed over; where none can be read a new chain begins, visibly.
+   */
+  async next(now: Instant): Promise<ChainLink> {
+    const names = (await this.#names()).slice(-looksMax).reverse();
+    for (const name of names) {
+      const found = await this.#verified(name, now);
+      if (found === null) continue;
+      const { chain, sequence, sha256 } = positionOf(found);
+      return { chain: JournalId.parse(chain), sequence: sequence + 1, previousSha256: sha256 };
+    }
+    const chain = JournalId.parse(Buffer.from(this.#options.random.bytes(16)).toString('hex'));
+    return { chain, sequence: 1, previousSha256: evidenceChainStart };
+  }
+
+  /** Signatures before the document, the archive before the copy: whatever is cut off leaves the chain readable. */
+  async keep(
+    document: EvidenceDocument,
+    bytes: Uint8Array,
+    { sig, sshsig }: EvidenceSignatures,
+    retentionDays: number,
+  ): Promise<void> {
+    const { files, directory } = this.#options;
+    const text = new TextEncoder();
+    const at = join(directory, archiveDirectory, archiveName(document));
+    await files.write(`${at}.sig`, text.encode(sig));
+    await files.write(`${at}.sshsig`, text.encode(sshsig));
+    await files.write(at, bytes);
+    await files.write(join(directory, collectionFiles.sig), text.encode(sig));
+    await files.write(join(directory, collectionFiles.sshsig), text.encode(sshsig));
+    await files.write(join(directory, collectionFiles.evidence), bytes);
+    await this.#expire(addSeconds(document.collectedAt, -retentionDays * 86_400));
+  }
+
+  async #expire(before: Instant): Promise<void> {
+    const names = await this.#names();
+    const oldest = timeOf(before);
+    const expired = names.filter(
+      (name, i) => (parseArchiveName(name)?.time ?? '') < oldest || names.length - i > archiveDocumentsMax,
+    );
+    for (const name of expired) {
+      const at = join(this.#options.directory, archiveDirectory, name);
+      for (const path of [at, `${at}.sig`, `${at}.sshsig`]) await this.#options.files.remove(path);
+    }
+  }
+
+  async #names(): Promise<readonly string[]> {
+    const names = await this.#options.files.list(join(this.#options.directory, archiveDirectory));
+    return names.filter((name) => parseArchiveName(name) !== null);
+  }
+
+  async #verified(name: string, now: Instant): Promise<VerifiedEvidence | null> {
+    const { files, directory, ctx, host, ownKey } = this.#options;
+    const at = join(directory, archiveDirectory, name);
+    const bytes = await files.read(at, documentBytesMax.evidence);
+    if (bytes === null) return null;
+    const [sig, sshsig] = await Promise.all(
+      ['sig', 'sshsig'].map(async (kind) => {
+        const read = await files.read(`${at}.${kind}`, signatureBytesMax);
+        return read && new TextDecoder().decode(read);
+      }),
+    );
+    const keys = [{ key: ownKey, from: '2000-01-01T00:00:00Z' as Instant, until: null }];
+    const signed = { bytes, sig: sig ?? null, sshsig: sshsig ?? null };
+    const verified = await verifyEvidence(ctx, { signed, host, keys, now });
+    return verified.ok ? verified.value : null;
+  }
+}
