@@ -6,6 +6,9 @@ import type { Files } from './files.ts';
 /** Mode of what the agent writes: nobody else's business. */
 const fileMode = 0o600;
 const directoryMode = 0o700;
+/** Mode of what everybody may read. */
+const openFileMode = 0o644;
+const openDirectoryMode = 0o755;
 
 /** The machine's file system. */
 export const fileSystem: Files = {
@@ -25,11 +28,12 @@ export const fileSystem: Files = {
     }
   },
 
-  async write(path, bytes) {
+  async write(path, bytes, audience) {
     const temporary = `${path}.new`;
     try {
-      await mkdir(dirname(path), { recursive: true, mode: directoryMode });
-      const file = await open(temporary, 'w', fileMode);
+      const isOpen = audience === 'everybody';
+      await mkdir(dirname(path), { recursive: true, mode: isOpen ? openDirectoryMode : directoryMode });
+      const file = await open(temporary, 'w', isOpen ? openFileMode : fileMode);
       try {
         await file.writeFile(bytes);
         await file.sync();

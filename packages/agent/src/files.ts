@@ -5,8 +5,11 @@
 export interface Files {
   /** Null if there is no such file. `oversized` for one longer than `bytesMax`. */
   read(path: string, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | null>;
-  /** Replaces the file whole: temporary file, fsync, rename, fsync of the directory. Makes missing directories. */
-  write(path: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Replaces the file whole: temporary file, fsync, rename, fsync of the directory. Makes missing directories. Nobody else may
+   * read it, unless it is for everybody.
+   */
+  write(path: string, bytes: Uint8Array, audience?: 'everybody'): Promise<void>;
   /** Appends and fsyncs. After a failure the file may end in part of `bytes`. */
   append(path: string, bytes: Uint8Array): Promise<void>;
   /** Cuts a file to its first `length` bytes and fsyncs. */

@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
-import { type Clock, entriesOf, HealthChecks } from '@nixfleet/contracts';
+import { type Clock, catalogueBytesMax, entriesOf, HealthChecks } from '@nixfleet/contracts';
 import { AgentError, messageOf } from './errors.ts';
 import type { Host } from './host.ts';
 import { probe } from './probe.ts';
-import type { DeclaredChecks, Probes } from './probes.ts';
+import type { DeclaredChecks, DeclaredControls, Probes } from './probes.ts';
 import { locateInStore } from './store-links.ts';
 
 /** Largest file of declared checks, in bytes. */
@@ -13,6 +13,7 @@ const checksBytesMax = 1024 * 1024;
 export function hostProbes({ host, clock }: { readonly host: Host; readonly clock: Clock }): Probes {
   return {
     declared: (closure) => readChecks(host, `${closure}/etc/nixfleet/health-checks.json`),
+    controls: (closure) => readControls(host, `${closure}/etc/nixfleet/compliance.json`),
     run: (check, signal) => probe(check, { host, clock, signal }),
   };
 }
@@ -26,7 +27,7 @@ export async function readChecks(host: Pick<Host, 'locate'>, path: string): Prom
   try {
     const file = await locateInStore(host, path);
     if (file === null) return { ok: true, checks: [] };
-    text = await readBounded(file);
+    text = (await readBounded(file, checksBytesMax)).toString('utf8');
   } catch (error) {
     return { ok: false, detail: `the declared checks cannot be read: ${messageOf(error)}`.slice(0, 500) };
   }
@@ -42,12 +43,21 @@ export async function readChecks(host: Pick<Host, 'locate'>, path: string): Prom
   return { ok: true, checks: entriesOf(parsed.data.checks) };
 }
 
-async function readBounded(path: string): Promise<string> {
+async function readControls(host: Pick<Host, 'locate'>, path: string): Promise<DeclaredControls> {
+  try {
+    const file = await locateInStore(host, path);
+    return { ok: true, bytes: file === null ? null : new Uint8Array(await readBounded(file, catalogueBytesMax)) };
+  } catch (error) {
+    return { ok: false, detail: `the controls cannot be read: ${messageOf(error)}`.slice(0, 500) };
+  }
+}
+
+async function readBounded(path: string, bytesMax: number): Promise<Buffer> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
-    if (size > checksBytesMax) throw new AgentError('io', `${path}: over ${checksBytesMax} bytes`);
-    return await file.readFile('utf8');
+    if (size > bytesMax) throw new AgentError('io', `${path}: over ${bytesMax} bytes`);
+    return await file.readFile();
   } finally {
     await file.close();
   }

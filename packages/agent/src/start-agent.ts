@@ -189,9 +189,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       });
     },
   });
+  const probes = deps.probes ?? hostProbes({ host, clock });
   const effects = new EffectRunner({
     host,
-    probes: deps.probes ?? hostProbes({ host, clock }),
+    probes,
     compliance: new ComplianceGate({
       ctx,
       host: config.host,
@@ -200,7 +201,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       source: controlPlane,
       log,
       collector: deps.collector ?? null,
-      files,
+      probes,
       machine: host,
       ownKey: signer.publicKey,
       clock,

@@ -8,6 +8,8 @@ const ownErrors: ReadonlySet<string> = new Set([
   'ContractsError',
   'ControlPlaneError',
   'EngineError',
+  'EvidenceError',
+  'ProbeError',
   'ReleaseError',
 ]);
 

@@ -12,6 +12,8 @@ export const collectionFiles = {
   evidence: 'evidence.json',
   sig: 'evidence.json.sig',
   sshsig: 'evidence.json.sshsig',
+  /** For people: what a release declares is what counts. */
+  publicKey: 'evidence.host.pub',
 } as const;
 
 /** Largest `context.json`, in bytes: as many waivers as a register may hold. */

@@ -47,6 +47,7 @@ export function machineProbes(
   };
   return {
     declared: () => life.cross(() => ({ ok: true, checks: [[web, check]] })),
+    controls: () => life.cross(() => ({ ok: true, bytes: null })),
     run: () =>
       life.cross(
         () => (isPassing() ? { status: 'pass' } : { status: 'fail', detail: 'expected 0, got 1' }),

@@ -10,6 +10,7 @@ import { AgentTime } from '../agent-time.ts';
 import { MemoryHost } from '../agent-world.test.ts';
 import { directorySource } from '../directory-source.ts';
 import { fileSystem } from '../file-system.ts';
+import { hostProbes } from '../host-probes.ts';
 import { ComplianceGate } from './compliance-gate.ts';
 import { TestCollector } from './test-collector.test.ts';
 
@@ -70,7 +71,7 @@ class GateWorld {
       source: directorySource(fileSystem, directory),
       log: () => {},
       collector: hasCollector ? collector : null,
-      files: fileSystem,
+      probes: hostProbes({ host: machine, clock }),
       machine,
       ownKey: (await testKey('host:canary')).publicKey,
       clock,

@@ -20,9 +20,8 @@ import {
 } from '@nixfleet/evidence';
 import type { AgentTime } from '../agent-time.ts';
 import { AgentError, messageOf } from '../errors.ts';
-import type { Files } from '../files.ts';
 import type { Host } from '../host.ts';
-import type { ProbeResult } from '../probes.ts';
+import type { ProbeResult, Probes } from '../probes.ts';
 import { collectionContext, type FactsDeps, targetOn } from './collection-facts.ts';
 import type { Collector } from './collector.ts';
 import { driftEvents, failureEvent, type Subject } from './gate-events.ts';
@@ -38,8 +37,8 @@ const triesMax = 2;
 export interface ComplianceGateDeps extends FactsDeps {
   /** Null: the settings name none. */
   readonly collector: Collector | null;
-  readonly files: Files;
-  readonly machine: Host;
+  readonly probes: Pick<Probes, 'controls'>;
+  readonly machine: Pick<Host, 'bootId'>;
   readonly ownKey: PublicKey;
   readonly clock: Clock;
   readonly time: AgentTime;
@@ -75,8 +74,8 @@ export class ComplianceGate {
    */
   async open(closure: StorePath, policy: CompliancePolicy | null): Promise<GateSession | null> {
     if (policy?.mode === 'disabled') return null;
-    const { files, machine, host, ctx } = this.#deps;
-    const read = await readCatalogue(closure, { files, crypto: ctx.crypto, host: machine, name: host });
+    const { probes, host, ctx } = this.#deps;
+    const read = await readCatalogue(await probes.controls(closure), { crypto: ctx.crypto, host });
     if (policy === null && (read.kind !== 'read' || read.catalogue.document.governance.mode === 'disabled'))
       return null;
     const mode = policy?.mode === 'enforce' ? 'enforce' : 'permissive';

@@ -5,6 +5,7 @@ import {
   documentBytesMax,
   type EvidenceDocument,
   evidenceChainStart,
+  formatOpensshPublicLine,
   type HostName,
   type Instant,
   JournalId,
@@ -69,15 +70,17 @@ export class EvidenceArchive {
     { sig, sshsig }: EvidenceSignatures,
     retentionDays: number,
   ): Promise<void> {
-    const { files, directory } = this.#options;
-    const text = new TextEncoder();
+    const { files, directory, ownKey } = this.#options;
     const at = join(directory, archiveDirectory, archiveName(document));
-    await files.write(`${at}.sig`, text.encode(sig));
-    await files.write(`${at}.sshsig`, text.encode(sshsig));
-    await files.write(at, bytes);
-    await files.write(join(directory, collectionFiles.sig), text.encode(sig));
-    await files.write(join(directory, collectionFiles.sshsig), text.encode(sshsig));
-    await files.write(join(directory, collectionFiles.evidence), bytes);
+    const write = (path: string, content: Uint8Array | string): Promise<void> =>
+      files.write(path, typeof content === 'string' ? new TextEncoder().encode(content) : content, 'everybody');
+    await write(`${at}.sig`, sig);
+    await write(`${at}.sshsig`, sshsig);
+    await write(at, bytes);
+    await write(join(directory, collectionFiles.sig), sig);
+    await write(join(directory, collectionFiles.sshsig), sshsig);
+    await write(join(directory, collectionFiles.evidence), bytes);
+    await write(join(directory, collectionFiles.publicKey), `${formatOpensshPublicLine(ownKey)}\n`);
     await this.#expire(addSeconds(document.collectedAt, -retentionDays * 86_400));
   }
 

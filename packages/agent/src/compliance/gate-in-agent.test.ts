@@ -22,8 +22,7 @@ async function gatedWorld() {
   await world.publish(1, enforce);
   const evidence = new TestEvidence(world.fleet, 'canary', testCatalogue('canary'));
   mkdirSync(join(directory, 'etc/nixfleet'), { recursive: true });
-  writeFileSync(join(directory, declared), '');
-  world.files.files.set(join(directory, declared), Uint8Array.from(evidence.catalogueBytes));
+  writeFileSync(join(directory, declared), evidence.catalogueBytes);
   world.host.locate = (path) => path.replace(/^\/nix\/store\/[^/]+/, directory);
   const collector = new TestCollector(world.fleet, evidence, () => world.clock.instant());
   world.collector = collector;

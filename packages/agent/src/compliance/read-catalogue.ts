@@ -1,16 +1,6 @@
-import {
-  ComplianceCatalogue,
-  type Crypto,
-  catalogueBytesMax,
-  type HostName,
-  type Sha256Hex,
-  type StorePath,
-  sha256Hex,
-} from '@nixfleet/contracts';
+import { ComplianceCatalogue, type Crypto, type HostName, type Sha256Hex, sha256Hex } from '@nixfleet/contracts';
 import { messageOf } from '../errors.ts';
-import type { Files } from '../files.ts';
-import type { Host } from '../host.ts';
-import { locateInStore } from '../store-links.ts';
+import type { DeclaredControls } from '../probes.ts';
 
 export interface Catalogue {
   readonly document: ComplianceCatalogue;
@@ -24,25 +14,21 @@ export type ReadCatalogue =
   /** It is there and is of no use: another host's, malformed, not readable. */
   | { readonly kind: 'unusable'; readonly detail: string };
 
-/** What `closure` says is to be measured on `host`: in the closure, so that its digest signs it. */
+/** What a closure says is to be measured on `host`: in the closure, so that its digest signs it. */
 export async function readCatalogue(
-  closure: StorePath,
-  {
-    files,
-    crypto,
-    host,
-    name,
-  }: { readonly files: Files; readonly crypto: Crypto; readonly host: Pick<Host, 'locate'>; readonly name: HostName },
+  declared: DeclaredControls,
+  { crypto, host }: { readonly crypto: Crypto; readonly host: HostName },
 ): Promise<ReadCatalogue> {
-  const path = `${closure}/etc/nixfleet/compliance.json`;
+  if (!declared.ok) return { kind: 'unusable', detail: declared.detail };
+  const { bytes } = declared;
+  if (bytes === null) return { kind: 'absent' };
   try {
-    const at = await locateInStore(host, path);
-    const bytes = at && (await files.read(at, catalogueBytesMax));
-    if (!bytes) return { kind: 'absent' };
     const document = ComplianceCatalogue.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
-    if (document.host !== name) return { kind: 'unusable', detail: `${path}: for ${document.host}, expected ${name}` };
+    if (document.host !== host) {
+      return { kind: 'unusable', detail: `the controls are those of ${document.host}, expected ${host}` };
+    }
     return { kind: 'read', catalogue: { document, sha256: await sha256Hex(crypto, bytes) } };
   } catch (error) {
-    return { kind: 'unusable', detail: `${path}: ${messageOf(error)}`.slice(0, 900) };
+    return { kind: 'unusable', detail: `the controls are malformed: ${messageOf(error)}`.slice(0, 900) };
   }
 }

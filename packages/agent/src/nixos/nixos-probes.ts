@@ -21,6 +21,7 @@ export function nixosProbes(deps: NixosProbesDeps): Probes {
   const anywhere = hostProbes({ host, clock });
   return {
     declared: anywhere.declared,
+    controls: anywhere.controls,
     async run(check, signal) {
       if (check.kind === 'systemd') return units(check, deps);
       if (check.kind === 'exec') return exec(check, deps, signal);
