@@ -224,4 +224,13 @@ describe('budgets', () => {
     fleet.activating(limited, 'b');
     assert.deepEqual(fleet.goes(), ['a']);
   });
+
+  it('P12: a host that fetches for an earlier rollout has its place in the newest as well', () => {
+    const policy = { fetchesMax: 1, onNewRelease: 'replace' } as const;
+    const before = manifest({ introducedIn: 1, waves: [hosts], policy });
+    const limited = manifest({ introducedIn: 2, waves: [hosts], policy });
+    const fleet = fleetOf(limited).fetching(before, 'b');
+    assert.deepEqual(fleet.goes(), ['b']);
+    assert.ok(fleet.codes('a').includes('fetch-limit'));
+  });
 });

@@ -75,7 +75,7 @@ function decideChannel(pass: ChannelPass): void {
   const { survey, gates } = turn;
   const onAll = againstChannel(pass, turn);
   const fetching = { count: 0, max: survey.manifest.policy.fetchesMax };
-  for (const host of survey.hosts) if (mayFetch(host, survey)) fetching.count += 1;
+  for (const host of survey.hosts) if (mayFetch(host)) fetching.count += 1;
   const reboots = rebootOrder(survey);
   const { budgets } = pass;
   for (const host of refusingLast(survey)) {
@@ -100,9 +100,9 @@ function decideChannel(pass: ChannelPass): void {
   }
 }
 
-/** Fetches, or was told to start and has not yet said so. */
-function mayFetch({ view, standing }: SurveyedHost, { rolloutId }: Survey): boolean {
-  const phase = phaseIn(view, rolloutId);
+/** Fetches, for whatever rollout: it turns to the newest without giving its place up. Or was told to start and has not yet said so. */
+function mayFetch({ view, standing }: SurveyedHost): boolean {
+  const phase = view?.fold?.state.phase;
   return phase?.name === 'fetching' || (standing === 'in-flight' && !isSwitching(view));
 }
 
