@@ -13,6 +13,11 @@ const earlyMs = 1000;
 /** Early answers in a row, and then how often: enough for a day of many releases, and no busy loop for a control plane that always has news. */
 const early = { burst: 60, refillMs: 2_000 };
 
+/** How long an answer that something is to start on may take, with all that has to be read for it, in milliseconds. */
+const freshMsMax = 15_000;
+/** How often a fresh one is asked for: what was read once is not read again. */
+const againTriesMax = 3;
+
 export interface CheckinDeps {
   readonly client: ControlPlaneClient;
   readonly gate: Gate;
@@ -72,9 +77,19 @@ export class Checkin {
     this.#delay.startOver();
   }
 
-  /** Now, with nothing held, and told the `go` again whether it was seen or not. False: no answer. */
+  /**
+   * Now, with nothing held, and told the `go` again whether it was seen or not. False: no answer, or none that is fresh: over a
+   * bad line, what was permitted may have been taken back while the release that came with it was read.
+   */
   async again(signal: AbortSignal): Promise<boolean> {
-    return (await this.#ask({ ...this.#seen, go: null }, 0, signal)).ok;
+    const { clock } = this.#deps;
+    for (let tries = 0; tries < againTriesMax; tries++) {
+      const askedMs = clock.monotonicMs();
+      const { ok } = await this.#ask({ ...this.#seen, go: null }, 0, signal);
+      if (!ok) return false;
+      if (clock.monotonicMs() - askedMs <= freshMsMax) return true;
+    }
+    return false;
   }
 
   /** Says what this host says of itself, once, with nothing held. */
