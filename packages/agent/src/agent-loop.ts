@@ -137,8 +137,9 @@ export class AgentLoop {
     }
     // Before a deadline is taken up: a clock that is set before the first tick must not run it out either.
     await this.#attempt('clock', () => this.#ownBrakes.lookAtClock());
-    const [deadMan, activation] = [await host.deadMan(), await host.activation()];
-    await this.#take({ type: 'started', running, bootId: this.#bootId, agentVersion, deadMan, activation });
+    const [deadMan, activation, wasBootOrdered] = [host.deadMan(), host.activation(), host.wasBootOrdered()];
+    const seen = { deadMan: await deadMan, activation: await activation, wasBootOrdered: await wasBootOrdered };
+    await this.#take({ type: 'started', running, bootId: this.#bootId, agentVersion, ...seen });
   }
 
   /** A worker's fact. */

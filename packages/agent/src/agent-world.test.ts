@@ -121,6 +121,7 @@ export class MemoryHost implements Host {
     return { running: to, by: 'agent' } as const;
   };
   rebootPending = async () => null;
+  wasBootOrdered = async () => false;
   reboot = async () => ({ ok: false, detail: 'a machine of variables' }) as const;
 }
 

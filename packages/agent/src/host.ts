@@ -98,4 +98,6 @@ export interface Host {
    * as after a live switch. Asked again in the same boot, it goes on with what it began.
    */
   reboot(order: RebootOrder): Promise<RebootOutcome>;
+  /** Whether what boots the machine was told of the newest `reboot`, in whatever boot that was. */
+  wasBootOrdered(): Promise<boolean>;
 }

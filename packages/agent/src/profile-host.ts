@@ -213,6 +213,10 @@ export class ProfileHost implements Host {
     return null;
   }
 
+  async wasBootOrdered(): Promise<boolean> {
+    return false;
+  }
+
   async reboot(): Promise<RebootOutcome> {
     return { ok: false, detail: 'the profile backend has no machine to boot' };
   }

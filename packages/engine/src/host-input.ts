@@ -70,6 +70,8 @@ export type HostInput =
       readonly deadMan: DeadManReport;
       /** The interrupted activation, if one was: still running, ended, or not known. */
       readonly activation: ActivationOutcome | 'running' | 'unknown';
+      /** The loader was told of the newest boot that was asked for. If not, it did not fail: the power may have. */
+      readonly wasBootOrdered: boolean;
     }
   /** Whenever documents, go, brakes or the clock changed; null while there is no verified manifest for this host. */
   | { readonly type: 'intent'; readonly intent: Intent | null }

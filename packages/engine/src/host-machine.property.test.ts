@@ -94,6 +94,7 @@ const arbitraryInput: fc.Arbitrary<HostInput> = fc.oneof(
     agentVersion: fc.constant('1'),
     deadMan,
     activation: fc.oneof(outcome, fc.constantFrom('running' as const, 'unknown' as const)),
+    wasBootOrdered: fc.boolean(),
   }),
   arbitraryIntent.map((intent) => ({ type: 'intent' as const, intent })),
   ids.map((id) => ({ type: 'fetched' as const, id })),

@@ -83,6 +83,10 @@ describe('a boot for what waits for one', () => {
     const elsewhere = react(memoryIn('rebooting'), started(absent, { bootId: nextBoot, running: oldClosure }));
     assert.deepEqual(elsewhere.kinds, ['started', 'failed', 'reverting']);
     assert.equal(only(elsewhere.events, 'failed').cause, 'boot-failed');
+    const unasked = { bootId: nextBoot, running: oldClosure, wasBootOrdered: false };
+    const cut = react(memoryIn('rebooting'), started(absent, unasked));
+    assert.deepEqual(cut.kinds, ['started', 'unconfirmed', 'reverting'], 'before the loader was told');
+    assert.deepEqual([only(cut.events, 'unconfirmed').cause, cut.after.state.quarantine], ['rebooted', []]);
     const fired = { kind: 'fired', to: oldClosure, ok: true } as const;
     const late = react(memoryIn('rebooting'), started(fired, { bootId: nextBoot, running: oldClosure }));
     assert.deepEqual(late.kinds, ['started', 'unconfirmed', 'reverting', 'reverted']);

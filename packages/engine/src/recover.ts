@@ -75,12 +75,13 @@ function recoverActivation(
 function recoverReboot(
   pass: Pass,
   { target, revertTo }: Extract<HostPhase, { name: 'rebooting' }>,
-  { deadMan, running }: Started,
+  { deadMan, running, wasBootOrdered }: Started,
   isSameBoot: boolean,
 ): void {
   if (isSameBoot) return startReboot(pass, { target, revertTo });
   if (deadMan.kind === 'fired') return unconfirm(pass, 'dead-man', deadMan);
   if (running === target.closure) return confirmAfterReboot(pass, target);
+  if (!wasBootOrdered) return unconfirm(pass, 'rebooted');
   fail(pass, { cause: 'boot-failed', detail: `booted into ${running ?? 'nothing known'}, not ${target.closure}` });
 }
 

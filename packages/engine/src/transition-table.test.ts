@@ -34,6 +34,7 @@ const inputs: { readonly [Type in HostInput['type']]: (phase: HostPhaseName) => 
     agentVersion: '1',
     deadMan: phase === 'activating' || phase === 'confirming' ? { kind: 'armed', to: oldClosure } : { kind: 'absent' },
     activation: { kind: 'ok', running: target.closure, output },
+    wasBootOrdered: true,
   }),
   intent: () => ({ type: 'intent', intent: intentOf(targetOf(3)) }),
   fetched: () => ({ type: 'fetched', id }),

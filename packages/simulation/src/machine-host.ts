@@ -72,6 +72,7 @@ export function machineHost(machine: Machine, { life, scheduler, isClockSynchron
         const problem = machine.setDefault(closure);
         return problem === null ? ({ ok: true } as const) : ({ ok: false, detail: problem } as const);
       }, 10),
+    wasBootOrdered: () => life.cross(() => machine.wasBootOrdered),
     rebootPending: () => life.cross(() => machine.rebootPending),
     reboot: (order) =>
       life.cross(() => {

@@ -63,6 +63,8 @@ export class Machine {
   bootDefault: StorePath;
   /** What was booted, and what the next boot is to bring up for once. */
   #booted: StorePath;
+  /** The loader was told of the newest boot that was asked for. */
+  wasBootOrdered = false;
   #nextBoot: RebootOrder | null = null;
   #record: SwitchRecord | null = null;
   /** Processes of this boot that a power cut ends. */
@@ -107,8 +109,13 @@ export class Machine {
     return () => this.#watchers.delete(look);
   }
 
-  /** Everything that is only in memory is gone; it boots what it boots. */
+  /** Everything that is only in memory is gone, what the loader was told included; it boots what it boots. */
   powerCut(): void {
+    this.wasBootOrdered = false;
+    this.#bootDefault();
+  }
+
+  #bootDefault(): void {
     this.#endProcesses();
     this.#boots++;
     this.#nextBoot = null;
@@ -127,13 +134,14 @@ export class Machine {
     this.#options.onReboot(order);
     this.#endProcesses();
     this.#nextBoot = order;
+    this.wasBootOrdered = true;
     this.#options.onGoingDown();
   }
 
   /** Up again: guarded where it came up with what it was to boot for once, else with what it boots as a rule. */
   comeUp(): void {
     const order = this.#nextBoot;
-    if (order === null || this.#options.behaviourOf(order.closure) === 'unbootable') return this.powerCut();
+    if (order === null || this.#options.behaviourOf(order.closure) === 'unbootable') return this.#bootDefault();
     const { closure, revertTo, guardSeconds } = order;
     this.#nextBoot = null;
     this.#boots++;

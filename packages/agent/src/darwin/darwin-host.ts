@@ -238,6 +238,10 @@ export class DarwinHost implements Host {
     return null;
   }
 
+  async wasBootOrdered(): Promise<boolean> {
+    return false;
+  }
+
   async reboot(): Promise<RebootOutcome> {
     return { ok: false, detail: 'a Mac boots its own system, not a closure: boot it by hand' };
   }

@@ -131,6 +131,15 @@ export class GuardRecord {
     return this.#files.write(this.#at('default-changed'), new Uint8Array());
   }
 
+  /** Whatever boots the machine knows of it. */
+  bootOrdered(): Promise<void> {
+    return this.#files.write(this.#at('boot-ordered'), new Uint8Array());
+  }
+
+  async wasBootOrdered(): Promise<boolean> {
+    return (await this.#files.read(this.#at('boot-ordered'), bytesMax)) !== null;
+  }
+
   writeOutcome(outcome: ActivationOutcome): Promise<void> {
     return this.#files.write(this.#at('outcome.json'), encode(`${JSON.stringify(outcome)}\n`));
   }

@@ -22,7 +22,7 @@ import { GuardRecord } from './guard-record.ts';
 import { releaseGuards, settleArmed } from './guard-release.ts';
 import { awaitSwitch, outputOf, runSwitch, type SwitchDeps, switchOf } from './nixos-switch.ts';
 import { NixosSystem } from './nixos-system.ts';
-import { whatKeepsUp } from './reboot-obstacle.ts';
+import { refused, whatKeepsUp } from './reboot-obstacle.ts';
 import type { Variant } from './specialisation.ts';
 import { partAwaitingBoot, switchInhibitor } from './switch-inhibitors.ts';
 import { SynchronisedClock } from './synchronised-clock.ts';
@@ -266,6 +266,10 @@ export class NixosHost implements Host {
     return refused(failure);
   }
 
+  async wasBootOrdered(): Promise<boolean> {
+    return (await (await this.#current())?.wasBootOrdered()) ?? false;
+  }
+
   /** The record says what the next boot is; then the loader is told. Null, or what is wrong, with everything undone. */
   async #prepareBoot(
     record: GuardRecord,
@@ -275,7 +279,7 @@ export class NixosHost implements Host {
     const boot = currentBootId();
     // No timer stands for it in this boot: nothing is to be undone before the next.
     await record.arm({ to: revertTo, kind: 'boot', deadline: 0, boot, seconds: Math.ceil(guardSeconds) });
-    if ((await this.bootDefault()) === closure) return null;
+    if ((await this.bootDefault()) === closure) return record.bootOrdered().then(() => null);
     const loader = await this.#system.bootLoader();
     if (loader === null) {
       await this.#settle(record, 'released');
@@ -285,7 +289,7 @@ export class NixosHost implements Host {
     // The loader's entries are those of the profile's generations; its default goes back to what it was.
     const problem = (await this.#system.setProfile(closure)) ?? (await this.#system.setBootDefault(revertTo));
     const once = problem === null ? await loader.bootOnce(closure) : ({ ok: false, detail: problem } as const);
-    if (once.ok) return null;
+    if (once.ok) return record.bootOrdered().then(() => null);
     await this.#undoBoot(record, revertTo);
     return once.detail;
   }
@@ -392,8 +396,4 @@ export class NixosHost implements Host {
     if (last !== null) await this.#options.systemd.forget(last.switchUnit);
     return new GuardRecord(this.#options.files, await this.#records.create());
   }
-}
-
-function refused(detail: string): RebootOutcome {
-  return { ok: false, detail };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { RebootOutcome } from '../host.ts';
 import type { Systemd } from './systemd.ts';
 
 const Replied = z.object({ data: z.array(z.unknown()) });
@@ -37,4 +38,8 @@ async function inhibitors(systemd: Systemd): Promise<z.infer<typeof Inhibitors>>
   } catch {
     return [];
   }
+}
+
+export function refused(detail: string): RebootOutcome {
+  return { ok: false, detail };
 }

@@ -165,6 +165,7 @@ export class ForecastHost {
       agentVersion: 'forecast',
       deadMan: revertTo === null ? { kind: 'absent' } : { kind: 'armed', to: revertTo },
       activation: 'unknown',
+      wasBootOrdered: true,
     };
     this.#answers = [];
     this.#answer(up, seconds, now);
