@@ -9,6 +9,8 @@ export interface Scenario {
   readonly name: string;
   /** Most that may pass until the host is where it should be. */
   readonly seconds: number;
+  /** What an activation may take: on a busy machine one that does not hang takes ten. Default: 30. */
+  readonly activationSeconds?: number;
   /** The systems it releases, by version. */
   readonly systems: Readonly<Record<string, SystemSpec>>;
   readonly run: (stage: Stage) => Promise<void>;
@@ -42,9 +44,9 @@ export function play(world: World, lanes: readonly Lane[]): void {
         for (const { id, scenario } of scenarios) {
           test(scenario.name, async (context) => {
             await makeWell(world, host);
-            const { seconds } = scenario;
+            const { seconds, activationSeconds = 30 } = scenario;
             const machine = world.machine(host);
-            await scenario.run(new Stage({ world, machine, test: context, scenario: id, seconds }));
+            await scenario.run(new Stage({ world, machine, test: context, scenario: id, seconds, activationSeconds }));
           });
         }
       });

@@ -18,6 +18,7 @@ export class Stage {
   readonly #test: TestContext;
   readonly #scenario: string;
   readonly #seconds: number;
+  readonly #activationSeconds: number;
   #mark: number;
   #beganMs = systemClock.monotonicMs();
 
@@ -29,12 +30,14 @@ export class Stage {
     scenario: string;
     /** Most that may pass from a release, or whatever else began it, to the end. */
     seconds: number;
+    activationSeconds: number;
   }) {
     this.world = options.world;
     this.machine = options.machine;
     this.#test = options.test;
     this.#scenario = options.scenario;
     this.#seconds = options.seconds;
+    this.#activationSeconds = options.activationSeconds;
     this.#mark = this.machine.mark;
     this.before = this.machine.profile ?? '';
   }
@@ -80,6 +83,7 @@ export class Stage {
       const { reboots: _, drift: __, ...policy } = channel.policy;
       Object.assign(channel, { policy: { ...policy, reboot: 'never' }, windows: null, resolvedUntil: null });
       quick({ ...next, channels: { [this.machine.name]: channel } });
+      channel.policy.activationTimeoutSeconds = this.#activationSeconds;
       change(next);
     });
     this.begin();

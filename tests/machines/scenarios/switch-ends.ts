@@ -14,6 +14,7 @@ function failing(name: string, cause: FailedCause, exitCode: number | null, next
   return {
     name,
     seconds: 60,
+    ...(cause === 'activation-timeout' ? { activationSeconds: 10 } : {}),
     systems: { next },
     async run(stage) {
       await stage.release('next');
@@ -42,6 +43,7 @@ export const switchEnds: readonly Scenario[] = [
   {
     name: 'the activation hangs and holds the lock, and no agent is there',
     seconds: 90,
+    activationSeconds: 10,
     systems: { next: { system: { activation: 'mkdir -p /run/faults; touch /run/faults/hangs; sleep 1000' } } },
     async run(stage) {
       await stage.release('next', (next) => {
