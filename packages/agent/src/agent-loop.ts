@@ -221,6 +221,7 @@ export class AgentLoop {
     this.#enqueue(async () => {
       await this.#readLocalHold();
       await this.#take({ type: 'intent', intent: this.#intent() });
+      this.#nap.abort();
     });
   }
 
@@ -235,14 +236,13 @@ export class AgentLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, time } = this.#deps;
+    const { clock, time, documents } = this.#deps;
     signal.addEventListener('abort', () => this.#nap.abort(), { once: true });
     while (!signal.aborted) {
       this.#nap = new AbortController();
-      await new Promise<void>((resolve) => {
-        this.#enqueue(async () => this.#tick().finally(resolve));
-      });
-      await clock.sleep(untilNextTickMs(this.#memory, time.now()), this.#nap.signal).catch(() => {});
+      await new Promise<void>((resolve) => this.#enqueue(async () => this.#tick().finally(resolve)));
+      const ms = untilNextTickMs(this.#memory, time.now(), documents?.view?.head.document.expiresAt);
+      await clock.sleep(ms, this.#nap.signal).catch(() => {});
     }
   }
 

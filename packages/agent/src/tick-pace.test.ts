@@ -55,4 +55,6 @@ test('the instant at which time alone changes something is met', () => {
   const retry = { rolloutId: target.rolloutId, closure: target.closure, count: 1, notBefore: at('08:00:04') };
   const waiting = { state: { ...state, retry }, working };
   assert.equal(untilNextTickMs(waiting, now), 4000, 'the back-off ends');
+  assert.equal(untilNextTickMs(waiting, now, at('08:00:02')), 2000, 'the head expires');
+  assert.equal(untilNextTickMs(waiting, now, at('07:59:59')), 4000, 'it has');
 });

@@ -13,10 +13,10 @@ export const restTickMs = 60_000;
  * How long nothing needs to be looked at, unless something happens, in milliseconds: up to the next instant at which time
  * alone changes what is to be done. Times are known to the second, so it is met up to a second late and never early.
  */
-export function untilNextTickMs(memory: HostMemory, now: Instant): number {
+export function untilNextTickMs(memory: HostMemory, now: Instant, headExpiresAt?: Instant): number {
   const nowMs = instantToMs(now);
   let nextMs = nowMs + longestMs(memory);
-  for (const instant of turningPoints(memory)) {
+  for (const instant of [...turningPoints(memory), ...(headExpiresAt ? [headExpiresAt] : [])]) {
     const atMs = instantToMs(instant);
     // One that has passed waits for something else than time.
     if (atMs > nowMs && atMs < nextMs) nextMs = atMs;
