@@ -13,7 +13,6 @@ import { gitSource } from './release/git-source.ts';
 import { httpsSource } from './release/https-source.ts';
 import type { ReleaseSource } from './release/release-source.ts';
 import { parseDatabaseUrl } from './store/database-url.ts';
-import { openPostgresStore } from './store/postgres-store.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { nextTurn } from './turn-clock.ts';
@@ -86,6 +85,8 @@ async function openStore(
   const { passwordFile, caFile } = database;
   const password = passwordFile && (await readSetting('database.passwordFile', passwordFile)).toString('utf8');
   const ca = caFile && (await readSetting('database.caFile', caFile)).toString('utf8');
+  // Its driver takes some megabytes, which nobody should pay who does not use it.
+  const { openPostgresStore } = await import('./store/postgres-store.ts');
   return openPostgresStore({
     address,
     ...(password !== undefined && { password: password.split('\n', 1)[0] ?? '' }),
