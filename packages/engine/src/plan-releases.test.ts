@@ -67,6 +67,11 @@ describe('releases', () => {
       'unconfirmed, and trying again': (fleet) => fleet.unconfirmed(wide, later, 'b').fetching(wide, 'b'),
       deferred: (fleet) => fleet.fetching(wide, 'b').tell('b', reboot),
       held: (fleet) => fleet.tell('b', hold),
+      'running it already': (fleet) => {
+        const { closure } = targetIn(wide, 'b');
+        const reason = { reason: 'restored', running: closure, confirmed: closure, agentVersion: '1' } as const;
+        fleet.tell('b', { kind: 'journal-started', body: reason });
+      },
     };
     for (const [why, arrange] of Object.entries(cases)) {
       const fleet = fleetOf(second, wide).converged(wide, 'a');

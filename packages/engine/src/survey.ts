@@ -12,7 +12,7 @@ import {
 } from '@nixfleet/contracts';
 import { isSwitching, phaseIn, switchingPhases } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
-import { isIssued, isUnheardSince } from './issued-go.ts';
+import { isAtEntry, isIssued, isUnheardSince } from './issued-go.ts';
 import { isLost } from './lost-host.ts';
 import { membersOf } from './members.ts';
 import { namesOf } from './names.ts';
@@ -255,6 +255,8 @@ export function isProgressing(
     if (entry.wave < reached) return false;
     if (isWaitingForHost(survey, name)) return false;
     const state = view.fold?.state;
+    // It follows the newest manifest, and without a go for this one it never says that it converged under it.
+    if (state && isAtEntry(state, { entry, manifest })) return false;
     const mayReboot = manifest.policy.reboot !== 'never';
     return !state || (!quarantineOf(state, entry) && selfHeld(state, { rolloutId, mayReboot, now }) === null);
   });
