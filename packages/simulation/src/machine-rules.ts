@@ -56,6 +56,8 @@ export function mayBeDefault(
     return broken('S18', `${host} makes ${closure} its boot default, which it only tries`);
   }
   if (passed && facts.everStored.has(StoredFacts.key('probes-passed', host, passed.body.target))) return null;
+  // Put back in the midst of it, it has said so in the journal that was put aside; what was accepted is the new one's beginning.
+  if (passed && facts.restored.has(host)) return null;
   return broken('S11', `${host} makes ${closure} its boot default before that was accepted`);
 }
 
