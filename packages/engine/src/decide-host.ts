@@ -3,6 +3,7 @@ import type { Budgets } from './budget.ts';
 import { decideDrifted } from './decide-drifted.ts';
 import { decideReboot, isDeferred, type RebootOrder, rebootGates } from './decide-reboot.ts';
 import { changeOf, heldByDrift } from './drift.ts';
+import { wantsToFetch } from './fetch-places.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
 import { isAtEntry, isOccupied } from './issued-go.ts';
@@ -62,10 +63,11 @@ export function decideHost({
   if (phase && midSwitchPhases.has(phase.name)) return withholding(own);
   const gates = gatesAgainst({ host, turn, onAll, wave, now });
   const hasSlot = standing === 'in-flight' || isOccupied(view, now);
-  if (gates.length === 0 && !hasSlot) {
-    const budget = budgets.blocking(name);
+  const isToFetch = wantsToFetch(host, rolloutId);
+  if (gates.length === 0) {
+    const budget = hasSlot ? null : budgets.blocking(name);
     if (budget) gates.push(budget);
-    else if (fetching.max !== null && fetching.count >= fetching.max) {
+    else if (isToFetch && fetching.max !== null && fetching.count >= fetching.max) {
       gates.push({ code: 'fetch-limit', have: fetching.count, need: fetching.max });
     }
   }
@@ -75,10 +77,8 @@ export function decideHost({
     for (const withheld of own) if (!gates.some(({ code }) => code === withheld.code)) gates.push(withheld);
     return withholding(gates);
   }
-  if (!hasSlot) {
-    budgets.take(name);
-    fetching.count += 1;
-  }
+  if (!hasSlot) budgets.take(name);
+  if (isToFetch) fetching.count += 1;
   const reboot = isDeferred(host, rolloutId) ? ({ reboot: true } as const) : {};
   return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt, ...reboot }, withheld: own };
 }

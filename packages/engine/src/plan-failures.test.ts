@@ -232,5 +232,14 @@ describe('budgets', () => {
     const fleet = fleetOf(limited).fetching(before, 'b');
     assert.deepEqual(fleet.goes(), ['b']);
     assert.ok(fleet.codes('a').includes('fetch-limit'));
+    fleet.soaking(before, 'b').fetching(limited, 'a');
+    assert.ok(
+      fleet.codes('b').includes('fetch-limit'),
+      'who holds a slot for the earlier one waits for a place in the newest',
+    );
+    fleet.soaking(limited, 'a');
+    assert.deepEqual(fleet.goes(), ['b'], 'once the other is past it');
+    const told = fleetOf(limited).soaking(before, 'b').issue(limited, 'b');
+    assert.ok(told.codes('a').includes('fetch-limit'), 'told, and still at the end of the earlier one');
   });
 });

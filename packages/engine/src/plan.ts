@@ -4,7 +4,8 @@ import { Budgets } from './budget.ts';
 import { decideHost } from './decide-host.ts';
 import { rebootOrder } from './decide-reboot.ts';
 import { type ActiveTrial, activeTrials, decideTrial } from './decide-trial.ts';
-import { isSwitching, phaseIn } from './host-progress.ts';
+import { mayFetch } from './fetch-places.ts';
+import { phaseIn } from './host-progress.ts';
 import { namesMax } from './names.ts';
 import { nextDeadline } from './next-deadline.ts';
 import { type PlannedChannel, type PlannedRollout, planChannel } from './planned-channel.ts';
@@ -75,7 +76,7 @@ function decideChannel(pass: ChannelPass): void {
   const { survey, gates } = turn;
   const onAll = againstChannel(pass, turn);
   const fetching = { count: 0, max: survey.manifest.policy.fetchesMax };
-  for (const host of survey.hosts) if (mayFetch(host)) fetching.count += 1;
+  for (const host of survey.hosts) if (mayFetch(host, survey.rolloutId)) fetching.count += 1;
   const reboots = rebootOrder(survey);
   const { budgets } = pass;
   for (const host of refusingLast(survey)) {
@@ -98,12 +99,6 @@ function decideChannel(pass: ChannelPass): void {
       pass.hosts.set(name, { ...decision, withheld: [...decision.withheld, waiting] });
     }
   }
-}
-
-/** Fetches, for whatever rollout: it turns to the newest without giving its place up. Or was told to start and has not yet said so. */
-function mayFetch({ view, standing }: SurveyedHost): boolean {
-  const phase = view?.fold?.state.phase;
-  return phase?.name === 'fetching' || (standing === 'in-flight' && !isSwitching(view));
 }
 
 /** In order of names, but a host that keeps refusing never takes the slot of one that may succeed. */
