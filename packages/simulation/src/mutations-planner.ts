@@ -113,8 +113,8 @@ export const plannerMutations: readonly Mutation[] = [
   {
     name: 'planner: as many fetch as want to',
     file: 'engine/src/decide-host.ts',
-    from: 'else if (fetching.max !== null && fetching.count >= fetching.max) {',
-    to: 'else if (fetching.max !== null && fetching.count < 0) {',
+    from: 'else if (isToFetch && fetching.max !== null && fetching.count >= fetching.max) {',
+    to: 'else if (isToFetch && fetching.max !== null && fetching.count < 0) {',
     scene: 'one fetches at once',
     gates: ['decide-host.ts: fetch-limit'],
     breaks: ['S3'],
