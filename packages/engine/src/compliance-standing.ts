@@ -11,6 +11,9 @@ import {
   type Withheld,
 } from '@nixfleet/contracts';
 
+/** Names listed in one reason: as many as it may have. */
+const controlsNamedMax = 50;
+
 type CollectionEvent = Extract<
   EventContent,
   { kind: 'compliance-passed' | 'compliance-failure' | 'runtime-gate-error' }
@@ -50,10 +53,18 @@ function withControl(failing: readonly ControlId[], control: ControlId): Control
 }
 
 /** What fails of what runs, as names: controls, or why nothing could be said. Empty: nothing does. */
-export function complianceProblems({ compliance, running }: HostState): readonly string[] {
-  if (compliance === undefined || compliance.closure !== running) return [];
-  const { failing, error } = compliance;
+function complianceProblems({ compliance, running }: HostState): readonly string[] {
+  return compliance === undefined || compliance.closure !== running ? [] : problemsOf(compliance);
+}
+
+function problemsOf({ failing, error }: ComplianceStanding): readonly string[] {
   return error === null ? failing : [...failing, error];
+}
+
+/** What fails of what runs, as a reason; null: nothing does. */
+export function complianceWithheld(state: HostState): Withheld | null {
+  const names = complianceProblems(state).slice(0, controlsNamedMax);
+  return names.length === 0 ? null : { code: 'compliance', names };
 }
 
 /**
@@ -73,17 +84,17 @@ export function complianceOf(
   );
   if (failed) return ['compliance-failed'];
   const { compliance } = state;
-  const isMeasured = compliance?.closure === entry.closure;
-  const problems = isMeasured ? complianceProblems({ ...state, running: entry.closure }) : [];
+  const measured = compliance?.closure === entry.closure ? compliance : null;
+  const problems = measured ? problemsOf(measured) : [];
   if (problems.length > 0) return problems;
   if (!hasConverged) return null;
-  return isMeasured && compliance?.passed ? null : ['no-pass'];
+  return measured?.passed ? null : ['no-pass'];
 }
 
 /** What passed since it was activated and does not any more, where policy holds a host for it; or null. */
 export function heldByCompliance(state: HostState, { mode, onDrift }: CompliancePolicy): Withheld | null {
   if (mode !== 'enforce' || onDrift !== 'hold' || !hasLapsed(state)) return null;
-  return { code: 'compliance', names: complianceProblems(state).slice(0, 50) };
+  return complianceWithheld(state);
 }
 
 /** An enforced control of what runs passed after its activation, and fails now. */

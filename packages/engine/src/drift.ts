@@ -1,5 +1,5 @@
 import type { ChannelPolicy, DriftPolicy, HostPhaseName, HostState, StorePath, Withheld } from '@nixfleet/contracts';
-import { complianceProblems, hasLapsed, heldByCompliance } from './compliance-standing.ts';
+import { complianceWithheld, hasLapsed, heldByCompliance } from './compliance-standing.ts';
 
 /** Where it is not NixFleet that changes the machine. */
 const restingPhases: ReadonlySet<HostPhaseName> = new Set([
@@ -43,9 +43,8 @@ export function changeOf(
   const drift = driftFrom(state, closure);
   if (drift) return { withheld: drift, policy: policy.drift ?? 'report' };
   const { mode, onDrift = 'report' } = policy.compliance;
-  const names = mode === 'enforce' && restingPhases.has(state.phase.name) ? complianceProblems(state) : [];
-  if (names.length === 0) return null;
-  return { withheld: { code: 'compliance', names: names.slice(0, 50) }, policy: onDrift };
+  const lapsed = mode === 'enforce' && restingPhases.has(state.phase.name) ? complianceWithheld(state) : null;
+  return lapsed && { withheld: lapsed, policy: onDrift };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { EvidenceDocument } from '@nixfleet/contracts';
+import type { EvidencePaths } from './kept-evidence.ts';
 
 /** Where a collector keeps every document, the newest included, inside its directory. */
 export const archiveDirectory = 'archive';
@@ -13,6 +14,11 @@ export function archiveName({
   sequence,
 }: Pick<EvidenceDocument, 'collectedAt' | 'chain' | 'sequence'>): string {
   return `${timeOf(collectedAt)}-${chain.slice(0, chainDigits)}-${String(sequence).padStart(10, '0')}.json`;
+}
+
+/** Where a document of the archive lies, whose path is `at`. */
+export function archivedAt(at: string): EvidencePaths {
+  return { evidence: at, sig: `${at}.sig`, sshsig: `${at}.sshsig` };
 }
 
 /** Null for a name of something else. */

@@ -11,12 +11,12 @@ import {
   type FleetName,
   msToInstant,
   type ProbeDescriptor,
+  parseMessage,
   type Random,
   type Sha256Hex,
   type Signer,
 } from '@nixfleet/contracts';
 import { buildEvidence, type ProbeRunResult, rulesToRun, signEvidence } from '@nixfleet/evidence';
-import { AgentError } from '../errors.ts';
 import type { Files } from '../files.ts';
 import { EvidenceArchive } from './evidence-archive.ts';
 
@@ -108,7 +108,9 @@ async function takeOrder(files: Files, directory: string): Promise<CollectionOrd
   const bytes = await files.read(path, orderBytesMax);
   if (bytes === null) return null;
   await files.remove(path);
-  return parsed(CollectionOrder, bytes);
+  // What is malformed says nothing.
+  const parsed = parseMessage(CollectionOrder, bytes);
+  return parsed.ok ? parsed.value : null;
 }
 
 async function contextFor(
@@ -116,8 +118,9 @@ async function contextFor(
   { directory, closure, host }: { readonly directory: string; readonly closure: string; readonly host: string },
 ): Promise<CollectionContext | null> {
   const bytes = await files.read(join(directory, collectionFiles.context), collectionContextBytesMax);
-  const context = bytes && parsed(CollectionContext, bytes);
-  return context && context.closure === closure && context.host === host ? context : null;
+  const parsed = bytes && parseMessage(CollectionContext, bytes);
+  if (!parsed?.ok) return null;
+  return parsed.value.closure === closure && parsed.value.host === host ? parsed.value : null;
 }
 
 /** The same as long as the directory lasts, so that hashes of names can be compared; known to root alone. */
@@ -128,18 +131,4 @@ async function saltOf(files: Files, directory: string, random: Random): Promise<
   const salt = random.bytes(saltBytes);
   await files.write(path, salt);
   return salt;
-}
-
-/** Null for what is malformed: it says nothing. */
-function parsed<Value>(
-  schema: { safeParse(value: unknown): { success: true; data: Value } | { success: false } },
-  bytes: Uint8Array,
-): Value | null {
-  try {
-    const result = schema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
-    return result.success ? result.data : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw new AgentError('io', 'what the agent left cannot be read', { cause: error });
-  }
 }

@@ -16,7 +16,6 @@ import {
   positionOf,
   type RuntimeVerdict,
   type VerifiedEvidence,
-  verifyEvidence,
 } from '@nixfleet/evidence';
 import type { AgentTime } from '../agent-time.ts';
 import { AgentError, messageOf } from '../errors.ts';
@@ -25,6 +24,7 @@ import type { ProbeResult, Probes } from '../probes.ts';
 import { collectionContext, type FactsDeps, targetOn } from './collection-facts.ts';
 import type { Collector } from './collector.ts';
 import { driftEvents, failureEvent, type Subject } from './gate-events.ts';
+import { verifyOwnEvidence } from './kept-evidence.ts';
 import { type Catalogue, readCatalogue } from './read-catalogue.ts';
 
 /** Between two looks at whether the collector's own timer brought something new, in seconds. */
@@ -236,8 +236,7 @@ class Session {
     try {
       const signed = await collector.newest();
       if (signed === null) return { ok: true, value: null };
-      const keys = [{ key: ownKey, from: '1970-01-01T00:00:00Z' as Instant, until: null }];
-      const verified = await verifyEvidence(ctx, { signed, host, keys, now: time.now() });
+      const verified = await verifyOwnEvidence(ctx, { signed, host, ownKey, now: time.now() });
       if (verified.ok) return { ok: true, value: verified.value };
       const reason = verified.reason === 'malformed' || verified.reason === 'stale' ? verified.reason : 'unverified';
       return { ok: false, reason, detail: verified.detail };

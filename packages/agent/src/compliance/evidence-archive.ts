@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import {
   addSeconds,
   collectionFiles,
-  documentBytesMax,
   type EvidenceDocument,
   evidenceChainStart,
   formatOpensshPublicLine,
@@ -14,15 +13,15 @@ import {
   type Sha256Hex,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import { type EvidenceSignatures, positionOf, type VerifiedEvidence, verifyEvidence } from '@nixfleet/evidence';
+import { type EvidenceSignatures, positionOf, type VerifiedEvidence } from '@nixfleet/evidence';
 import type { Files } from '../files.ts';
-import { archiveDirectory, archiveName, parseArchiveName, timeOf } from './archive-name.ts';
+import { archiveDirectory, archivedAt, archiveName, parseArchiveName, timeOf } from './archive-name.ts';
+import { readEvidence, verifyOwnEvidence } from './kept-evidence.ts';
 
 /** Most documents that are kept, whatever the retention: an hourly collection for a year, and some. */
 export const archiveDocumentsMax = 10_000;
 /** Documents that are read from the end, to find the one that the chain goes on from. */
 const looksMax = 4;
-const signatureBytesMax = 8192;
 
 export interface ChainLink {
   readonly chain: JournalId;
@@ -92,7 +91,7 @@ export class EvidenceArchive {
     );
     for (const name of expired) {
       const at = join(this.#options.directory, archiveDirectory, name);
-      for (const path of [at, `${at}.sig`, `${at}.sshsig`]) await this.#options.files.remove(path);
+      for (const path of Object.values(archivedAt(at))) await this.#options.files.remove(path);
     }
   }
 
@@ -103,18 +102,9 @@ export class EvidenceArchive {
 
   async #verified(name: string, now: Instant): Promise<VerifiedEvidence | null> {
     const { files, directory, ctx, host, ownKey } = this.#options;
-    const at = join(directory, archiveDirectory, name);
-    const bytes = await files.read(at, documentBytesMax.evidence);
-    if (bytes === null) return null;
-    const [sig, sshsig] = await Promise.all(
-      ['sig', 'sshsig'].map(async (kind) => {
-        const read = await files.read(`${at}.${kind}`, signatureBytesMax);
-        return read && new TextDecoder().decode(read);
-      }),
-    );
-    const keys = [{ key: ownKey, from: '2000-01-01T00:00:00Z' as Instant, until: null }];
-    const signed = { bytes, sig: sig ?? null, sshsig: sshsig ?? null };
-    const verified = await verifyEvidence(ctx, { signed, host, keys, now });
+    const signed = await readEvidence(files, archivedAt(join(directory, archiveDirectory, name)));
+    if (signed === null) return null;
+    const verified = await verifyOwnEvidence(ctx, { signed, host, ownKey, now });
     return verified.ok ? verified.value : null;
   }
 }

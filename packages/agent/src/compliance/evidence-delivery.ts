@@ -1,5 +1,4 @@
-import { type Clock, Instant, JournalId, type Random } from '@nixfleet/contracts';
-import type { SignedEvidence } from '@nixfleet/evidence';
+import { type Clock, JournalId, parseMessage, type Random } from '@nixfleet/contracts';
 import { z } from 'zod';
 import type { ControlPlaneClient } from '../control-plane-client.ts';
 import { AgentError } from '../errors.ts';
@@ -16,7 +15,6 @@ const parkedMsMax = 3_600_000;
 /** How far a chain is stored elsewhere. */
 const Delivered = z.object({ chain: JournalId, sequence: z.int().min(1) });
 type Delivered = z.infer<typeof Delivered>;
-const Place = z.object({ chain: JournalId, sequence: z.int().min(1), collectedAt: Instant });
 
 export interface EvidenceDeliveryDeps {
   readonly collector: Collector;
@@ -65,7 +63,7 @@ export class EvidenceDelivery {
     const { collector, client, log } = this.#deps;
     try {
       for (const document of await collector.documents(await this.#delivered())) {
-        const place = placeOf(document);
+        const place = deliveredIn(document.bytes);
         // What is no document of ours would be refused for ever, and keep the next from being sent.
         if (place === null || document.sig === null || document.sshsig === null) continue;
         const { bytes, sig, sshsig } = document;
@@ -88,12 +86,7 @@ export class EvidenceDelivery {
 
   async #delivered(): Promise<Delivered | null> {
     const bytes = await this.#deps.files.read(this.#deps.path, 1024);
-    if (bytes === null) return null;
-    try {
-      return Delivered.parse(JSON.parse(new TextDecoder().decode(bytes)));
-    } catch {
-      return null;
-    }
+    return bytes && deliveredIn(bytes);
   }
 
   async #remember({ chain, sequence }: Delivered): Promise<void> {
@@ -101,10 +94,8 @@ export class EvidenceDelivery {
   }
 }
 
-function placeOf({ bytes }: SignedEvidence): z.infer<typeof Place> | null {
-  try {
-    return Place.parse(JSON.parse(new TextDecoder().decode(bytes)));
-  } catch {
-    return null;
-  }
+/** Null for what says nothing of it: a record that was cut off, or no document of ours. */
+function deliveredIn(bytes: Uint8Array): Delivered | null {
+  const parsed = parseMessage(Delivered, bytes);
+  return parsed.ok ? parsed.value : null;
 }
