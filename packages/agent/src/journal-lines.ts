@@ -66,7 +66,7 @@ function placeOf(signed: SignedEvent | undefined) {
 }
 
 /** Undefined for what is no JSON. */
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -11,6 +11,7 @@ import {
   type Json,
   journalStart,
   type PublicKey,
+  parseMessage,
   type Random,
   type Sha256Hex,
   type Signer,
@@ -20,7 +21,7 @@ import {
 import { z } from 'zod';
 import { AgentError } from './errors.ts';
 import type { Files } from './files.ts';
-import { type JournalEntry, journalLines, parseJson, readJournalLines } from './journal-lines.ts';
+import { type JournalEntry, journalLines, readJournalLines } from './journal-lines.ts';
 import { keyOfRecord, SigningKey, signingKeyRecord } from './signing-key-record.ts';
 
 /** Largest journal file that is read, in bytes: some 100,000 events, kept while nobody acknowledges them. */
@@ -365,8 +366,8 @@ export class Journal {
       if (error instanceof AgentError) return null;
       throw error;
     });
-    const parsed = bytes && schema.safeParse(parseJson(new TextDecoder().decode(bytes)));
-    return parsed?.success ? parsed.data : null;
+    const parsed = bytes && parseMessage(schema, bytes);
+    return parsed?.ok ? parsed.value : null;
   }
 
   async #putAside(): Promise<void> {

@@ -1,4 +1,4 @@
-import { AgentRefusalCode, CommandOutput, FailedCause, StorePath } from '@nixfleet/contracts';
+import { AgentRefusalCode, CommandOutput, FailedCause, parseMessage, StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import { z } from 'zod';
 import type { Files } from './files.ts';
@@ -147,15 +147,7 @@ export class SwitchRecord {
   async #read<Value>(name: string, schema: z.ZodType<Value>): Promise<Value | null> {
     const bytes = await this.#files.read(this.#path(name), bytesMax);
     if (bytes === null) return null;
-    const parsed = schema.safeParse(parseJson(bytes));
-    return parsed.success ? parsed.data : null;
-  }
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
+    const parsed = parseMessage(schema, bytes);
+    return parsed.ok ? parsed.value : null;
   }
 }
