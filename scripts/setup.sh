@@ -6,7 +6,7 @@
 #   node      the npm packages of package-lock.json, and through them Node 24
 #   demo      node, and Nix, git and OpenSSH
 #   tests     demo, and OpenSSL, procps, Chromium, PostgreSQL, a TPM in software (swtpm, tpm2-tools), and in .cache an nginx
-#   machines  demo, systemd-nspawn, debootstrap and iproute2, and in the user's cache a Debian for test machines
+#   machines  demo, systemd-nspawn, debootstrap and iproute2, and in the user's cache two Debians for test machines
 #
 # Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
 # line what to install. Nothing in the home directory but npm's cache, and no configuration of Nix, is changed.
@@ -163,4 +163,5 @@ install_missing
 case $wanted in *nix-build*) advise_on_namespaces ;; esac
 npm_packages
 [ -z "$nginx_wanted" ] || nginx_aside
-[ -z "$image_wanted" ] || tests/machines/harness/base-image.sh > /dev/null
+# Both here and not by the scenarios, which have no network but their own.
+[ -z "$image_wanted" ] || tests/machines/harness/probe-image.sh "$(tests/machines/harness/base-image.sh)" > /dev/null
