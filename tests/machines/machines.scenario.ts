@@ -20,7 +20,7 @@ import { undone } from './scenarios/undone.ts';
 
 const webs = ['web-1', 'web-2', 'web-3'];
 /** Each is alone in its channel, and works through scenarios of its own. */
-const lone = Array.from({ length: 8 }, (_, i) => `lone-${i + 1}`);
+const lone = Array.from({ length: 12 }, (_, i) => `lone-${i + 1}`);
 /** How long a host of a wave may be silent before the rest goes on without it. */
 const offlineGraceSeconds = 10;
 

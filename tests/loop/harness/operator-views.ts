@@ -20,7 +20,8 @@ import { testKey } from '@nixfleet/testkit';
 import type { z } from 'zod';
 import { until } from './until.ts';
 
-const viewTimeoutMs = 5000;
+/** On a busy machine a page of events takes seconds. */
+const viewTimeoutMs = 20_000;
 const viewBytesMax = 8 * 1024 * 1024;
 
 /** The operator olivia, who reads a control plane's views. */
@@ -57,10 +58,10 @@ export abstract class OperatorViews {
     return this.#view(RolloutView, `/v1/rollouts/${id}`);
   }
 
-  /** Everything hosts told it, in the order in which it came. */
-  async events(): Promise<EventView[]> {
+  /** What hosts told it after this position, in the order in which it came. */
+  async events(since = 0): Promise<EventView[]> {
     const all: EventView[] = [];
-    for (let after: number | null = 0; after !== null; ) {
+    for (let after: number | null = since; after !== null; ) {
       const page: EventsView = await this.#view(EventsView, `/v1/events?after=${after}&limit=500`);
       all.push(...page.events);
       after = page.next;

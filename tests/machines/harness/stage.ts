@@ -117,9 +117,9 @@ export class Stage {
    */
   async untilNewJournal(reason: EventOf<'journal-started'>['body']['reason'], since: number): Promise<void> {
     const isTold = async (): Promise<boolean> => {
-      const told = await this.world.events();
-      return told.some(({ host, position, event }) => {
-        if (host !== this.machine.name || position <= since) return false;
+      const told = await this.world.events(since);
+      return told.some(({ host, event }) => {
+        if (host !== this.machine.name) return false;
         const parsed = JournalEvent.parse(JSON.parse(event));
         return parsed.kind === 'journal-started' && parsed.body.reason === reason;
       });
