@@ -218,6 +218,15 @@ in
             }
             {
               assertion =
+                !(
+                  cfg.controls.syntheticAlwaysFail.enable
+                  && config.services.nixfleet-control-plane.enable or false
+                  && lib.elem config.networking.hostName cfg.controls.syntheticAlwaysFail.hosts
+                );
+              message = "compliance: ${config.networking.hostName} serves the control plane and is among the hosts of the drill: take it out of compliance.controls.syntheticAlwaysFail.hosts.";
+            }
+            {
+              assertion =
                 !(cfg.controls.networkSegmentation.enable && config.services.nixfleet-agent.enable or false)
                 || cfg.controls.agentEgressExemption.enable;
               message = "compliance: networkSegmentation locks the firewall of a host with an agent: set compliance.controls.agentEgressExemption.enable = true and its endpoint.";

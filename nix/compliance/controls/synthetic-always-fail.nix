@@ -1,4 +1,5 @@
-# A failure on purpose, to show that failures have effect. In no framework, never waived, and inert after its deadline.
+# A failure on purpose, to show that failures have effect. In no framework, never waived, and inert after its deadline. What the
+# collector does of it is in packages/agent/src/compliance/collector-drill.ts.
 {
   given,
   measureWith,
@@ -33,7 +34,7 @@ in
       ];
       default = "static";
       direction = "declared";
-      description = "Where it fails.";
+      description = "Where it fails: in the configuration, by its probe, or by the collector, which then overruns its time, or leaves a document that is malformed, an hour old or unsigned.";
     };
     until = {
       type = types.nullOr (types.int {
@@ -56,7 +57,7 @@ in
       };
       default = [ ];
       direction = "declared";
-      description = "Where it fails. A host that serves the control plane is left out, whatever is said here.";
+      description = "Where it fails. Never a host that serves the control plane: its evaluation is refused.";
     };
   };
 

@@ -1,4 +1,4 @@
-import { FleetName, HostName } from '@nixfleet/contracts';
+import { collectionSecondsMax, FleetName, HostName } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { AgentError } from './errors.ts';
 
@@ -64,6 +64,8 @@ const CollectorConfig = z.strictObject({
     .tuple([absolutePath], z.string().max(4096))
     .refine((argv) => argv.length <= 64, 'expected at most 64 words'),
   directory: absolutePath,
+  /** How long the agent waits for one, in seconds. */
+  waitSeconds: z.int().min(1).max(collectionSecondsMax).default(collectionSecondsMax),
 });
 
 /** The agent's settings. Every unknown key is a mistake: a misspelt brake must not be ignored. */

@@ -61,9 +61,10 @@ export async function startMachineAgent(config: AgentConfig, options: MachineAge
 }
 
 /** It needs nothing of ours but a PATH: what it is to know lies in its directory. */
-function machineCollector({ path }: AgentConfig, { command, directory }: NonNullable<AgentConfig['collector']>) {
+function machineCollector({ path }: AgentConfig, collector: NonNullable<AgentConfig['collector']>) {
+  const { command: argv, directory, waitSeconds } = collector;
   const environment = { PATH: path, LC_ALL: 'C' };
-  return commandCollector({ files: fileSystem, clock: systemClock, directory, argv: command, environment });
+  return commandCollector({ files: fileSystem, clock: systemClock, directory, argv, environment, waitSeconds });
 }
 
 function backendOf(config: AgentConfig, { detachedProgram }: MachineAgentOptions): Backend {

@@ -90,8 +90,14 @@ export const WaiverId = z
   .brand<'WaiverId'>();
 export type WaiverId = z.infer<typeof WaiverId>;
 
+/** The control that fails on purpose: what a drill is made with. */
+export const syntheticControl = {
+  controlId: ControlId.parse('synthetic-always-fail'),
+  ruleId: RuleId.parse('SY-01'),
+} as const;
+
 /** Controls that no waiver can cover: they are what shows that the others can be believed. */
-export const unwaivableControls: ReadonlySet<string> = new Set(['evidence-integrity', 'synthetic-always-fail']);
+export const unwaivableControls: ReadonlySet<string> = new Set(['evidence-integrity', syntheticControl.controlId]);
 
 /** Most controls of a catalogue, and most rules of a control. */
 export const controlsMax = 256;

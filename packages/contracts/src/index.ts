@@ -48,6 +48,7 @@ export {
   RuleId,
   RuntimeGateErrorReason,
   rulesMax,
+  syntheticControl,
   unwaivableControls,
   VocabularyName,
   WaiverId,

@@ -8,6 +8,7 @@ export {
 } from './build-evidence.ts';
 export { type CoreEvidence, verifyCoreEvidence } from './core-profile.ts';
 export { combineDecisions, combineStatuses, decideRule, effectiveMode, type RuleDecision } from './decide.ts';
+export { collectorFailure, type DeclaredDrill, declaredDrill } from './declared-drill.ts';
 export { EvidenceError, type EvidenceErrorCode } from './errors.ts';
 export { followsChain, positionOf } from './evidence-chain.ts';
 export {

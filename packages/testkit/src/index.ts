@@ -6,6 +6,7 @@ export { putSigned, readSigned } from './release-files.ts';
 export { SeededRandom } from './seeded-random.ts';
 export { otherEndOf, type TcpTimer, tcpTimerOf } from './tcp-timer.ts';
 export {
+  drilledCatalogue,
   type TestCollection,
   TestEvidence,
   testCatalogue,

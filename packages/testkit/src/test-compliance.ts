@@ -89,6 +89,19 @@ export function testCatalogue(host: string, controls?: readonly object[]): Compl
   });
 }
 
+/** The same with a synthetic control that fails as told until `until`, in seconds since 1970. */
+export function drilledCatalogue(host: string, failAt: string, until: number): ComplianceCatalogue {
+  const catalogue = testCatalogue(host);
+  const { probe } = testRule('SY-01');
+  const drill = testRule('SY-01', {
+    articles: {},
+    probe: { ...probe, args: ['synthetic', '--fail-at', failAt, '--until', String(until)] },
+  });
+  const [first] = catalogue.controls;
+  const control = { ...first, controlId: 'synthetic-always-fail', type: 'both', articles: {}, rules: [drill] };
+  return ComplianceCatalogue.parse({ ...catalogue, controls: [...catalogue.controls, control] });
+}
+
 /** A waiver of `AC-01` on `web-1` for thirty days, signed by alice; `change` changes the document before it is signed. */
 export async function testWaiver(
   fleet: TestFleet,

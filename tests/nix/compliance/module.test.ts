@@ -81,7 +81,12 @@ describe('compliance on vanilla NixOS', { skip: withoutNixpkgsLib }, () => {
         forced: `{
           compliance.controls.baselineHardening = { enable = true; mode = "enforce"; rules.BH-03.enable = false; };
         }`,
-        drill: '{ compliance.controls.syntheticAlwaysFail.enable = true; }',
+        drill: '{ compliance.controls.syntheticAlwaysFail = { enable = true; hosts = [ "web-1" ]; }; }',
+        drillOfControlPlane: `{
+          options.services.nixfleet-control-plane.enable = lib.mkEnableOption "a control plane";
+          config.services.nixfleet-control-plane.enable = true;
+          config.compliance.controls.syntheticAlwaysFail = { enable = true; hosts = [ "web-1" ]; };
+        }`,
       },
       seen,
     )) as unknown as Record<string, Host>;
@@ -151,6 +156,8 @@ describe('compliance on vanilla NixOS', { skip: withoutNixpkgsLib }, () => {
       ComplianceCatalogue.parse(JSON.parse(of.catalogue)).controls.map(({ controlId }) => controlId);
     assert.ok(ids(host('drill')).includes('synthetic-always-fail'));
     assert.ok(!ids(observed).includes('synthetic-always-fail'));
+    assert.deepEqual(host('drill').refused, []);
+    assert.match(host('drillOfControlPlane').refused.join(), /web-1 serves the control plane and is among the hosts/);
 
     // Exactly one static result for each rule that has a projection, in the shape that a release reads.
     for (const [name, { catalogue: text, static: results }] of Object.entries(all)) {

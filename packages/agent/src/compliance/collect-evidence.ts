@@ -16,8 +16,9 @@ import {
   type Sha256Hex,
   type Signer,
 } from '@nixfleet/contracts';
-import { buildEvidence, type ProbeRunResult, rulesToRun, signEvidence } from '@nixfleet/evidence';
+import { buildEvidence, collectorFailure, type ProbeRunResult, rulesToRun, signEvidence } from '@nixfleet/evidence';
 import type { Files } from '../files.ts';
+import { failInTheEnd, overrun, staleFrom } from './collector-drill.ts';
 import { EvidenceArchive } from './evidence-archive.ts';
 
 const saltBytes = 32;
@@ -39,6 +40,8 @@ export interface CollectEvidenceDeps {
   readonly run: (
     probes: readonly { readonly ruleId: string; readonly probe: ProbeDescriptor }[],
   ) => Promise<ReadonlyMap<string, ProbeRunResult>>;
+  /** Ends the wait of a drill. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CollectEvidenceOptions {
@@ -57,6 +60,7 @@ export interface CollectEvidenceOptions {
 /**
  * One collection: measures, judges, signs, keeps. What the agent verified (`context.json`) counts for the closure that it
  * names and no other; without it nothing is said of a release. Throws `AgentError` for what cannot be read or written.
+ * A drill that the closure declares makes it fail as told: what it then leaves is no link of the chain, and not archived.
  */
 export async function collectEvidence(
   options: CollectEvidenceOptions,
@@ -69,6 +73,8 @@ export async function collectEvidence(
   const context = await contextFor(files, { directory, closure: system.toplevel, host: catalogue.host });
   const fleet = context?.fleet ?? options.fleet;
   const mode = context?.mode ?? catalogue.governance.mode;
+  const drill = collectorFailure(catalogue, mode, clock.now());
+  if (drill === 'timeout') return overrun(clock, deps.signal);
   const archive = new EvidenceArchive({
     ...{ files, directory, random },
     ctx: { crypto, fleet },
@@ -81,7 +87,8 @@ export async function collectEvidence(
   const collectedAt = msToInstant(clock.now());
   const { document, bytes } = await buildEvidence(crypto, {
     facts: {
-      ...{ fleet, hostname: catalogue.host, collectedAt, ...about },
+      ...{ fleet, hostname: catalogue.host, ...about },
+      collectedAt: drill === 'stale' ? staleFrom(collectedAt) : collectedAt,
       ...(await archive.next(collectedAt)),
       trigger: nonce === null ? (order?.trigger ?? 'timer') : 'challenge',
       nonce: nonce ?? order?.nonce ?? null,
@@ -98,7 +105,9 @@ export async function collectEvidence(
     waiverRegister: context?.waiverRegister ?? null,
     redactionSalt: await saltOf(files, directory, random),
   });
-  await archive.keep(document, bytes, await signEvidence(crypto, { signer, bytes, fleet }), retentionDays);
+  const signatures = await signEvidence(crypto, { signer, bytes, fleet });
+  if (drill === null) await archive.keep(document, bytes, signatures, retentionDays);
+  else await failInTheEnd(drill, { files, directory, bytes, signatures });
   return document;
 }
 

@@ -18,10 +18,19 @@ export interface CommandCollectorOptions {
   /** A program that runs one collection and ends: `systemctl start` of a unit of type `oneshot`, or the collector itself. */
   readonly argv: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
+  /** How long one collection may take, in seconds; at most, and by default, `collectionSecondsMax`. */
+  readonly waitSeconds?: number;
 }
 
 /** A collector behind a program whose exit 0 says that it wrote a document. */
-export function commandCollector({ files, clock, directory, argv, environment }: CommandCollectorOptions): Collector {
+export function commandCollector({
+  files,
+  clock,
+  directory,
+  argv,
+  environment,
+  waitSeconds = collectionSecondsMax,
+}: CommandCollectorOptions): Collector {
   const lying = new CollectorDirectory(files, directory);
   return {
     newest: () => lying.newest(),
@@ -33,7 +42,7 @@ export function commandCollector({ files, clock, directory, argv, environment }:
         if (!(error instanceof AgentError)) throw error;
         return { ok: false, reason: 'collector-failed', detail: messageOf(error), exitCode: null };
       }
-      const timeoutMs = collectionSecondsMax * 1000 + slackMs;
+      const timeoutMs = Math.min(waitSeconds, collectionSecondsMax) * 1000 + slackMs;
       const result = await runCommand({ argv, environment, timeoutMs, stdoutBytesMax: outputBytesMax, signal, clock });
       signal.throwIfAborted();
       return collectedOf(result, argv[0]);

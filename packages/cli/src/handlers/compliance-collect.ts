@@ -53,6 +53,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
       crypto: nodeCrypto,
       random: systemRandom,
       signer,
+      signal,
       facts: () =>
         machineFacts({
           systemRoot: at('system-root', '/'),
