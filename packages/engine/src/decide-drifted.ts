@@ -1,5 +1,6 @@
 import type { DriftPolicy, Withheld } from '@nixfleet/contracts';
 import { type ConvergedHost, decideReboot } from './decide-reboot.ts';
+import { orderGates } from './host-order.ts';
 import { quarantineOf } from './host-state.ts';
 import { isOccupied } from './issued-go.ts';
 import type { HostDecision } from './planner-types.ts';
@@ -7,14 +8,13 @@ import { selfHeld } from './self-held.ts';
 
 /**
  * For a host that has converged and was changed outside NixFleet since, or whose controls do not pass any more. Under
- * `reactivate` it may switch to its closure again: under brakes, halt and budgets, and counted like any switch; its wave had
- * its turn.
+ * `reactivate` it may switch to its closure again: under the gates of any switch, and counted like one.
  */
 export function decideDrifted(
   converged: ConvergedHost,
   { withheld: drift, policy }: { readonly withheld: Withheld; readonly policy: DriftPolicy },
 ): HostDecision {
-  const { host, turn, onAll, budgets, now } = converged;
+  const { host, turn, onAll, wave, budgets, now } = converged;
   const { name, entry, view } = host;
   const { rolloutId } = turn;
   const state = view?.fold?.state;
@@ -31,7 +31,7 @@ export function decideDrifted(
   const gates: Withheld[] = [...onAll.first];
   const quarantine = quarantineOf(state, entry);
   if (quarantine) gates.push({ code: 'quarantined', reason: quarantine.cause });
-  gates.push(...onAll.then);
+  gates.push(...onAll.then, ...orderGates(turn, name, wave));
   const held = selfHeld(state, { rolloutId, mayReboot: true, now });
   if (held && held.code !== drift.code) gates.push(held);
   const hasSlot = isOccupied(view, now);

@@ -1,17 +1,17 @@
-import type { HostName, Instant, Withheld } from '@nixfleet/contracts';
+import type { Instant, Withheld } from '@nixfleet/contracts';
 import type { Budgets } from './budget.ts';
 import { decideDrifted } from './decide-drifted.ts';
 import { decideReboot, isDeferred, type RebootOrder, rebootGates } from './decide-reboot.ts';
 import { changeOf, heldByDrift } from './drift.ts';
 import { wantsToFetch } from './fetch-places.ts';
+import { orderGates } from './host-order.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
 import { isAtEntry, isOccupied } from './issued-go.ts';
-import { namesMax } from './names.ts';
 import type { AgainstAll, HostDecision } from './planner-types.ts';
 import { midSwitchPhases, reported } from './reported.ts';
 import { selfHeld } from './self-held.ts';
-import { edgesInto, isEdgeOpen, type Survey, type SurveyedHost } from './survey.ts';
+import type { Survey, SurveyedHost } from './survey.ts';
 
 const nothing: readonly Withheld[] = [];
 
@@ -46,8 +46,9 @@ export function decideHost({
     // Before a switch to its closure again is armed, the host asks once more: its go has to stand until then.
     const mayGoOn = change !== null && (at === 'fetching' || change.withheld.code === 'drift');
     if (isSwitching(view) && at !== undefined && !mayGoOn) return withholding([...own, ...offline]);
-    if (change) return decideDrifted({ host, turn, onAll, reboots, budgets, now }, change);
-    return decideReboot({ host, turn, onAll, reboots, budgets, now }) ?? withholding(offline);
+    const converged = { host, turn, onAll, wave, reboots, budgets, now };
+    if (change) return decideDrifted(converged, change);
+    return decideReboot(converged) ?? withholding(offline);
   }
   switch (standing) {
     case 'failed':
@@ -103,9 +104,7 @@ function gatesAgainst({
   const quarantine = state && quarantineOf(state, entry);
   if (quarantine) withheld.push({ code: 'quarantined', reason: quarantine.cause });
   withheld.push(...(isDeferred(host, turn.rolloutId) ? rebootGates(onAll.then, policy) : onAll.then));
-  if (wave) withheld.push(wave);
-  const edge = hostEdge(turn, name);
-  if (edge) withheld.push(edge);
+  withheld.push(...orderGates(turn, name, wave));
   const mayReboot = policy.reboot !== 'never';
   const drift = state && heldByDrift(state, { closure: entry.closure, policy });
   if (drift) withheld.push(drift);
@@ -118,12 +117,4 @@ function gatesAgainst({
     );
   }
   return withheld;
-}
-
-function hostEdge(survey: Survey, name: HostName): Withheld | null {
-  const open = edgesInto(survey, name).filter(({ gates }) => !isEdgeOpen(survey, gates));
-  if (open.length === 0) return null;
-  const reason = open.find((edge) => edge.reason !== undefined)?.reason;
-  const names = open.slice(0, namesMax).map(({ gates }) => gates);
-  return { code: 'host-edge', names, ...(reason === undefined ? {} : { reason }) };
 }

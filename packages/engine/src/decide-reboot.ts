@@ -1,5 +1,6 @@
 import type { ChannelPolicy, HostName, Instant, RolloutId, Withheld } from '@nixfleet/contracts';
 import type { Budgets } from './budget.ts';
+import { orderGates } from './host-order.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { isOccupied } from './issued-go.ts';
 import { namesMax } from './names.ts';
@@ -38,6 +39,8 @@ export interface ConvergedHost {
   readonly host: SurveyedHost;
   readonly turn: Survey;
   readonly onAll: AgainstAll;
+  /** What keeps its wave shut, or null. */
+  readonly wave: Withheld | null;
   readonly reboots: RebootOrder;
   readonly budgets: Budgets;
   readonly now: Instant;
@@ -45,9 +48,10 @@ export interface ConvergedHost {
 
 /**
  * For a host that has converged and in which something waits for a boot: whether it may boot now. Null where nothing
- * does. Wave after wave, under brakes, halt and budgets; the boot is confirmed, soaked and counted like a switch.
+ * does. Once its wave is open, and among those that boot wave after wave; under brakes, halt, edges and budgets; the boot is
+ * confirmed, soaked and counted like a switch.
  */
-export function decideReboot({ host, turn, onAll, reboots, budgets, now }: ConvergedHost): HostDecision | null {
+export function decideReboot({ host, turn, onAll, wave, reboots, budgets, now }: ConvergedHost): HostDecision | null {
   const { name, entry, view } = host;
   const { rolloutId, manifest } = turn;
   const state = view?.fold?.state;
@@ -60,7 +64,8 @@ export function decideReboot({ host, turn, onAll, reboots, budgets, now }: Conve
   const offline: readonly Withheld[] = view.isOnline ? [] : [{ code: 'offline', names: [name] }];
   if (manifest.policy.reboot === 'never') return withholding(offline);
   const gates: Withheld[] = [...onAll.first, ...rebootGates(onAll.then, manifest.policy)];
-  if (reboots !== null && reboots.wave < entry.wave) {
+  gates.push(...orderGates(turn, name, wave));
+  if (wave === null && reboots !== null && reboots.wave < entry.wave) {
     gates.push({ code: 'wave', reason: 'reboot', names: reboots.names.slice(0, namesMax) });
   }
   const held = selfHeld(state, { rolloutId, mayReboot: true, now });

@@ -120,6 +120,17 @@ describe('the planner and a machine that was changed outside NixFleet', () => {
     assert.deepEqual([fleet.goes(), fleet.codes('a')], [[], ['in-progress']]);
   });
 
+  it('P26: it waits for its wave and its host edges, where a newer rollout has not come to it yet', () => {
+    const edges = [{ gates: 'a', gated: 'c' }];
+    const closure = (host: string) => (host === 'a' ? 'v2' : 'v1');
+    const current = of('reactivate', { edges, closure });
+    const fleet = new PlannedFleet({ stable: { current } }).converged(current, 'b', 'c');
+    change(fleet, current, 'c');
+    assert.deepEqual([fleet.goes(), fleet.codes('c')], [['a'], ['drift', 'wave', 'host-edge']]);
+    fleet.converged(current, 'a');
+    assert.deepEqual(fleet.goes(), ['c']);
+  });
+
   it('P26: brakes, a halt, local holds, quarantine and budgets keep it from that', () => {
     const current = of('reactivate', { budgets });
     const fleet = change(converged(current), current, 'a', 'b');

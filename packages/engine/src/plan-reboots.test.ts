@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Instant } from '@nixfleet/contracts';
-import { manifest, PlannedFleet, type SketchedManifest, targetIn } from './fixtures/fleet.ts';
+import { manifest, PlannedFleet, type SketchedManifest, silentView, targetIn } from './fixtures/fleet.ts';
 import { boot, closureOf } from './fixtures/host.ts';
 import { bootSecondsMax } from './reboot.ts';
 
@@ -59,6 +59,26 @@ describe('reboots', () => {
     assert.deepEqual([fleet.goes(), fleet.codes('c')], [['c'], ['reboot-needed']]);
     fleet.see('b', { isOnline: true });
     assert.deepEqual(fleet.goes(), ['b']);
+  });
+
+  it('P22: a boot waits until its wave is open and its host edges are, whoever converged there without a switch', () => {
+    const before = manifest({ introducedIn: 1, waves, policy: { reboot: 'immediate' } });
+    const edges = [{ gates: 'c', gated: 'd' }];
+    const closure = (host: string) => (host === 'c' ? 'v2' : 'v1');
+    const next = manifest({
+      ...{ introducedIn: 2, waves: [['a', 'c'], ['b'], ['d']], edges, closure },
+      policy: { reboot: 'immediate' },
+    });
+    const fleet = fleetOf(before);
+    fleet.channels = { stable: { current: next } };
+    fleet.see('d', silentView).converged(next, 'a', 'b', 'd');
+    fleet.tell('b', { kind: 'reboot-pending', body: { component: 'kernel' } });
+    fleet.tell('d', { kind: 'reboot-pending', body: { component: 'kernel' } });
+    assert.deepEqual(fleet.goes(), ['c'], 'who switches goes first');
+    assert.deepEqual(fleet.withheld('b').slice(1), [{ code: 'wave', names: ['c'], have: 1, need: 2 }]);
+    assert.deepEqual(fleet.codes('d'), ['reboot-needed', 'wave', 'host-edge']);
+    fleet.converged(next, 'c');
+    assert.deepEqual([fleet.goes(), fleet.codes('d')], [['b'], ['reboot-needed', 'wave']]);
   });
 
   it('P22: brakes, a halt, local holds and budgets keep a host from booting; `immediate` alone passes windows', () => {

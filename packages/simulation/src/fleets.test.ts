@@ -34,6 +34,8 @@ const found: readonly SimulationOptions[] = [
   // What a host told of a wait was shown past its end.
   { seed: 27, hosts: 20, hours: 6 },
   { seed: 66, hosts: 20, hours: 6 },
+  // What waited for a boot in a later wave was booted while an earlier one still switched.
+  { seed: 36, hosts: 20, hours: 6 },
   { seed: 38, hosts: 20, hours: 6 },
   { seed: 41, hosts: 20, hours: 6 },
   { seed: 1003, hosts: 20, hours: 6 },

@@ -4,8 +4,8 @@ import type { Mutation } from './mutation.ts';
 export const plannerMutations: readonly Mutation[] = [
   {
     name: 'planner: waves are not looked at',
-    file: 'engine/src/decide-host.ts',
-    from: 'if (wave) withheld.push(wave);',
+    file: 'engine/src/host-order.ts',
+    from: 'if (wave) gates.push(wave);',
     to: '',
     scene: 'an earlier wave',
     gates: ['wave-gate.ts: wave', 'wave-gate.ts: soak'],
@@ -13,11 +13,11 @@ export const plannerMutations: readonly Mutation[] = [
   },
   {
     name: 'planner: host edges are not looked at',
-    file: 'engine/src/decide-host.ts',
-    from: 'if (edge) withheld.push(edge);',
+    file: 'engine/src/host-order.ts',
+    from: 'if (edge) gates.push(edge);',
     to: '',
     scene: 'a host goes first',
-    gates: ['decide-host.ts: host-edge'],
+    gates: ['host-order.ts: host-edge'],
     breaks: ['S3'],
   },
   {
