@@ -3,7 +3,7 @@ import type { Budgets } from './budget.ts';
 import { decideDrifted } from './decide-drifted.ts';
 import { decideReboot, isDeferred, type RebootOrder, rebootGates } from './decide-reboot.ts';
 import { changeOf, heldByDrift } from './drift.ts';
-import { wantsToFetch } from './fetch-places.ts';
+import { Claim, type FetchPlaces } from './fetch-places.ts';
 import { orderGates } from './host-order.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
@@ -29,7 +29,7 @@ export function decideHost({
   readonly turn: Survey;
   readonly onAll: AgainstAll;
   readonly wave: Withheld | null;
-  readonly fetching: { count: number; readonly max: number | null };
+  readonly fetching: FetchPlaces;
   readonly reboots: RebootOrder;
   readonly budgets: Budgets;
   readonly now: Instant;
@@ -64,22 +64,16 @@ export function decideHost({
   if (phase && midSwitchPhases.has(phase.name)) return withholding(own);
   const gates = gatesAgainst({ host, turn, onAll, wave, now });
   const hasSlot = standing === 'in-flight' || isOccupied(view, now);
-  const isToFetch = wantsToFetch(host, rolloutId);
-  if (gates.length === 0) {
-    const budget = hasSlot ? null : budgets.blocking(name);
-    if (budget) gates.push(budget);
-    else if (isToFetch && fetching.max !== null && fetching.count >= fetching.max) {
-      gates.push({ code: 'fetch-limit', have: fetching.count, need: fetching.max });
-    }
-  }
+  const claim = new Claim({ host, name, rolloutId, trial: undefined, hasSlot }, { budgets, fetching });
+  const full = gates.length === 0 ? claim.blocking() : null;
+  if (full) gates.push(full);
   // An offline host takes no slot: it gets its go when it is back. One that was told already keeps it.
   if (gates.length === 0 && standing !== 'in-flight') gates.push(...offline);
   if (gates.length > 0) {
     for (const withheld of own) if (!gates.some(({ code }) => code === withheld.code)) gates.push(withheld);
     return withholding(gates);
   }
-  if (!hasSlot) budgets.take(name);
-  if (isToFetch) fetching.count += 1;
+  claim.take();
   const reboot = isDeferred(host, rolloutId) ? ({ reboot: true } as const) : {};
   return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt, ...reboot }, withheld: own };
 }

@@ -10,12 +10,14 @@ import {
   type WithheldCode,
 } from '@nixfleet/contracts';
 import type { Budgets } from './budget.ts';
+import { Claim, type FetchPlaces } from './fetch-places.ts';
 import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
 import { isOccupied } from './issued-go.ts';
-import type { AgainstAll, HostDecision, HostView, PlannerRelease, PlannerViews } from './planner-types.ts';
+import type { AgainstAll, HostDecision, PlannerRelease, PlannerViews } from './planner-types.ts';
 import { reported } from './reported.ts';
 import { selfHeld } from './self-held.ts';
+import type { Survey, SurveyedHost } from './survey.ts';
 
 /** A trial that the release names, that has not run out, and that is not over at its host. */
 export interface ActiveTrial extends Trial {
@@ -44,22 +46,23 @@ const rolloutCodes: ReadonlySet<WithheldCode> = new Set(['halted', 'channel-edge
 
 /** Whether a host may begin its trial: under every brake and budget of its channel, and from rest. */
 export function decideTrial({
-  name,
-  view,
+  host,
+  turn,
   trial,
   onAll,
   fetching,
   budgets,
   now,
 }: {
-  readonly name: HostName;
-  readonly view: HostView | undefined;
+  readonly host: SurveyedHost;
+  readonly turn: Survey;
   readonly trial: ActiveTrial;
   readonly onAll: AgainstAll;
-  readonly fetching: { count: number; readonly max: number | null };
+  readonly fetching: FetchPlaces;
   readonly budgets: Budgets;
   readonly now: Instant;
 }): HostDecision {
+  const { name, view } = host;
   const { rolloutId, entry } = trial;
   const withholding = (withheld: readonly Withheld[]): HostDecision => ({ rolloutId, entry, go: null, withheld });
   const own = reported(view, { rolloutId, hasFailed: false }, now);
@@ -77,17 +80,10 @@ export function decideTrial({
   const held = selfHeld(state, { rolloutId, mayReboot: false, now });
   if (held) gates.push(held);
   const hasSlot = isOccupied(view, now);
-  if (gates.length === 0 && !hasSlot) {
-    const budget = budgets.blocking(name);
-    if (budget) gates.push(budget);
-    else if (fetching.max !== null && fetching.count >= fetching.max) {
-      gates.push({ code: 'fetch-limit', have: fetching.count, need: fetching.max });
-    }
-  }
+  const claim = new Claim({ host, name, rolloutId: turn.rolloutId, trial, hasSlot }, { budgets, fetching });
+  const full = gates.length === 0 ? claim.blocking() : null;
+  if (full) gates.push(full);
   if (gates.length > 0 || !view.isOnline) return withholding([...gates, ...offline, ...own]);
-  if (!hasSlot) {
-    budgets.take(name);
-    fetching.count += 1;
-  }
+  claim.take();
   return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt }, withheld: own };
 }

@@ -71,6 +71,23 @@ describe('trials', () => {
     assert.deepEqual(fleetOf().offline(later, 'a').codes('a'), ['offline']);
   });
 
+  it('P25: it keeps its place among those that fetch from its go on, and holds nobody up once it has fetched', () => {
+    const slow = manifest({ introducedIn: 1, waves: [['a', 'b', 'c']], policy: { fetchesMax: 1 } });
+    const limited = (): PlannedFleet => {
+      const fleet = new PlannedFleet({ stable: { current: slow } }).converged(slow, 'a');
+      fleet.trials.set('a', { of: trial, expiresAt: later });
+      return fleet;
+    };
+    const told = limited().issue(trial, 'a');
+    assert.deepEqual([told.goes(), told.codes('b')], [['a'], ['fetch-limit']], 'told, and not yet heard of');
+    const fetches = limited().tell('a', { kind: 'fetching', body: { target, policy: switchPolicy } });
+    assert.deepEqual([fetches.goes(), fetches.codes('b')], [['a'], ['fetch-limit']]);
+    assert.deepEqual(trying(limited()).goes(), ['b'], 'past it');
+    const ending = limited().issue(slow, 'b').fetching(slow, 'b').soaking(slow, 'b');
+    ending.trials.set('b', { of: trial, expiresAt: later });
+    assert.deepEqual(ending.codes('b').includes('fetch-limit'), false, 'its switch ends first');
+  });
+
   it('P25: it waits for a switch that is under way, and nothing of it counts for the rollout', () => {
     const busy = fleetOf({ isConverged: false }).activating(release, 'a');
     assert.deepEqual(busy.codes('a'), ['in-progress']);

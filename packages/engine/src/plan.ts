@@ -76,13 +76,15 @@ function decideChannel(pass: ChannelPass): void {
   const { survey, gates } = turn;
   const onAll = againstChannel(pass, turn);
   const fetching = { count: 0, max: survey.manifest.policy.fetchesMax };
-  for (const host of survey.hosts) if (mayFetch(host, survey.rolloutId)) fetching.count += 1;
+  for (const host of survey.hosts) {
+    if (mayFetch({ host, rolloutId: survey.rolloutId, trial: pass.trials.get(host.name) })) fetching.count += 1;
+  }
   const reboots = rebootOrder(survey);
   const { budgets } = pass;
   for (const host of refusingLast(survey)) {
     const trial = pass.trials.get(host.name);
     if (trial) {
-      pass.hosts.set(host.name, decideTrial({ ...host, trial, onAll, fetching, budgets, now }));
+      pass.hosts.set(host.name, decideTrial({ host, turn: survey, trial, onAll, fetching, budgets, now }));
       continue;
     }
     const wave = gates[host.entry.wave] ?? null;

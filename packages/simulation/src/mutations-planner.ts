@@ -31,8 +31,8 @@ export const plannerMutations: readonly Mutation[] = [
   },
   {
     name: 'planner: budgets are not looked at',
-    file: 'engine/src/decide-host.ts',
-    from: 'if (budget) gates.push(budget);',
+    file: 'engine/src/fetch-places.ts',
+    from: 'if (budget) return budget;',
     to: 'if (budget) {}',
     scene: 'one at once',
     gates: ['budget.ts: budget'],
@@ -112,11 +112,11 @@ export const plannerMutations: readonly Mutation[] = [
   },
   {
     name: 'planner: as many fetch as want to',
-    file: 'engine/src/decide-host.ts',
-    from: 'else if (isToFetch && fetching.max !== null && fetching.count >= fetching.max) {',
-    to: 'else if (isToFetch && fetching.max !== null && fetching.count < 0) {',
+    file: 'engine/src/fetch-places.ts',
+    from: 'this.#isToFetch && max !== null && count >= max',
+    to: 'this.#isToFetch && max !== null && count < 0',
     scene: 'one fetches at once',
-    gates: ['decide-host.ts: fetch-limit'],
+    gates: ['fetch-places.ts: fetch-limit'],
     breaks: ['S3'],
   },
   {

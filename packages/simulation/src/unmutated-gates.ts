@@ -104,7 +104,6 @@ export const unmutatedGates: Readonly<Record<string, string>> = {
       'activate.ts: trial-needs-reboot',
       'decide-drifted.ts: quarantined',
       'decide-reboot.ts: wave',
-      'decide-trial.ts: fetch-limit',
       'decide-trial.ts: offline',
       'decide-trial.ts: quarantined',
       'reboot.ts: reboot-refused',
