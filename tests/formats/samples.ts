@@ -1,5 +1,6 @@
 import { canonicalBytes, type Json } from '@nixfleet/contracts';
 import { createTestFleet, hostileForms } from '@nixfleet/testkit';
+import { agentFileSamples } from './agent-file-samples.ts';
 import { complianceDocuments } from './compliance-samples.ts';
 import { documentFormats } from './documents.ts';
 import { utf8 } from './format.ts';
@@ -123,7 +124,8 @@ export async function samples(): Promise<ReadonlyMap<string, Samples>> {
     const document = made[name];
     if (document) found.set(name, documentSamples(document));
   }
-  for (const [name, sample] of [...(await messageSamples()), ...(await textSamples())]) found.set(name, sample);
+  const others = [...(await messageSamples()), ...(await textSamples()), ...agentFileSamples];
+  for (const [name, sample] of others) found.set(name, sample);
   for (const { name } of formats) if (!found.has(name)) throw new Error(`no samples of ${name}`);
   return found;
 }

@@ -1,4 +1,12 @@
-import { type ChannelName, Floor, type HeadFloor, Instant, Sha256Hex } from '@nixfleet/contracts';
+import {
+  type ChannelName,
+  Floor,
+  type HeadFloor,
+  Instant,
+  type ParsedMessage,
+  parseMessage,
+  Sha256Hex,
+} from '@nixfleet/contracts';
 import { z } from 'zod';
 import { AgentError, messageOf } from './errors.ts';
 import type { Files } from './files.ts';
@@ -7,6 +15,7 @@ import type { Files } from './files.ts';
 const channelsMax = 64;
 const bytesMax = 64 * 1024;
 
+/** `floors.json`. An unknown field may be a floor that a newer agent raised: it is not passed over. */
 const FloorsFile = z.strictObject({
   schemaVersion: z.literal(1),
   trust: Floor.nullable(),
@@ -17,6 +26,10 @@ const FloorsFile = z.strictObject({
   /** Newest verified `signedAt`: time does not go back before it. */
   time: Instant.nullable(),
 });
+
+export function parseFloors(bytes: Uint8Array): ParsedMessage<z.infer<typeof FloorsFile>> {
+  return parseMessage(FloorsFile, bytes);
+}
 
 /** Anti-rollback state: only ever raised, and only after all checks of a document passed. */
 export interface FloorValues {
@@ -96,15 +109,9 @@ export class Floors {
       throw unreadable(this.#path, messageOf(error), error);
     });
     if (bytes === null) return 'absent';
-    let json: unknown;
-    try {
-      json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    } catch (error) {
-      throw unreadable(this.#path, messageOf(error), error);
-    }
-    const parsed = FloorsFile.safeParse(json);
-    if (!parsed.success) throw unreadable(this.#path, z.prettifyError(parsed.error));
-    const { trust, release, head, accepted, time } = parsed.data;
+    const parsed = parseFloors(bytes);
+    if (!parsed.ok) throw unreadable(this.#path, parsed.detail);
+    const { trust, release, head, accepted, time } = parsed.value;
     this.#values = { trust, release, head, accepted: new Map(Object.entries(accepted)), time };
     return 'intact';
   }

@@ -11,15 +11,24 @@ export { Delivery } from './delivery.ts';
 export { AgentError, type AgentErrorCode } from './errors.ts';
 export { fileSystem } from './file-system.ts';
 export type { Files } from './files.ts';
+export { parseFloors } from './floors.ts';
 export { Gate } from './gate.ts';
 export type { Host, RebootOrder } from './host.ts';
 export { clientIdentity, readHostKey } from './host-key.ts';
 export { HttpsTransport, type HttpsTransportOptions } from './https-transport.ts';
 export { Journal } from './journal.ts';
-export { clearLocalHold, LocalHold, localHoldPath, readLocalHold, setLocalHold } from './local-hold.ts';
+export {
+  clearLocalHold,
+  LocalHold,
+  localHoldPath,
+  parseLocalHold,
+  readLocalHold,
+  setLocalHold,
+} from './local-hold.ts';
 export { jsonLog, type Log, type LogLevel } from './log.ts';
 export type { Nix, NixSources } from './nix.ts';
 export { NixCommands } from './nix-commands.ts';
+export { type GuardFacts, parseGuardFacts, printGuardFacts } from './nixos/guard-record.ts';
 export {
   type ClientIdentity,
   connectPinned,

@@ -1,4 +1,4 @@
-import { type EventContent, type HostState, Instant } from '@nixfleet/contracts';
+import { type EventContent, type HostState, Instant, type ParsedMessage, parseMessage } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { AgentError } from './errors.ts';
 import type { Files } from './files.ts';
@@ -8,6 +8,10 @@ const bytesMax = 16 * 1024;
 /** A brake set on the machine itself: no new switch until it ends. */
 export const LocalHold = z.object({ until: Instant, reason: z.string().min(1).max(1000) });
 export type LocalHold = z.infer<typeof LocalHold>;
+
+export function parseLocalHold(bytes: Uint8Array): ParsedMessage<LocalHold> {
+  return parseMessage(LocalHold, bytes);
+}
 
 /** The agent reads the file before it starts anything, and else within a minute, and journals the change. */
 export function localHoldPath(stateDirectory: string): string {
@@ -37,15 +41,9 @@ export async function readLocalHold(files: Files, stateDirectory: string, now: I
   });
   if (bytes === null) return null;
   if (bytes === 'unreadable') return unreadable;
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return unreadable;
-  }
-  const parsed = LocalHold.safeParse(json);
-  if (!parsed.success) return unreadable;
-  return now < parsed.data.until ? parsed.data : null;
+  const parsed = parseLocalHold(bytes);
+  if (!parsed.ok) return unreadable;
+  return now < parsed.value.until ? parsed.value : null;
 }
 
 /** What the journal has yet to be told of it. */

@@ -1,4 +1,4 @@
-import { OnFailedUnits, StorePath } from '@nixfleet/contracts';
+import { OnFailedUnits, parseMessage, StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome } from '@nixfleet/engine';
 import { z } from 'zod';
 import { AgentError } from '../errors.ts';
@@ -31,7 +31,7 @@ export const SwitchStart = z.object({
 });
 export type SwitchStart = z.infer<typeof SwitchStart>;
 
-/** The file that there is of these: a record is in one state. */
+/** The file that there is of these, in this order: a record is in one state. */
 const states = ['armed', 'reverting', 'fired', 'disarmed', 'released'] as const;
 export type GuardState = (typeof states)[number];
 
@@ -73,18 +73,17 @@ export class GuardRecord {
     return `nixfleet-revert-${this.name}.service`;
   }
 
-  arm({ to, kind, deadline, boot, seconds }: GuardFacts): Promise<void> {
-    return this.#write('armed', { to, kind, deadline, boot, seconds, boots: 0 });
+  arm(facts: GuardFacts): Promise<void> {
+    return this.#files.write(this.#at('armed'), encode(`${printGuardFacts(facts)}boots=0\n`));
   }
 
-  /** Null: nothing was armed. */
+  /** Null: nothing was armed, or what was is damaged: then it does not fire either, and whoever relies on it goes back. */
   async state(): Promise<{ readonly name: GuardState; readonly facts: GuardFacts } | null> {
     for (const name of states) {
-      const lines = await this.#read(name);
-      if (lines === null) continue;
-      const facts = factsFrom(lines);
-      if (facts === null) throw new AgentError('io', `${this.#at(name)}: not a record of a switch`);
-      return { name, facts };
+      const text = await this.#text(name);
+      if (text === null) continue;
+      const facts = parseGuardFacts(text);
+      return facts && { name, facts };
     }
     return null;
   }
@@ -95,8 +94,10 @@ export class GuardRecord {
   }
 
   async result(): Promise<GuardResult | null> {
-    const lines = await this.#read('result');
-    return lines && { isDone: lines.get('ok') === '1', by: lines.get('by') ?? '' };
+    const text = await this.#text('result');
+    if (text === null) return null;
+    const lines = nameValueLines(text);
+    return { isDone: lines.get('ok') === '1', by: lines.get('by') ?? '' };
   }
 
   /** A switch is about to start. The dead man's switch reads `target`, the agent the rest. */
@@ -120,10 +121,9 @@ export class GuardRecord {
     return this.#files.write(this.#at('specialisation'), encode(`${name}\n`));
   }
 
-  /** Null: no switch was started. */
-  async switchStart(): Promise<SwitchStart | null> {
-    const text = await this.#text('switch.json');
-    return text === null ? null : SwitchStart.parse(JSON.parse(text));
+  /** Null: no switch was started, or nobody can say what it was. */
+  switchStart(): Promise<SwitchStart | null> {
+    return this.#parsed('switch.json', SwitchStart);
   }
 
   /** From here on profile and boot default may be others than what a revert goes to. */
@@ -144,39 +144,47 @@ export class GuardRecord {
     return this.#files.write(this.#at('outcome.json'), encode(`${JSON.stringify(outcome)}\n`));
   }
 
-  async outcome(): Promise<ActivationOutcome | null> {
-    const text = await this.#text('outcome.json');
-    if (text === null) return null;
-    const parsed = StoredOutcome.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : null;
+  outcome(): Promise<ActivationOutcome | null> {
+    return this.#parsed('outcome.json', StoredOutcome);
   }
 
   #at(name: string): string {
     return `${this.directory}/${name}`;
   }
 
-  #write(name: string, facts: Readonly<Record<string, string | number>>): Promise<void> {
-    const lines = Object.entries(facts).map(([key, value]) => `${key}=${value}\n`);
-    return this.#files.write(this.#at(name), encode(lines.join('')));
+  async #parsed<Value>(name: string, schema: z.ZodType<Value>): Promise<Value | null> {
+    const bytes = await this.#bytes(name);
+    const parsed = bytes && parseMessage(schema, bytes);
+    return parsed?.ok ? parsed.value : null;
   }
 
   async #text(name: string): Promise<string | null> {
-    const bytes = await this.#files.read(this.#at(name), bytesMax);
-    return bytes === null ? null : new TextDecoder().decode(bytes);
+    const bytes = await this.#bytes(name);
+    return bytes && new TextDecoder().decode(bytes);
   }
 
-  async #read(name: string): Promise<ReadonlyMap<string, string> | null> {
-    const text = await this.#text(name);
-    return text === null ? null : nameValueLines(text);
+  /** What is too long is no record of ours: it says as little as one that is not there. */
+  async #bytes(name: string): Promise<Uint8Array | null> {
+    return this.#files.read(this.#at(name), bytesMax).catch((error: unknown) => {
+      if (error instanceof AgentError && error.code === 'oversized') return null;
+      throw error;
+    });
   }
 }
 
-function factsFrom(lines: ReadonlyMap<string, string>): GuardFacts | null {
+/** What `armed` and the names that it is renamed to say. Null: not a record of a switch. */
+export function parseGuardFacts(text: string): GuardFacts | null {
+  const lines = nameValueLines(text);
   const to = StorePath.safeParse(lines.get('to'));
   if (!to.success) return null;
   const number = (name: string): number => (/^\d{1,12}$/.test(lines.get(name) ?? '') ? Number(lines.get(name)) : 0);
   const kind = lines.get('kind') === 'boot' ? 'boot' : 'switch';
   return { to: to.data, kind, deadline: number('deadline'), boot: lines.get('boot') ?? '', seconds: number('seconds') };
+}
+
+export function printGuardFacts({ to, kind, deadline, boot, seconds }: GuardFacts): string {
+  const lines = Object.entries({ to, kind, deadline, boot, seconds });
+  return lines.map(([name, value]) => `${name}=${value}\n`).join('');
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
