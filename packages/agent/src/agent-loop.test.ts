@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { realClosure, World } from './agent-world.test.ts';
+import { AgentError } from './errors.ts';
 
 test('from first contact to converged: events before effects, acceptance fresh, connections closed before the switch', async () => {
   const world = await World.create();
@@ -239,6 +240,39 @@ test('stopped at every moment of a switch, the agent comes back to its target or
   assert.equal(world.phase, 'converged', world.kinds.slice(-20).join());
   assert.equal(world.host.current, two);
   assert.equal(world.host.default, two);
+  await world.stop();
+});
+
+test('what was accepted when the power went, or there was no room, is told once there is a journal for it', async () => {
+  const world = await World.create();
+  await world.publish(1);
+  await world.start();
+  await world.pass(25);
+  const told = () =>
+    world.plane.events.flatMap(({ kind, body }) => (kind === 'release-accepted' ? [body.release.version] : []));
+  const { append } = world.files;
+  for (const how of ['killed', 'no room'] as const) {
+    const before = world.plane.events.length;
+    world.files.append = async () => {
+      throw new AgentError('disk-full', 'no space left on device');
+    };
+    await world.publish(how === 'killed' ? 2 : 3, () => {});
+    world.plane.go = null;
+    await world.pass(10);
+    if (how === 'killed') await world.stop();
+    world.files.append = append;
+    assert.deepEqual(told().length, how === 'killed' ? 1 : 2, `${how}: not told yet`);
+    if (how === 'killed') {
+      world.plane.isReachable = false;
+      await world.start();
+      await world.pass(2);
+      world.plane.isReachable = true;
+    }
+    await world.pass(10);
+    const kinds = world.kinds.slice(before).filter((kind) => kind === 'release-accepted');
+    assert.deepEqual(kinds, ['release-accepted'], `${how}: once`);
+  }
+  assert.deepEqual(told(), [1, 2, 3].map((version) => version + (told()[0] ?? 0) - 1));
   await world.stop();
 });
 

@@ -1,4 +1,4 @@
-import type { BootId, CheckinReply, CheckinRequest, Clock, EventContent, JournalId } from '@nixfleet/contracts';
+import type { BootId, CheckinReply, CheckinRequest, EventContent, Instant, JournalId } from '@nixfleet/contracts';
 import {
   applyEvent,
   type HostInput,
@@ -9,22 +9,16 @@ import {
   step,
   switchingPhases,
 } from '@nixfleet/engine';
-import type { AgentTime } from './agent-time.ts';
+import { acceptedNews } from './accepted-news.ts';
+import type { AgentLoopDeps, AgentWorkers } from './agent-loop-deps.ts';
 import { Allowance, AllowancePerKind } from './allowance.ts';
-import type { Checkin } from './checkin.ts';
 import { checkpointOf, epochStart } from './checkpoint.ts';
 import { DeadManWatch } from './dead-man-watch.ts';
-import type { Delivery } from './delivery.ts';
 import type { DocumentSource } from './document-source.ts';
-import type { EffectRunner } from './effect-runner.ts';
 import { AgentError, messageOf } from './errors.ts';
-import type { Files } from './files.ts';
 import { HeadExpiry } from './head-expiry.ts';
-import type { Host } from './host.ts';
-import { intentOf, isLate, type Permission } from './intent.ts';
-import type { IntentSource } from './intent-source.ts';
-import type { Journal, JournalFound } from './journal.ts';
-import type { Log } from './log.ts';
+import { intentOf, isLate } from './intent.ts';
+import type { JournalFound } from './journal.ts';
 import { OwnBrakes } from './own-brakes.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
@@ -41,28 +35,6 @@ const heads = { burst: 30, refillMs: 30_000 };
 const refusedDocuments = { burst: 32, refillMs: 600_000 };
 const restorations = { burst: 1, refillMs: 24 * 3600_000 };
 
-export interface AgentLoopDeps {
-  readonly agentVersion: string;
-  readonly stateDirectory: string;
-  readonly clock: Clock;
-  readonly time: AgentTime;
-  readonly files: Files;
-  readonly host: Host;
-  readonly journal: Journal;
-  /** Null while floors are unreadable: then nothing is verified, and nothing new starts. */
-  readonly documents: IntentSource | null;
-  readonly permission: Permission | null;
-  readonly controlPlane: DocumentSource;
-  readonly log: Log;
-}
-
-/** Made after the loop, since they report into it. */
-export interface AgentWorkers {
-  readonly effects: EffectRunner;
-  readonly delivery: Delivery;
-  readonly checkin: Checkin;
-}
-
 /**
  * The one place where state changes: facts are taken in one at a time, each step's events are durable in the journal
  * before its effects start. Reverting alone does not wait for the disk.
@@ -76,7 +48,7 @@ export class AgentLoop {
   #queue: Promise<void> = Promise.resolve();
   readonly #readings: SerialQueue;
   /** Events of steps that could not wait for the disk, as of when they happened: the state was folded with that. */
-  #unwritten: (EventContent & { readonly at: ReturnType<AgentTime['now']> })[] = [];
+  #unwritten: (EventContent & { readonly at: Instant })[] = [];
   /** Facts whose events could not be written: taken in again with the next tick. */
   #stalled: HostInput[] = [];
   #contactMs: number | null = null;
@@ -149,7 +121,8 @@ export class AgentLoop {
   readonly report = (content: EventContent): void => {
     this.#deps.log('info', content.kind, { body: content.body });
     if (content.kind === 'document-refused' && !this.#refusals.tryTake(content.body.document)) return;
-    this.#enqueue(() => this.#record([content]));
+    const isAccepted = content.kind === 'release-accepted' || content.kind === 'trust-accepted';
+    this.#enqueue(() => (isAccepted ? this.#tellAccepted() : this.#record([content])));
   };
 
   /** This host's state was brought back from an earlier time: a new epoch, visibly, with the whole state at its start. */
@@ -276,6 +249,7 @@ export class AgentLoop {
     const stalled = this.#stalled;
     this.#stalled = [];
     for (const input of stalled) await this.#take(input);
+    await this.#attempt('floors', () => this.#tellAccepted());
     await this.#look();
     await this.#attempt('dead man', async () => {
       const report = await this.#deadManWatch.look(this.#memory.state.phase);
@@ -312,6 +286,11 @@ export class AgentLoop {
   async #look(): Promise<void> {
     await this.#attempt('clock', () => this.#ownBrakes.lookAtClock());
     await this.#readLocalHold();
+  }
+
+  async #tellAccepted(): Promise<void> {
+    const { floors } = this.#deps;
+    if (floors) await this.#record(acceptedNews(floors.values, this.#memory.state));
   }
 
   #readLocalHold(): Promise<void> {

@@ -149,6 +149,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     files,
     host,
     journal,
+    floors,
     documents,
     permission,
     controlPlane,

@@ -22,7 +22,11 @@ export function mayAcceptRelease(
   facts: Facts,
   host: string,
   { at, body: { release, head } }: EventOf<'release-accepted'>,
+  nowMs: number,
 ): Broken {
+  const { acceptedHead } = facts.knowledge(host);
+  // Told later than it was accepted, where the power went or there was no room for it.
+  const lateMs = acceptedHead?.sha256 === head.sha256 ? nowMs - acceptedHead.atMs : 0;
   if (facts.knowledge(host).areFloorsSpoilt) {
     return broken('S15', `${host} accepts release ${release.version}, and cannot read what it accepted before`);
   }
@@ -33,14 +37,14 @@ export function mayAcceptRelease(
   if (!facts.signed.releases.has(release.sha256)) {
     return broken('S15', `${host} accepts release ${release.version}, which its signers did not sign`);
   }
-  if (Date.parse(at) - Date.parse(document.expiresAt) > acceptMs) {
+  if (Date.parse(at) - Date.parse(document.expiresAt) > acceptMs + lateMs) {
     return broken('S15', `${host} accepts head ${head.version} at ${at}, which expired at ${document.expiresAt}`);
   }
   const ledger = facts.ledger(host);
   const [before, now] = ledger.accepted.slice(-2);
   if (before === undefined || now === undefined || facts.restored.has(host)) return null;
   if (now.isFloorLost) {
-    if (Date.parse(at) - Date.parse(document.signedAt) <= floorLostMs + acceptMs) return null;
+    if (Date.parse(at) - Date.parse(document.signedAt) <= floorLostMs + acceptMs + lateMs) return null;
     return broken('S15', `${host} has lost its floors and accepts head ${head.version} of ${document.signedAt}`);
   }
   for (const name of ['release', 'head'] as const) {

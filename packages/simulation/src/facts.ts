@@ -27,6 +27,8 @@ export interface Knowledge {
   unsynchronisedSinceMs: number | null;
   /** What somebody had it run past the agent, as long as it does. */
   changedTo: string | null;
+  /** The head that it has accepted, and since when: its journal may have been told later. */
+  acceptedHead: { readonly sha256: string; readonly atMs: number } | null;
   /** What it remembers against going back cannot be read. */
   areFloorsSpoilt: boolean;
   /** Its Nix has been set up to take unsigned paths. */
@@ -83,6 +85,7 @@ export class Facts {
       locallyHeldSinceMs: null,
       unsynchronisedSinceMs: null,
       changedTo: null,
+      acceptedHead: null,
       areFloorsSpoilt: false,
       unsafeSinceMs: null,
       headShownSignedMs: 0,

@@ -38,6 +38,8 @@ const found: readonly SimulationOptions[] = [
   { seed: 36, hosts: 20, hours: 6 },
   { seed: 38, hosts: 20, hours: 6 },
   { seed: 41, hosts: 20, hours: 6 },
+  // A host said of a hold that it could not read that it holds, and not until when.
+  { seed: 159, hosts: 20, hours: 6 },
   { seed: 1003, hosts: 20, hours: 6 },
 ];
 

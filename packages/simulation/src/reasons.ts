@@ -50,7 +50,9 @@ function problemWith(
   return null;
 }
 
-function problemWithReason({ code, until }: Withheld, nowMs: number): string | null {
+function problemWithReason({ code, until, reason }: Withheld, nowMs: number): string | null {
+  // Its end stands in the document that the host could not get.
+  if (code === 'hold' && reason?.endsWith('cannot be read here')) return null;
   if (until === undefined) return timeBound.has(code) ? `${code} ends by itself, and does not say when` : null;
   return nowMs - Date.parse(until) > staleMs ? `${code} ended at ${until}, and is still given as a reason` : null;
 }

@@ -14,6 +14,7 @@ const startMs = Date.parse(startAt);
 /** Longer than a check-in is held: who says nothing for so long was away, in milliseconds. */
 const silenceMs = 150_000;
 const journalPath = `${stateDirectory}/journal/journal.jsonl`;
+const floorsPath = `${stateDirectory}/floors.json`;
 const headPath = `${stateDirectory}/documents/head.json`;
 
 /** Sees everything that happens, keeps the facts, and judges each of them by the rules. The first breach ends the run. */
@@ -62,6 +63,7 @@ export class Witness {
           for (const event of this.facts.ledger(host).take(bytes)) this.#journalled(host, event);
         }
         if (path === headPath) this.#headRead(host, bytes);
+        if (path === floorsPath) this.#floorsRaised(host, bytes);
       },
       restored: (host) => {
         this.facts.restored.add(host);
@@ -136,7 +138,7 @@ export class Witness {
     if (kind === 'activating' || kind === 'rebooting') this.judge(host, mayStart(this.facts, host, event, this.#nowMs));
     if (kind === 'fetching') this.judge(host, mayFetch(this.facts, host, event, this.#nowMs));
     if (kind === 'trust-accepted') this.judge(host, mayAcceptTrust(this.facts, host, event));
-    if (kind === 'release-accepted') this.judge(host, mayAcceptRelease(this.facts, host, event));
+    if (kind === 'release-accepted') this.judge(host, mayAcceptRelease(this.facts, host, event, this.#nowMs));
     if (kind === 'converged') {
       const { running } = this.#seen.host(host).machine;
       const behaviour = this.#seen.closures.behaviourOf(running);
@@ -173,6 +175,14 @@ export class Witness {
     known.holds = new Map(head.holds.map((hash) => [hash, known.holds.get(hash) ?? this.#nowMs]));
     known.headExpiresAt = head.expiresAt;
     known.releaseKept = head.release.sha256;
+  }
+
+  #floorsRaised(host: string, bytes: Uint8Array): void {
+    const { head } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly head: { readonly sha256: string } | null };
+    const known = this.facts.knowledge(host);
+    if (head !== null && head.sha256 !== known.acceptedHead?.sha256) {
+      known.acceptedHead = { sha256: head.sha256, atMs: this.#nowMs };
+    }
   }
 
   #dispatched(host: string, go: Go): void {
