@@ -272,7 +272,10 @@ test('what was accepted when the power went, or there was no room, is told once 
     const kinds = world.kinds.slice(before).filter((kind) => kind === 'release-accepted');
     assert.deepEqual(kinds, ['release-accepted'], `${how}: once`);
   }
-  assert.deepEqual(told(), [1, 2, 3].map((version) => version + (told()[0] ?? 0) - 1));
+  assert.deepEqual(
+    told(),
+    [1, 2, 3].map((version) => version + (told()[0] ?? 0) - 1),
+  );
   await world.stop();
 });
 

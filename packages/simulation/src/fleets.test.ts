@@ -40,6 +40,8 @@ const found: readonly SimulationOptions[] = [
   { seed: 41, hosts: 20, hours: 6 },
   // A host said of a hold that it could not read that it holds, and not until when.
   { seed: 159, hosts: 20, hours: 6 },
+  // Nothing was said of a host whose bad line had lost its check-in.
+  { seed: 161, hosts: 20, hours: 6 },
   { seed: 1003, hosts: 20, hours: 6 },
 ];
 

@@ -37,6 +37,8 @@ function problemWith(
     !told &&
     // It is allowed, and cannot be told: it is off or cut off, and not yet missed.
     fleet.host(name).isConnected &&
+    // A check-in that a bad line loses is missed only when its time is over.
+    fleet.host(name).line.loss === 0 &&
     // It is told at its next check-in, which waits its back-off out.
     !(fleet.scheduler.nowMs - (facts.backAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < staleMs * 2) &&
     !isAtIt

@@ -178,7 +178,9 @@ export class Witness {
   }
 
   #floorsRaised(host: string, bytes: Uint8Array): void {
-    const { head } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly head: { readonly sha256: string } | null };
+    const { head } = JSON.parse(new TextDecoder().decode(bytes)) as {
+      readonly head: { readonly sha256: string } | null;
+    };
     const known = this.facts.knowledge(host);
     if (head !== null && head.sha256 !== known.acceptedHead?.sha256) {
       known.acceptedHead = { sha256: head.sha256, atMs: this.#nowMs };
