@@ -98,6 +98,7 @@ export class ControlPlane implements AsyncDisposable {
           presence: this.#presence,
           onChange: () => this.#planner.changed(),
           onEntries: () => this.#feed.notify(),
+          settled: () => this.#planner.settled(),
         })
       : null;
     this.#planner = new PlannerLoop({
@@ -135,6 +136,7 @@ export class ControlPlane implements AsyncDisposable {
       held: this.#held,
       bodies: this.#bodies,
       store,
+      ...(this.#cluster && { cluster: this.#cluster }),
     };
     this.#eventsDeps = {
       ...this.#checkinDeps,
@@ -345,6 +347,7 @@ export class ControlPlane implements AsyncDisposable {
     this.#presence.keepOnly(isDeclared);
     this.#bodies.keepOnly(isDeclared);
     this.onIdentitiesChanged();
+    this.#planner.changed();
     this.#planner.wakeWithin(0);
   }
 

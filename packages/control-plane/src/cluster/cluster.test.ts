@@ -3,11 +3,11 @@ import { after, describe, test } from 'node:test';
 import { setImmediate as nextLoopTurn } from 'node:timers/promises';
 import { EventsView } from '@nixfleet/contracts';
 import { ControlPlaneError } from '../errors.ts';
-import { bodyOf, Fixture, newCanary, the } from '../fixture.test.ts';
+import { bodyOf, Fixture, fetching, newCanary, the } from '../fixture.test.ts';
 import type { Readiness } from '../readiness.ts';
 import { PostgresServer } from '../store/postgres-server.test.ts';
 import type { SharedStanding, SharedState, Store } from '../store/store.ts';
-import { goneAfterMs, lookMs } from './cluster.ts';
+import { catchUpMsMax, goneAfterMs, lookMs } from './cluster.ts';
 
 const hosts = ['canary', 'web-1', 'web-2', 'db'];
 const server = await PostgresServer.start();
@@ -21,6 +21,19 @@ class Line {
   cut: PromiseWithResolvers<never> | null = null;
   /** How the others stood when it last told the truth of that; null while it does. */
   stale: SharedStanding | null = null;
+  /** Its looks at what the others do, which begin with a sign of life, have no end. */
+  late: PromiseWithResolvers<void> | null = null;
+
+  delayLooks(): Disposable {
+    const late = Promise.withResolvers<void>();
+    this.late = late;
+    return {
+      [Symbol.dispose]: () => {
+        this.late = null;
+        late.resolve();
+      },
+    };
+  }
 
   cutOff(): void {
     this.cut = Promise.withResolvers<never>();
@@ -63,6 +76,7 @@ class Lab {
         if (key === 'listen') return value.bind(target);
         return async (...parameters: unknown[]) => {
           if (line.stale !== null && key === 'standing') return line.stale;
+          if (line.late !== null && key === 'beat') await line.late.promise;
           if (line.cut !== null && key !== Symbol.asyncDispose) await line.cut.promise;
           this.#underWay++;
           try {
@@ -206,6 +220,48 @@ describe('two control planes on one database', () => {
     await seen(a);
     assert.equal(b.source.opened, a.source.opened);
     assert.equal((await b.view()).release?.version, 2, 'long before it looks itself');
+  });
+
+  test('what stands in the log is handed out only by whoever has planned with all that the others have stored', async () => {
+    const lab = new Lab();
+    await using a = await Fixture.start({ store: (await lab.store('behind', 'a')).store, idle: lab.idle });
+    const { store, line } = await lab.store('behind', 'b');
+    await using b = await a.beside(store);
+    await seen(a);
+    await a.join(...hosts);
+    await seen(a);
+    assert.ok((await b.checkin('canary')).go, 'recorded by the one, and handed out by the other');
+    {
+      // A brake that only the other one has read.
+      using _late = line.delayLooks();
+      await a.fleet.hold('stable', { seconds: 20 });
+      a.controlPlane.refresh();
+      await a.settle();
+      const held = await b.checkin('canary');
+      assert.deepEqual([held.goId, held.withheld?.[0]?.code], [null, 'hold']);
+    }
+    await pass(a, 22_000);
+    await a.converge('canary');
+    await seen(a);
+    assert.ok((await b.checkin('web-2')).go);
+    {
+      // A failure that only the other one was told of.
+      using _late = line.delayLooks();
+      const target = await a.fleet.target('web-1');
+      const body = { target, cause: 'probe-failed', revertTo: null } as const;
+      await a.tell('web-1', fetching(target), { kind: 'failed', body });
+      const halted = await b.checkin('web-2');
+      assert.deepEqual([halted.goId, halted.withheld?.[0]?.code], [null, 'halted']);
+      // What the others know cannot be told: nothing is allowed, long before this one may be taken for gone.
+      await a.publish(newCanary);
+    }
+    await seen(a);
+    assert.ok((await b.checkin('canary')).go);
+    line.cutOff();
+    const asked = b.checkin('canary');
+    await pass(a, catchUpMsMax);
+    assert.match(JSON.stringify((await asked).withheld), /what the other control planes have stored could not be read/);
+    line.mend();
   });
 
   test('while the database is away nothing is taken and nothing allowed; it goes on by itself', async () => {

@@ -6,6 +6,7 @@ import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { DecisionTerm, MemberId, MemberStanding, SharedStanding, SharedState } from '../store/store.ts';
 import type { FleetRecords } from '../views/fleet-records.ts';
 import type { Presence } from '../views/presence.ts';
+import { coalesced } from './coalesced.ts';
 import { reportFromText, reportToText } from './contacts-report.ts';
 
 /** Between two looks at the database, in milliseconds; hints only make them come sooner. */
@@ -16,6 +17,8 @@ const lookMsMin = 50;
 export const beatMs = 2000;
 /** Without a sign of life for so long, by the clock of whoever waits for it, a control plane is gone. In milliseconds. */
 export const goneAfterMs = 10_000;
+/** Longest wait until what the others have stored is read and planned with, in milliseconds: then nothing is allowed. */
+export const catchUpMsMax = 5000;
 /** Before another connection for hints is opened, in milliseconds. */
 const listenAgainMs = 5000;
 
@@ -30,6 +33,8 @@ export interface ClusterOptions {
   readonly onChange: () => void;
   /** The log has grown. */
   readonly onEntries: () => void;
+  /** Resolves once a pass has planned with everything that `onChange` has told of. */
+  readonly settled: () => Promise<void>;
 }
 
 /** Shown in `/readyz`. */
@@ -94,6 +99,13 @@ export class Cluster implements Leadership {
       members: this.#standing.members.map(({ id }) => id),
     };
   }
+
+  /**
+   * Whether this control plane has planned with everything that was in the store when it was asked: a brake or a failure that
+   * another one has stored may have taken back what stands in the log. False where that could not be told in time. Who asks at
+   * once shares one question. Throws nothing.
+   */
+  readonly isCurrent: () => Promise<boolean> = coalesced(() => this.#catchUp());
 
   start(): void {
     this.#running = Promise.all([this.#run(), this.#listen()]);
@@ -176,7 +188,7 @@ export class Cluster implements Leadership {
   }
 
   async #look(): Promise<void> {
-    const { shared, records, intake, onChange, onEntries } = this.#options;
+    const { shared, onChange } = this.#options;
     await this.#beat();
     const standing = await shared.standing();
     this.#standing = standing;
@@ -185,17 +197,39 @@ export class Cluster implements Leadership {
     if (ownVersion !== this.#report.version)
       this.#report = { version: Math.max(this.#report.version, ownVersion ?? 0), text: '' };
     let isChanged = await this.#noteMembers(standing.members);
-    if (standing.position > records.position) {
-      await records.follow(standing.position);
-      onEntries();
-      isChanged = true;
-    }
-    if (standing.release.change !== this.#releaseChange) {
-      this.#releaseChange = standing.release.change;
-      if (standing.release.writer !== shared.member) await intake.adopt();
-    }
+    if (await this.#follow(standing)) isChanged = true;
     if (await this.#lead(standing)) isChanged = true;
     if (isChanged) onChange();
+  }
+
+  /** True if the log has grown. A release that could not be adopted is tried again with the next look. */
+  async #follow({ position, release }: SharedStanding): Promise<boolean> {
+    const { shared, records, intake, onEntries } = this.#options;
+    const isBehind = position > records.position;
+    if (isBehind) {
+      await records.follow(position);
+      onEntries();
+    }
+    if (release.change > this.#releaseChange) {
+      if (release.writer !== shared.member) await intake.adopt();
+      this.#releaseChange = Math.max(this.#releaseChange, release.change);
+    }
+    return isBehind;
+  }
+
+  async #catchUp(): Promise<boolean> {
+    const { shared, clock, onChange, settled } = this.#options;
+    const isOver = new AbortController();
+    const caughtUp = async (): Promise<boolean> => {
+      if (await this.#follow(await shared.standing())) onChange();
+      await settled();
+      return true;
+    };
+    const tooLate = clock.sleep(catchUpMsMax, isOver.signal).then(
+      () => false,
+      () => false,
+    );
+    return Promise.race([caughtUp().catch(() => false), tooLate]).finally(() => isOver.abort());
   }
 
   async #beat(): Promise<void> {

@@ -1,4 +1,5 @@
 import { type HostName, type JournalPosition, type Withheld, waitSecondsMax } from '@nixfleet/contracts';
+import type { Cluster } from '../cluster/cluster.ts';
 import type { PlannerLoop } from '../planner/planner-loop.ts';
 import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { Store } from '../store/store.ts';
@@ -19,6 +20,8 @@ export interface CheckinDeps {
   readonly held: HeldCheckins;
   readonly bodies: CheckinBodies;
   readonly store: Store;
+  /** Where several control planes share the store. */
+  readonly cluster?: Pick<Cluster, 'isCurrent'>;
 }
 
 type ReplayFrom = { readonly journal: JournalPosition['journal']; readonly seq: number };
@@ -60,15 +63,35 @@ export function hasNews(
   return seen.head !== head || seen.go !== goId || seen.trustVersion !== trustVersionOf(intake);
 }
 
+/** What is allowed is said once this one knows all that any control plane had stored when it was asked, or not at all. */
 function reply(
+  deps: CheckinDeps,
+  host: HostName,
+  answer: { readonly go: string | null; readonly replayFrom: ReplayFrom | null },
+): ApiResponse | Promise<ApiResponse> {
+  const { cluster, planner } = deps;
+  if (!cluster || !planner.published?.hosts.get(host)?.go) return replyNow(deps, host, { ...answer, isCurrent: true });
+  return cluster.isCurrent().then((isCurrent) => replyNow(deps, host, { ...answer, isCurrent }));
+}
+
+const behind: readonly Withheld[] = [
+  { code: 'no-go', reason: 'nothing can be allowed now: what the other control planes have stored could not be read' },
+];
+
+function replyNow(
   { intake, planner, presence }: CheckinDeps,
   host: HostName,
-  { go: seenGo, replayFrom }: { readonly go: string | null; readonly replayFrom: ReplayFrom | null },
+  {
+    go: seenGo,
+    replayFrom,
+    isCurrent,
+  }: { readonly go: string | null; readonly replayFrom: ReplayFrom | null; readonly isCurrent: boolean },
 ): ApiResponse {
   const published = planner.published?.hosts.get(host);
-  const go = published?.go ?? null;
+  const go = isCurrent ? (published?.go ?? null) : null;
   const head = intake.current?.head.sha256 ?? null;
-  const withheld: readonly Withheld[] = published ? published.decision.withheld : [{ code: 'no-release' }];
+  const decided: readonly Withheld[] = published ? published.decision.withheld : [{ code: 'no-release' }];
+  const withheld = isCurrent ? decided : behind;
   let text = `{"head":${JSON.stringify(head)},"trustVersion":${trustVersionOf(intake)},"goId":${JSON.stringify(go?.goId ?? null)}`;
   if (go && go.goId !== seenGo) {
     text += `,"go":${go.json}`;

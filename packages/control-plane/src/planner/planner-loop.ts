@@ -78,6 +78,10 @@ export class PlannerLoop {
   #isStopped = false;
   #running: Promise<void> = Promise.resolve();
   #lastTree: VerifiedTree | null = null;
+  /** Changes that were told of, and how many of them the newest pass that ended knew. */
+  #changes = 0;
+  #planned = 0;
+  #waiting: { readonly changes: number; readonly resolve: () => void }[] = [];
 
   constructor(options: PlannerLoopOptions) {
     this.#options = options;
@@ -104,7 +108,16 @@ export class PlannerLoop {
 
   /** Something that `plan` reads has changed. */
   changed(): void {
+    this.#changes++;
     this.wakeWithin(coalesceMs);
+  }
+
+  /** Resolves once what is published knows every change that was told of by now, whether it could be planned for or not. */
+  settled(): Promise<void> {
+    const changes = this.#changes;
+    if (this.#planned >= changes || this.#isStopped) return Promise.resolve();
+    this.wakeWithin(0);
+    return new Promise((resolve) => this.#waiting.push({ changes, resolve }));
   }
 
   wakeWithin(milliseconds: number): void {
@@ -118,6 +131,7 @@ export class PlannerLoop {
     while (await this.#isDue()) {
       this.#dueAtMs = null;
       const before = this.#published;
+      const changes = this.#changes;
       try {
         await this.#pass();
         this.#problem = null;
@@ -131,7 +145,15 @@ export class PlannerLoop {
         }
         this.wakeWithin(retryMs);
       }
+      this.#noteSettled(changes);
     }
+    this.#noteSettled(this.#changes);
+  }
+
+  #noteSettled(changes: number): void {
+    this.#planned = changes;
+    for (const waiting of this.#waiting) if (waiting.changes <= changes) waiting.resolve();
+    this.#waiting = this.#waiting.filter((waiting) => waiting.changes > changes);
   }
 
   /** False once stopped. */

@@ -230,8 +230,12 @@ export class ReleaseIntake {
     const before = this.#found;
     const read = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
     const known = new Set(before.holds.map(({ sha256 }) => sha256));
-    const holds = [...before.holds, ...read.holds.filter(({ sha256 }) => !known.has(sha256))];
-    return this.#findHolds({ ...before, holds, files: new Map([...read.files, ...before.files]) });
+    const fresh = read.holds.filter(({ sha256 }) => !known.has(sha256));
+    if (fresh.length === 0) return false;
+    // They are stored, and the floors of the release that they came with are not ours yet: nothing is to be written.
+    this.#found = { ...before, holds: [...before.holds, ...fresh], files: new Map([...read.files, ...before.files]) };
+    this.#options.log.info({ holds: this.#found.holds.length }, 'holds changed');
+    return true;
   }
 
   async #findHolds(found: HoldsFound): Promise<boolean> {
