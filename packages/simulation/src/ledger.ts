@@ -150,6 +150,10 @@ export class Ledger {
         this.failing.clear();
         this.phase = kind;
         break;
+      case 'withheld':
+        // Nothing was changed yet: what it had begun to fetch it gives up.
+        if (event.body.withheld !== null && this.phase === 'fetching') this.phase = 'pending';
+        break;
       case 'deferred':
       case 'rebooting':
       case 'confirming':
