@@ -43,3 +43,29 @@ test('what something starts on is a fresh answer: one that took long to read thr
   const hopeless = checkinThatTakes(20_000, 20_000, 20_000, 0);
   assert.deepEqual([await hopeless.checkin.again(signal), hopeless.asked()], [false, 3], 'not for ever');
 });
+
+test('a reply that could not be followed to its end is told again, whichever go it came with', async () => {
+  const clock = new FakeClock('2026-06-01T08:00:00Z');
+  const seen: CheckinRequest['seen'][] = [];
+  const goIds = ['a', 'b', 'a'].map((digit) => digit.repeat(64));
+  const client = {
+    checkin: async (request: CheckinRequest) => {
+      seen.push(request.seen);
+      return { ok: true, value: { ...reply, goId: goIds[seen.length - 1] ?? null } };
+    },
+  } as unknown as ControlPlaneClient;
+  const checkin = new Checkin({
+    ...{ client, clock, gate: new Gate(), random: new SeededRandom(1), log: () => {} },
+    waitSeconds: 0,
+    request: async () => ({}) as Omit<CheckinRequest, 'seen'>,
+    // The second one's release cannot be read.
+    take: async () => seen.length !== 2,
+    onBack: () => {},
+  });
+  for (const _ of goIds) await checkin.tell(signal);
+  assert.deepEqual(
+    seen.map(({ go }) => go),
+    [null, goIds[0], null],
+    'the first go again would be no news, and the second one is what the agent holds',
+  );
+});

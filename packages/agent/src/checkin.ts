@@ -107,7 +107,11 @@ export class Checkin {
       this.#deps.log('error', 'a reply cannot be taken in', { error: messageOf(error) });
       return false;
     });
-    if (!isFollowed) return { ok: false, code: 'garbled', detail: 'the reply could not be followed to its end' };
+    if (!isFollowed) {
+      // Its `go` may have been taken in, and another one seen before: whichever stands is to be told again.
+      this.#seen = { ...this.#seen, go: null };
+      return { ok: false, code: 'garbled', detail: 'the reply could not be followed to its end' };
+    }
     this.#seen = { head: answer.value.head, go: answer.value.goId };
     return answer;
   }

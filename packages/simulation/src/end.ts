@@ -6,17 +6,23 @@ import type { Witness } from './witness.ts';
 
 /** What must be true when it has been calm for a while, of everybody but those who are away. */
 export async function judgeEnd(fleet: SimulatedFleet, witness: Witness, except: readonly string[] = []): Promise<void> {
-  for (const host of fleet.hosts.values()) if (!except.includes(host.name)) judgeHost(fleet, witness, host);
+  for (const host of fleet.hosts.values()) if (!except.includes(host.name)) await judgeHost(fleet, witness, host);
   if (witness.breach === null) await judgeReplay(fleet, witness);
 }
 
 /** S6: it runs what the last release gives it, and would boot it; nothing stands that would revert it. */
-function judgeHost(fleet: SimulatedFleet, witness: Witness, { name, machine, agent }: SimulatedHost): void {
+async function judgeHost(
+  fleet: SimulatedFleet,
+  witness: Witness,
+  { name, machine, agent }: SimulatedHost,
+): Promise<void> {
   const wanted = fleet.ci.intent.hosts[name]?.real?.closure;
   const phase = agent.running?.loop.memory.state.phase.name ?? 'not running';
   const found = `it runs ${machine.running}, boots ${machine.bootDefault}, is ${phase}`;
   if (machine.running !== wanted || machine.bootDefault !== wanted || phase !== 'converged' || machine.isArmed) {
-    witness.judge(name, broken('S6', `${name} should have converged on ${wanted}: ${found}`));
+    const { withheld } = HostView.parse(await fleet.view(`/v1/hosts/${name}`));
+    const why = JSON.stringify(withheld);
+    witness.judge(name, broken('S6', `${name} should have converged on ${wanted}: ${found}; waits for ${why}`));
   }
 }
 

@@ -44,6 +44,8 @@ const found: readonly SimulationOptions[] = [
   { seed: 161, hosts: 20, hours: 6 },
   // What a host had begun to fetch and gave up was counted as a fetch.
   { seed: 165, hosts: 20, hours: 6 },
+  // A go came with a release that could not be read, then the one before stood again: the host waited for ever.
+  { seed: 196, hosts: 20, hours: 6 },
   { seed: 1003, hosts: 20, hours: 6 },
 ];
 
