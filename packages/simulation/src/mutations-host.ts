@@ -211,8 +211,8 @@ export const hostMutations: readonly Mutation[] = [
   {
     name: 'host: floors that cannot be read are none',
     file: 'agent/src/floors.ts',
-    from: '      throw unreadable(this.#path, messageOf(error), error);\n    }\n    const parsed',
-    to: "      return 'absent';\n    }\n    const parsed",
+    from: 'if (!parsed.ok) throw unreadable(this.#path, parsed.detail);',
+    to: "if (!parsed.ok) return 'absent';",
     scene: 'floors that cannot be read',
     gates: ['start-agent.ts: floor-unreadable', 'start-agent.ts: refused'],
     breaks: ['S15'],
