@@ -12,6 +12,9 @@
   # A flake's inputs → what rules about releases ask for, as mkFleet's option `release` takes it.
   releaseOf = import ./fleet/release-of.nix;
 
+  # ./compliance → the drill that is under way there, or null; and what was recorded of others.
+  inherit (import ./fleet/drill-of.nix) drillOf drillsOf;
+
   # Controls, rules, crosswalk and presets, as data. See docs/compliance/.
   compliance = import ./compliance;
 

@@ -8,6 +8,8 @@
   # Name → { mode; }, of all scopes.
   controls,
   frameworkModes,
+  # { failAt; until; hosts; }, or null where this host's channel has none.
+  drill ? null,
   origin,
 }:
 let
@@ -29,7 +31,7 @@ let
     anssi-bp028 = "anssi";
   };
   frameworks = filter (name: known ? ${name}) policy.frameworks;
-  saysSomething = policy.mode != "disabled" || isDecided || controls != { } || frameworkModes != { };
+  saysSomething = policy.mode != "disabled" || isDecided || controls != { } || frameworkModes != { } || drill != null;
 in
 if !saysSomething then
   null
@@ -61,6 +63,8 @@ else
     compliance = {
       governance.enforceMode = says policy.mode;
       frameworks = listToAttrs (map framework frameworks);
-      controls = listToAttrs (map control (attrNames controls));
+      controls =
+        listToAttrs (map control (attrNames controls))
+        // (if drill == null then { } else { syntheticAlwaysFail = builtins.mapAttrs (_: says) (drill // { enable = true; mode = "enforce"; }); });
     };
   }

@@ -100,7 +100,35 @@ let
           }
         ]
     ) uses;
+
+  # What nobody enforces stops nothing, and then a drill shows nothing.
+  drilled =
+    { fleet, ... }:
+    let
+      problem = rule: fix: [
+        {
+          path = "drill.hosts";
+          value = fleet.drill.hosts;
+          inherit rule fix;
+        }
+      ];
+      unknown = filter (name: !(fleet.hosts ? ${name})) fleet.drill.hosts;
+      channels = lib.lists.distinct (map (name: fleet.hosts.${name}.channel) fleet.drill.hosts);
+      lenient = filter (name: (scopes.complianceOf fleet fleet.hosts.${name}).mode != "enforce") fleet.drill.hosts;
+    in
+    if fleet.drill == null then
+      [ ]
+    else if unknown != [ ] then
+      problem "expected hosts of the fleet; ${head unknown} is none" "correct the name"
+    else if builtins.length channels != 1 then
+      problem "a drill is of one channel; these are of ${builtins.concatStringsSep ", " channels}" "drill one channel after the other"
+    else if lenient != [ ] then
+      problem ''a drill shows what an enforced control does; the mode of ${head lenient} is "${
+        (scopes.complianceOf fleet fleet.hosts.${head lenient}).mode
+      }"'' ''set compliance.mode = "enforce" there first, or name another host''
+    else
+      [ ];
 in
 {
-  problems = context: weakened context ++ knownControls context;
+  problems = context: weakened context ++ knownControls context ++ drilled context;
 }

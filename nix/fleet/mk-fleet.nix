@@ -80,6 +80,7 @@ let
       waiver = null;
     };
     complianceFrameworks = [ ];
+    drill = null;
     release = { };
   };
   withStrippedKeys = mapAttrs (_: entry: entry // { pubkeys = map invariants.strippedKey entry.pubkeys; });
@@ -256,21 +257,34 @@ let
       isDecided = scopes.isComplianceDecided fleet host;
       controls = scopes.refinedModes "controls" fleet name host;
       frameworkModes = scopes.refinedModes "frameworkModes" fleet name host;
+      drill = if fleet.drill != null && builtins.any (isOfChannel host.channel) fleet.drill.hosts then fleet.drill else null;
       origin = "mkFleet, hosts.${name}";
     };
+
+  isOfChannel = channel: name: (fleet.hosts.${name} or { channel = null; }).channel == channel;
+  # Drills show what the gate of their channel does.
+  drillsOn =
+    name: release:
+    if release.drills or null == null then
+      release
+    else
+      release
+      // {
+        drills = filter (drill: builtins.any (isOfChannel fleet.hosts.${name}.channel) drill.hosts) release.drills;
+      };
 
   # Host → { catalogue; static; }, or null where its closure has no catalogue.
   complianceWith =
     facts:
     mapAttrs (
-      _: configuration:
+      name: configuration:
       let
         config = configuration.config or { };
       in
       if (config.environment.etc or { }) ? "nixfleet/compliance.json" then
         {
           inherit (config.compliance) catalogue;
-          static = config.compliance.report (dropNulls (fleet.release // facts));
+          static = config.compliance.report (drillsOn name (dropNulls (fleet.release // facts)));
         }
       else
         null

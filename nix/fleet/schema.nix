@@ -11,6 +11,7 @@ let
   healthChecks = import ./schema/health-checks.nix parts;
   compliance = import ./schema/compliance.nix parts;
   policy = import ./schema/policy.nix (parts // { inherit selector; });
+  drill = import ./schema/drill.nix parts;
   pin = import ./schema/pin.nix parts;
   times = import ./schema/times.nix (parts // { cron = import ./cron.nix { inherit lib; }; });
   channel = import ./schema/channel.nix (parts // { inherit compliance healthChecks pin times; });
@@ -189,6 +190,13 @@ types.record {
       example = ''{ mode = "permissive"; frameworks = [ "anssi-bp028" ]; }'';
     };
 
+    drill = {
+      type = types.nullOr drill;
+      default = null;
+      description = "A control that fails on purpose on some hosts of a channel that enforces controls, until a deadline. Every host of that channel has it, so that later waves have something to wait for; it is inert on those that are not named.";
+      example = "nixfleet.lib.drillOf ./compliance";
+    };
+
     release = {
       type = types.record {
         title = "facts of a release";
@@ -213,6 +221,10 @@ types.record {
               max = 64;
             }) "Who approved it." ''[ "grace" ]'';
             inputs = fact (types.anything "inputs by name, each with narHash and lastModified") "The locked inputs." "removeAttrs inputs [ \"self\" ]";
+            drills = fact (types.listOf {
+              of = types.anything "what drillsOf makes of a record";
+              max = 1000;
+            }) "Drills that were recorded. A host goes by those of its channel." "nixfleet.lib.drillsOf ./compliance";
             advisories = fact (types.anything "a snapshot of advisories") "Known holes: { snapshotAt, findings = [ { id, severity, since } ] }, in seconds since 1970." "import ./advisories.nix";
           };
       };

@@ -215,4 +215,9 @@ in
     rolloutPolicies.plain.waves = [ { selector.hosts = [ "web-2" ]; } { selector = { }; } ];
     edges = [ (edge "web-2" "web-3") ];
   }).resolved;
+
+  drillOfNobody = refused { drill = { failAt = "runtime"; until = 1780300800; hosts = [ "web-9" ]; }; };
+  drillOfTwoChannels = refused { drill = { failAt = "runtime"; until = 1780300800; hosts = [ "web-1" "db-1" ]; }; };
+  drillWithoutGate = refused { drill = { failAt = "runtime"; until = 1780300800; hosts = [ "web-1" ]; }; };
+  drillWithoutEnd = refused { drill = { failAt = "runtime"; hosts = [ "web-1" ]; }; };
 }

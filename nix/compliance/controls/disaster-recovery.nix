@@ -21,6 +21,8 @@ let
     match
     ;
 
+  drills = import ../drills.nix { inherit checks; };
+
   loaders = [
     "boot.loader.systemd-boot"
     "boot.loader.grub"
@@ -129,8 +131,15 @@ in
       name = "Recovery was rehearsed, in time";
       severity = "standard";
       tags = [ "drill" ];
-      unmeasured = "Drills leave no record on the host that a probe could read.";
-      remediation = "Rehearse recovery, and record it.";
+      evaluate =
+        { config, options }:
+        [
+          (drills.wantRecent config {
+            interval = options.testInterval;
+            target = options.rtoTarget;
+          })
+        ];
+      remediation = "Run a drill on a host of this channel that goes back within the target: nixfleet compliance drill start, see docs/compliance/drills.md.";
     }
   ];
 }

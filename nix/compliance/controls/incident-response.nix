@@ -11,6 +11,7 @@ let
     want
     ;
   inherit (builtins) any isString;
+  drills = import ../drills.nix { inherit checks; };
   path = "compliance.controls.incidentResponse.alertRoute";
 in
 {
@@ -83,8 +84,8 @@ in
       name = "Going back was rehearsed";
       severity = "standard";
       tags = [ "drill" ];
-      unmeasured = "Drills leave no record on the host that a probe could read.";
-      remediation = "Start a drill: nixfleet compliance drill start.";
+      evaluate = { config, options }: [ (drills.wantRecent config { interval = options.rollbackTestInterval; }) ];
+      remediation = "Run a drill on a host of this channel: nixfleet compliance drill start, see docs/compliance/drills.md.";
     }
     {
       id = "IR-03";

@@ -200,6 +200,10 @@ in
         fact (types.attrsOf types.anything)
           "Inputs by name, each with `narHash` and `lastModified`: a flake's own are that."
           (lib.literalExpression "removeAttrs inputs [ \"self\" ]");
+      drills =
+        fact (types.listOf types.anything)
+          "Drills that were recorded: `[ { id, failAt, hosts, passed, endedAt, durationSeconds } ]`, in seconds since 1970."
+          [ ];
       advisories =
         fact types.anything
           "Known holes: `{ snapshotAt, findings = [ { id, severity, since } ] }`, in seconds since 1970."

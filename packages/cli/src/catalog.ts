@@ -7,6 +7,9 @@ import { agentStatusCommand } from './commands/agent-status.ts';
 import { checkCommand } from './commands/check.ts';
 import { complianceCollectCommand } from './commands/compliance-collect.ts';
 import { complianceDiffCommand } from './commands/compliance-diff.ts';
+import { complianceDrillListCommand } from './commands/compliance-drill-list.ts';
+import { complianceDrillRecordCommand } from './commands/compliance-drill-record.ts';
+import { complianceDrillStartCommand } from './commands/compliance-drill-start.ts';
 import { complianceExplainCommand } from './commands/compliance-explain.ts';
 import { complianceGapCommand } from './commands/compliance-gap.ts';
 import { compliancePacketCreateCommand } from './commands/compliance-packet-create.ts';
@@ -69,6 +72,7 @@ export const commandGroups: readonly CommandGroup[] = [
   { name: 'control-plane', summary: 'the control plane of a fleet' },
   { name: 'verify', summary: 'check signed documents and journals, offline' },
   { name: 'compliance', summary: 'what was measured, what was waived, and evidence of it' },
+  { name: 'compliance drill', summary: 'show that the gate stops what fails' },
   { name: 'compliance packet', summary: 'evidence for an auditor' },
   { name: 'compliance waiver', summary: 'accept a risk for a time' },
   { name: 'config', summary: 'settings of this program' },
@@ -124,6 +128,9 @@ export const commands: readonly CommandDefinition[] = [
   complianceWaiverApproveCommand,
   complianceWaiverListCommand,
   complianceWaiverExpiringCommand,
+  complianceDrillStartCommand,
+  complianceDrillRecordCommand,
+  complianceDrillListCommand,
   compliancePacketCreateCommand,
   compliancePacketVerifyCommand,
   configShowCommand,

@@ -64,7 +64,17 @@ export {
   knownFeatures,
   Reason,
 } from './document.ts';
-export { DrillFailAt, DrillRecord, DrillStep, DrillStepName } from './drill-record.ts';
+export {
+  DrillFailAt,
+  DrillId,
+  DrillPlan,
+  DrillRecord,
+  DrillStep,
+  DrillStepName,
+  drillHeldMax,
+  drillHostsMax,
+  drillSecondsMax,
+} from './drill-record.ts';
 export { ContractsError, type ContractsErrorCode } from './errors.ts';
 export {
   CommandOutput,

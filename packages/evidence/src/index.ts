@@ -8,7 +8,16 @@ export {
 } from './build-evidence.ts';
 export { type CoreEvidence, verifyCoreEvidence } from './core-profile.ts';
 export { combineDecisions, combineStatuses, decideRule, effectiveMode, type RuleDecision } from './decide.ts';
-export { collectorFailure, type DeclaredDrill, declaredDrill } from './declared-drill.ts';
+export { collectorFailure, type DeclaredDrill, declaredDrill } from './drill/declared-drill.ts';
+export { drillProblem, questionOf, type RecheckedDrill, recheckDrill } from './drill/drill-problem.ts';
+export { heldHosts } from './drill/held-hosts.ts';
+export {
+  type DrillQuestion,
+  type DrillTrace,
+  drillTrace,
+  type ObservedDrill,
+  observeDrill,
+} from './drill/observe-drill.ts';
 export { EvidenceError, type EvidenceErrorCode } from './errors.ts';
 export { followsChain, positionOf } from './evidence-chain.ts';
 export {
@@ -21,16 +30,22 @@ export {
 export { type Measurement, measure, type ProbeRunResult } from './measure.ts';
 export type { EvidenceOutcome, EvidenceRefusal, EvidenceRefusalCode } from './outcome.ts';
 export { type ArticleCoverage, type CoverageState, compareArticles, coverageOf } from './packet/coverage.ts';
-export { drillProblem } from './packet/drills.ts';
+export { isWithin } from './packet/drills.ts';
 export type {
   Break,
   BreakCode,
   HostFindings,
+  PacketDrill,
   PacketFindings,
   PacketPorts,
   RanSpan,
 } from './packet/findings.ts';
-export { type HistoricRelease, keysOfRecord, verifyHistoricRelease } from './packet/historic-release.ts';
+export {
+  type HistoricRelease,
+  keysOfRecord,
+  readHistoricManifest,
+  verifyHistoricRelease,
+} from './packet/historic-release.ts';
 export {
   PacketManifest,
   packetManifestPath,

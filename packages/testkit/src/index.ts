@@ -13,6 +13,7 @@ export {
   testRule,
   testWaiver,
 } from './test-compliance.ts';
+export { journalDrill, type TestDrillOptions } from './test-drill.ts';
 export {
   createTestFleet,
   TestFleet,

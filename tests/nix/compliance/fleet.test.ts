@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ComplianceCatalogue, FleetDocument, HostCompliance } from '@nixfleet/contracts';
+import { declaredDrill } from '@nixfleet/evidence';
 import { evaluate, evaluated } from '../nix.ts';
 import { nixpkgsLib, withoutNixpkgsLib } from '../nixpkgs-lib.ts';
 
@@ -102,6 +106,82 @@ describe('compliance policies of a fleet', () => {
       const result = await evaluate({ expression: `${withPolicies(policies)} fleet.resolved` });
       assert.equal(result.ok, expected === null, `${JSON.stringify(policies)}: ${JSON.stringify(result)}`);
       if (!result.ok && expected) assert.match(result.message, expected);
+    }
+  });
+
+  test('a drill is in every closure of its channel, and names who fails; records are those of the channel', {
+    skip: withoutNixpkgsLib,
+  }, async () => {
+    const host = (channel: string, name: string): string => `{
+      system = "x86_64-linux";
+      channel = "${channel}";
+      pubkeys = [ keys.${name} ];
+      configuration = (import ./tests/nix/modules/nixos-system.nix { lib = import ${nixpkgsLib}; }) {
+        modules = [
+          ./tests/nix/compliance/nixos-options.nix
+          (import ./.).nixosModules.compliance
+          {
+            nixfleet.package = (import ./tests/nix/modules/packages.nix).nixfleet;
+            networking.hostName = "${name}";
+            nixpkgs.hostPlatform = "x86_64-linux";
+          }
+        ];
+      };
+    }`;
+    const found = (await evaluated({
+      expression: `
+        let
+          keys = import ./tests/nix/keys.nix;
+          record = hosts: { id = "D-2026-0001"; failAt = "runtime"; inherit hosts; passed = true; endedAt = 1780300000; durationSeconds = 9; };
+          fleet = (import ./.).lib.mkFleet {
+            name = "acme";
+            hosts = { web-1 = ${host('stable', 'web-1')}; web-2 = ${host('stable', 'web-2')}; db-1 = ${host('data', 'db-1')}; };
+            channels = { stable.rolloutPolicy = "plain"; data.rolloutPolicy = "plain"; };
+            rolloutPolicies.plain = { };
+            compliance = { mode = "enforce"; frameworks = [ "nis2" ]; };
+            drill = { failAt = "stale"; until = 1780300800; hosts = [ "web-1" ]; };
+            release = { evaluatedAt = 1780300800; drills = [ (record [ "db-1" ]) ]; };
+          };
+        in builtins.mapAttrs (_: host: { inherit (host) catalogue static; }) fleet.compliance`,
+    })) as Record<string, { catalogue: string; static: (Result & { passed: boolean })[] }>;
+    const drillOf = (name: string) => {
+      const catalogue = ComplianceCatalogue.parse(JSON.parse(found[name]?.catalogue ?? ''));
+      return declaredDrill(catalogue, 'enforce');
+    };
+    assert.deepEqual(drillOf('web-1'), { failAt: 'stale', until: 1_780_300_800, mode: 'enforce' });
+    assert.deepEqual(drillOf('web-2'), { failAt: 'stale', until: 0, mode: 'enforce' });
+    assert.equal(drillOf('db-1'), null);
+    const rehearsed = (name: string) => found[name]?.static.find(({ id }) => id === 'IR-02')?.passed;
+    assert.deepEqual([rehearsed('web-1'), rehearsed('web-2'), rehearsed('db-1')], [false, false, true]);
+  });
+
+  test('what nixfleet compliance drill writes is read as options', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nixfleet-drill-'));
+    try {
+      const read = `with (import ./.).lib; { drill = drillOf ${folder}; drills = drillsOf ${folder}; }`;
+      assert.deepEqual(await evaluated({ expression: read }), { drill: null, drills: [] });
+      await mkdir(join(folder, 'drills'));
+      const plan = { schemaVersion: 1, id: 'D-2026-0002', failAt: 'stale', until: 1_780_300_800, hosts: ['web-1'] };
+      await writeFile(join(folder, 'drill.json'), JSON.stringify(plan));
+      const instants = ['1970-01-01T00:00:09Z', '2000-02-29T23:59:59Z', '2026-11-26T08:09:10Z', '2100-03-01T00:00:00Z'];
+      for (const [i, endedAt] of instants.entries()) {
+        const record = { id: `D-2026-000${i}`, failAt: 'runtime', hosts: ['web-1'], passed: true, endedAt };
+        const startedAt = '1970-01-01T00:00:00Z';
+        await writeFile(join(folder, 'drills', `D-2026-000${i}.json`), JSON.stringify({ ...record, startedAt }));
+      }
+      await writeFile(join(folder, 'drills', 'D-2026-0000.json.sshsig'), 'x');
+      const { drill, drills } = (await evaluated({ expression: read })) as {
+        drill: object;
+        drills: { endedAt: number; durationSeconds: number }[];
+      };
+      assert.deepEqual(drill, { failAt: 'stale', until: 1_780_300_800, hosts: ['web-1'] });
+      const seconds = instants.map((at) => Date.parse(at) / 1000);
+      assert.deepEqual(
+        drills.map(({ endedAt, durationSeconds }) => [endedAt, durationSeconds]),
+        seconds.map((at) => [at, at]),
+      );
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 

@@ -24,8 +24,13 @@ export async function mutateExpectations(): Promise<Survey> {
 }
 
 const ours = join(repositoryRoot, 'nix', 'compliance');
-/** What several controls read configurations with, and what baseline-hardening asks for. */
-const shared = ['checks.nix', 'kernel-settings.nix'];
+/** A file that a control is made with, and that control. */
+const partOf: Readonly<Record<string, string>> = {
+  'drills.nix': 'disaster-recovery.nix',
+  'kernel-settings.nix': 'baseline-hardening.nix',
+};
+/** What several controls read configurations with, and parts of single ones. */
+const shared = ['checks.nix', ...Object.keys(partOf)];
 
 /** Every mutant of the controls' text, and of what they share. */
 export async function textMutants(): Promise<TextMutant[]> {
@@ -43,14 +48,15 @@ export async function mutateText(mutants: readonly TextMutant[]): Promise<Survey
   try {
     await cp(join(repositoryRoot, 'nix'), join(folder, 'nix'), { recursive: true });
     const place = join(folder, 'nix', 'compliance');
-    const hardening = await readFile(join(ours, 'controls', 'baseline-hardening.nix'), 'utf8');
     const named: Named[] = [];
     for (const [at, mutant] of mutants.entries()) {
       const path = join(place, 'controls', `${at}.nix`);
       const besides = join(place, `${at}.nix`);
-      if (mutant.file === 'kernel-settings.nix') {
+      const whole = partOf[mutant.file];
+      if (whole !== undefined) {
+        const control = await readFile(join(ours, 'controls', whole), 'utf8');
         await writeFile(besides, mutant.text);
-        await writeFile(path, hardening.replace('../kernel-settings.nix', `../${at}.nix`));
+        await writeFile(path, control.replace(`../${mutant.file}`, `../${at}.nix`));
         named.push({ mutant, caught: `caught { } ${path}` });
       } else if (mutant.file === 'checks.nix') {
         await writeFile(besides, mutant.text);

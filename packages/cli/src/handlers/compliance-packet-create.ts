@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { HostName, Instant, pinTrust } from '@nixfleet/contracts';
+import { basename, join } from 'node:path';
+import { type FleetName, HostName, Instant, pinTrust } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { isWithin } from '@nixfleet/evidence';
 import { openGit, systemCommands } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -10,6 +11,7 @@ import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { loadSettings, requireSetting } from '../config/settings.ts';
+import { readDrills } from '../drill/drill-files.ts';
 import { collectedEvidence, signedFiles } from '../packet/collected-evidence.ts';
 import { createPacket } from '../packet/create-packet.ts';
 import { showFindings } from '../packet/show-findings.ts';
@@ -38,6 +40,8 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const pinned = await pinTrust(ctx, start);
   if (!pinned.ok) throw new CliError('failed', `${settings.values.trust}: ${pinned.detail}`, 'name a trust document');
   const hosts = await hostsOf(values, evidence);
+  const drills = values.text('drills');
+  const folder = drills === undefined ? null : absolutePath(drills, base);
   const source = values.text('source');
   const git =
     source === undefined
@@ -65,7 +69,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
       const object = await git?.try(['cat-file', '-e', `${commit}^{commit}`]);
       return git && object?.ok ? git.bytes(['cat-file', 'commit', commit]) : null;
     },
-    drills: await drillsOf(values.text('drills'), base),
+    drills: await drillsOf(folder, fleet, { from, to }),
   });
   return showFindings(terminal, found, { isJson: values.flag('json') });
 }
@@ -84,17 +88,18 @@ async function foldersOf(directory: string): Promise<readonly string[]> {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
+/** Those that ended in the period, with their signatures. */
 async function drillsOf(
-  typed: string | undefined,
-  base: { readonly base: string; readonly home: string },
+  folder: string | null,
+  fleet: FleetName,
+  period: { readonly from: Instant; readonly to: Instant },
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  if (typed === undefined) return new Map();
-  const directory = absolutePath(typed, base);
-  const names = (await readdir(directory)).filter((name) =>
-    /^D-\d{4}-\d{4}\.json(?:\.[0-9a-f]{64}\.sshsig)?$/.test(name),
-  );
   const files = new Map<string, Uint8Array>();
-  for (const name of names.sort()) files.set(name, new Uint8Array(await readFile(join(directory, name))));
+  for (const { path, bytes, document, signatures } of folder === null ? [] : await readDrills(folder, fleet)) {
+    if (!isWithin(period, document)) continue;
+    files.set(basename(path), bytes);
+    for (const [name, armored] of signatures) files.set(name, new TextEncoder().encode(armored));
+  }
   return files;
 }
 

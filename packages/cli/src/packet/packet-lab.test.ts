@@ -185,14 +185,15 @@ export class PacketLab {
       schemaVersion: 1,
       id: 'D-2026-0001',
       rule: 'SY-01',
-      failAt: 'runtime',
+      failAt: 'static',
       hosts: ['web-1'],
       rolloutId: null,
+      commit: commitOf('refused').name,
       startedAt,
       deadline: addSeconds(startedAt, 900),
       endedAt: addSeconds(startedAt, 120),
       limitSeconds: 300,
-      steps: [{ name: 'reverted', isObserved: true, afterSeconds: 90, shownBy: [] }],
+      steps: [{ name: 'release-refused', isObserved: true, afterSeconds: 90, shownBy: [] }],
       passed: true,
     });
     const { bytes, sshSignatures } = await this.fleet.sign(record, [], ['alice']);

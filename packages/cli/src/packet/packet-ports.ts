@@ -16,6 +16,7 @@ export function packetPorts(ctx: VerifyContext): PacketPorts {
       if (verified.value.host !== host) return { problem: `it is the journal of ${verified.value.host}` };
       const commits = commitsByRollout(releases);
       return {
+        events: verified.value.events,
         ran: ranPeriods(verified.value.events).map(({ from, to, running, rolloutId }) => ({
           from,
           to,

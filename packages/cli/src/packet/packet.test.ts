@@ -274,6 +274,6 @@ describe('a packet', () => {
     assert.equal(code, 1);
     assert.match(stdout, /broken \(chain-gap\) web-1/);
     assert.match(await readFile(join(output, 'index.html'), 'utf8'), /chain-gap/);
-    assert.match(await readFile(join(output, 'index.html'), 'utf8'), /No drill in this period/);
+    assert.match(await readFile(join(output, 'index.html'), 'utf8'), /No drill in the period: gate reported unproven/);
   });
 });

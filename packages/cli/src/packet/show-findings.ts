@@ -1,5 +1,6 @@
 import type { PacketFindings } from '@nixfleet/evidence';
 import type { ExitCode } from '../command-definition.ts';
+import { drillLine } from '../drill/describe-drill.ts';
 import { printable } from '../printable.ts';
 import { plural } from '../render/plural.ts';
 import type { Terminal } from '../terminal.ts';
@@ -15,7 +16,8 @@ export function showFindings(
     const found = hosts.map(({ host, timeline: { collections, first, last, gaps } }) => {
       return { host, collections, first, last, gaps };
     });
-    const view = { ok: isWhole, hosts: found, breaks, incomplete: incompleteHosts, hasFailures };
+    const shown = drills.map(({ record: { id, failAt, passed }, unchecked }) => ({ id, failAt, passed, unchecked }));
+    const view = { ok: isWhole, hosts: found, drills: shown, breaks, incomplete: incompleteHosts, hasFailures };
     terminal.result(JSON.stringify(view, null, 2));
     return isWhole ? 0 : 1;
   }
@@ -30,7 +32,11 @@ export function showFindings(
     terminal.result(`${host}: ${plural(collections, 'collection')}${span}; ${journal}`);
     for (const gap of gaps) terminal.result(`  gap: nothing was collected from ${gap.from} to ${gap.to}`);
   }
-  terminal.result(drills.length === 0 ? 'no drill: the gate is unproven' : plural(drills.length, 'drill'));
+  if (drills.length === 0) terminal.result('no drill in the period: gate reported unproven');
+  for (const { record, unchecked } of drills) {
+    const by = unchecked.length === 0 ? '' : `; no journal of ${unchecked.join(', ')}`;
+    terminal.result(`drill ${drillLine(record)}${by}`);
+  }
   for (const { code, where, detail } of breaks) {
     terminal.result(terminal.paint('red', `broken (${code}) ${printable(where)}: ${printable(detail)}`));
   }

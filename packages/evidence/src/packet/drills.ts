@@ -1,25 +1,31 @@
 import {
-  addSeconds,
   countApprovers,
   DrillRecord,
   documentBytesMax,
-  instantToMs,
+  entriesOf,
+  type HostName,
+  lookup,
+  type RolloutManifest,
   readDocument,
   type TrustState,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import type { Note } from './findings.ts';
-import { packetPaths } from './packet-manifest.ts';
+import { drillProblem, questionOf, type RecheckedDrill, recheckDrill } from '../drill/drill-problem.ts';
+import { heldHosts } from '../drill/held-hosts.ts';
+import { type DrillTrace, drillTrace } from '../drill/observe-drill.ts';
+import type { HostFindings, Note, PacketDrill } from './findings.ts';
+import { type HistoricRelease, readHistoricManifest } from './historic-release.ts';
+import { type PacketManifest, packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { signedIn } from './signed-in.ts';
 
-/** Records of drills that count: signed by an approver, and at one with themselves. Sorted by identifier. */
-export async function verifyDrills(
+/** Records of drills that an approver signed and that are at one with themselves. Sorted by identifier. */
+export async function readDrills(
   ctx: VerifyContext,
   reader: PacketReader,
-  { trust, note }: { readonly trust: TrustState; readonly note: Note },
+  { trust, period, note }: { readonly trust: TrustState; readonly period: PacketManifest; readonly note: Note },
 ): Promise<readonly DrillRecord[]> {
-  const drills: DrillRecord[] = [];
+  const drills = new Map<string, DrillRecord>();
   for (const path of await reader.list()) {
     if (!path.startsWith(`${packetPaths.drills}/`) || !path.endsWith('.json')) continue;
     const bytes = await reader.read(path, documentBytesMax.drill);
@@ -32,22 +38,102 @@ export async function verifyDrills(
     const { document } = read.value;
     const signed = await signedIn(reader, path, bytes);
     const approvers = await countApprovers(ctx, trust, `drill@${ctx.fleet}`, signed);
-    const problem = approvers.signers.size === 0 ? 'no approver signed it' : drillProblem(document);
-    if (problem === null) drills.push(document);
+    const problem =
+      approvers.signers.size === 0
+        ? 'no approver signed it'
+        : drills.has(document.id)
+          ? `${document.id} is in the packet twice`
+          : isWithin(period, document)
+            ? drillProblem(document)
+            : `it ended at ${document.endedAt}, outside the packet's period`;
+    if (problem === null) drills.set(document.id, document);
     else note('drill', path, problem);
   }
-  return drills.sort((left, right) => (left.id < right.id ? -1 : 1));
+  return [...drills.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
-/** Where a record is at odds with itself; null if it is not. */
-export function drillProblem({ steps, passed, startedAt, endedAt, limitSeconds }: DrillRecord): string | null {
-  if (endedAt < startedAt) return 'it ends before it starts';
-  const all = steps.every(({ isObserved }) => isObserved);
-  if (passed !== all) return `passed is ${passed}, and its steps say ${all}`;
-  const inTime = endedAt <= addSeconds(startedAt, limitSeconds);
-  const within = steps.find(({ name }) => name === 'within-limit');
-  if (within?.isObserved === true && !inTime) return 'it took longer than its limit, and says that it did not';
-  const seconds = (instantToMs(endedAt) - instantToMs(startedAt)) / 1000;
-  const late = steps.find(({ afterSeconds }) => afterSeconds !== null && afterSeconds > seconds);
-  return late ? `${late.name} was seen after the end` : null;
+/** A drill is of the period in which it ended. */
+export function isWithin({ from, to }: Pick<PacketManifest, 'from' | 'to'>, { endedAt }: DrillRecord): boolean {
+  return from <= endedAt && endedAt < to;
+}
+
+/** What a host's journal says of each drill that names it, by identifier. */
+export function tracesOf(
+  host: HostName,
+  drills: readonly DrillRecord[],
+  events: Parameters<typeof drillTrace>[1],
+): ReadonlyMap<string, DrillTrace> {
+  const traces = new Map<string, DrillTrace>();
+  for (const drill of drills) {
+    const question = questionOf(drill);
+    if (question && (question.hosts.includes(host) || question.held.includes(host)))
+      traces.set(drill.id, drillTrace(question, events));
+  }
+  return traces;
+}
+
+/** Each record against the releases and the journals of this packet; one that they contradict is a break, and not shown. */
+export async function recheckDrills(
+  ctx: VerifyContext,
+  reader: PacketReader,
+  {
+    drills,
+    hosts,
+    releases,
+    note,
+  }: {
+    readonly drills: readonly DrillRecord[];
+    readonly hosts: readonly HostFindings[];
+    readonly releases: readonly HistoricRelease[];
+    readonly note: Note;
+  },
+): Promise<readonly PacketDrill[]> {
+  const good: PacketDrill[] = [];
+  for (const record of drills) {
+    const traces = new Map<HostName, DrillTrace>();
+    for (const { host, drillTraces } of hosts) {
+      const trace = drillTraces.get(record.id);
+      if (trace) traces.set(host, trace);
+    }
+    const problem = await againstReleases(ctx, reader, record, releases);
+    const rechecked: RecheckedDrill = problem === null ? recheckDrill(record, traces) : { problem, unchecked: [] };
+    if (rechecked.problem === null) good.push({ record, unchecked: rechecked.unchecked });
+    else note('drill', `${packetPaths.drills}/${record.id}.json`, rechecked.problem);
+  }
+  return good;
+}
+
+async function againstReleases(
+  ctx: VerifyContext,
+  reader: PacketReader,
+  { failAt, commit, rolloutId, hosts, held = [] }: DrillRecord,
+  releases: readonly HistoricRelease[],
+): Promise<string | null> {
+  if (failAt === 'static') {
+    const made = releases.find(({ document }) => document.source.commit === commit);
+    return made ? `commit ${commit} was to be refused, and is release ${made.document.version}` : null;
+  }
+  const isNamed = releases.some(({ document }) =>
+    entriesOf(document.channels).some(
+      ([, channel]) => channel.rolloutId === rolloutId || channel.mayFinish.some((id) => id === rolloutId),
+    ),
+  );
+  if (rolloutId === null || !isNamed) return `no release of this packet names rollout ${rolloutId}`;
+  const read = (path: string, bytesMax: number) => reader.read(packetPaths.release(path), bytesMax);
+  const manifest = await readHistoricManifest(ctx, read, rolloutId);
+  return manifest.ok ? againstManifest(manifest.value, hosts, held) : `rollout ${rolloutId}: ${manifest.detail}`;
+}
+
+function againstManifest(
+  manifest: RolloutManifest,
+  hosts: readonly HostName[],
+  held: readonly HostName[],
+): string | null {
+  const stranger = hosts.find((host) => lookup(manifest.hosts, host) === undefined);
+  if (stranger !== undefined) return `${stranger} is not a host of its rollout`;
+  const expected = heldHosts(manifest, hosts);
+  const isSame = expected.length === held.length && expected.every((host) => held.includes(host));
+  return isSame
+    ? null
+    : `the hosts of later waves are ${expected.join(', ') || 'none'}, not ${held.join(', ') || 'none'}`;
 }

@@ -1,4 +1,12 @@
-import type { ComplianceCatalogue, DrillRecord, HostName, SignedEvent, TrustState } from '@nixfleet/contracts';
+import type {
+  ComplianceCatalogue,
+  DrillRecord,
+  HostName,
+  SignedEvent,
+  TrustState,
+  VerifiedEvent,
+} from '@nixfleet/contracts';
+import type { DrillTrace } from '../drill/observe-drill.ts';
 import type { EvidenceRefusalCode } from '../outcome.ts';
 import type { HistoricRelease } from './historic-release.ts';
 import type { PacketManifest } from './packet-manifest.ts';
@@ -41,6 +49,15 @@ export interface HostFindings {
   readonly catalogue: ComplianceCatalogue | null;
   /** Waivers that decided something, by identifier. */
   readonly waivers: readonly string[];
+  /** What its journal says of the drills that name it, by identifier. */
+  readonly drillTraces: ReadonlyMap<string, DrillTrace>;
+}
+
+/** A drill whose record nothing in the packet contradicts. */
+export interface PacketDrill {
+  readonly record: DrillRecord;
+  /** Hosts whose journals are not in the packet: of them it is the signers' word. */
+  readonly unchecked: readonly HostName[];
 }
 
 /** Everything that was found out, broken or not: what the report is written from. */
@@ -49,7 +66,7 @@ export interface PacketFindings {
   readonly trust: readonly TrustState[];
   readonly releases: readonly HistoricRelease[];
   readonly hosts: readonly HostFindings[];
-  readonly drills: readonly DrillRecord[];
+  readonly drills: readonly PacketDrill[];
   /** Commits of releases whose objects are here and have the hash that is their name. */
   readonly commits: ReadonlySet<string>;
   readonly breaks: readonly Break[];
@@ -62,12 +79,14 @@ export interface PacketFindings {
 export interface PacketPorts {
   /** Hash of a git object, by the length of the commit's name. */
   readonly gitHash: (algorithm: 'sha1' | 'sha256', bytes: Uint8Array) => Promise<string>;
-  /** Verifies a host's journal against the keys that a release declares, and says what it ran. */
+  /** Verifies a host's journal against the keys that a release declares, and says what it ran and what is in it. */
   readonly readJournal: (
     host: HostName,
     events: readonly SignedEvent[],
     releases: readonly HistoricRelease[],
-  ) => Promise<{ readonly ran: readonly RanSpan[] } | { readonly problem: string }>;
+  ) => Promise<
+    { readonly ran: readonly RanSpan[]; readonly events: readonly VerifiedEvent[] } | { readonly problem: string }
+  >;
 }
 
 export type Note = (code: BreakCode, where: string, detail: string) => void;

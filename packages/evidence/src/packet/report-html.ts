@@ -1,7 +1,7 @@
-import type { DrillRecord } from '@nixfleet/contracts';
+import type { DrillRecord, DrillStep, HostName } from '@nixfleet/contracts';
 import { addSeconds, instantToMs } from '@nixfleet/contracts';
 import { coverageOf } from './coverage.ts';
-import type { HostFindings, PacketFindings } from './findings.ts';
+import type { HostFindings, PacketDrill, PacketFindings } from './findings.ts';
 import { escapeHtml, list, page, section, table } from './html.ts';
 import type { ControlSpan } from './timeline.ts';
 
@@ -105,19 +105,43 @@ function exceptions({ hosts, releases: known }: PacketFindings): string {
   ]);
 }
 
-function drills(records: readonly DrillRecord[]): string {
-  if (records.length === 0) {
-    return section('Drills', ['<p>No drill in this period: that the gate stops a failing host is unproven.</p>']);
+function drills(found: readonly PacketDrill[]): string {
+  if (found.length === 0) {
+    return section('Drills', [
+      '<p><b>No drill in the period: gate reported unproven.</b> Nothing in this packet shows that a host which fails is stopped.</p>',
+    ]);
   }
-  const rows = records.map(({ id, failAt, hosts, startedAt, endedAt, steps, passed }) => [
-    id,
-    failAt,
-    hosts.join(', '),
-    `${startedAt}, ${(instantToMs(endedAt) - instantToMs(startedAt)) / 1000} s`,
-    steps.map(({ name, isObserved }) => `${name}: ${isObserved ? 'seen' : 'not seen'}`).join(', '),
-    passed ? 'passed' : 'failed',
+  const rows = found.map(({ record, unchecked }) => [
+    record.id,
+    record.failAt,
+    record.hosts.join(', '),
+    record.held?.join(', ') || 'none',
+    `${record.startedAt}, ${secondsOf(record)} s of at most ${record.limitSeconds} s`,
+    record.steps.map(stepText).join(', '),
+    shownBy(record, unchecked),
+    record.passed ? 'passed' : 'failed',
   ]);
-  return section('Drills', [table(['Drill', 'Fails at', 'Hosts', 'When', 'Steps', 'Outcome'], rows)]);
+  const isProven = found.some(({ record }) => record.passed && record.failAt !== 'static');
+  return section('Drills', [
+    '<p>A control that fails on purpose was released. Each step is what the gate had to do about it.</p>',
+    ...(isProven ? [] : ['<p><b>No drill on a host passed in the period: gate reported unproven.</b></p>']),
+    table(['Drill', 'Fails at', 'Hosts', 'Held', 'When', 'Steps', 'Shown by', 'Outcome'], rows),
+  ]);
+}
+
+function stepText({ name, isObserved, afterSeconds }: DrillStep): string {
+  return isObserved ? `${name} after ${afterSeconds} s` : `${name}: not seen`;
+}
+
+function secondsOf({ startedAt, endedAt }: DrillRecord): number {
+  return (instantToMs(endedAt) - instantToMs(startedAt)) / 1000;
+}
+
+function shownBy({ failAt, commit }: DrillRecord, unchecked: readonly HostName[]): string {
+  if (failAt === 'static') return `its signers; no release here is of commit ${commit}`;
+  return unchecked.length === 0
+    ? 'the journals in this packet'
+    : `its signers: the journals of ${unchecked.join(', ')} are not in this packet`;
 }
 
 function releases({ releases: known, commits }: PacketFindings): string {
@@ -135,7 +159,10 @@ function releases({ releases: known, commits }: PacketFindings): string {
   ]);
 }
 
-function hostAnnex({ host, timeline, ran, catalogue }: HostFindings, { manifest }: PacketFindings): string {
+function hostAnnex(
+  { host, timeline, ran, catalogue }: HostFindings,
+  { manifest, drills: found }: PacketFindings,
+): string {
   const parts: string[] = [];
   const { collections, first, last, gaps, controls } = timeline;
   parts.push(
@@ -159,6 +186,13 @@ function hostAnnex({ host, timeline, ran, catalogue }: HostFindings, { manifest 
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .flatMap(([controlId, spans]) => spans.map((span, i) => spanRow(i === 0 ? controlId : '', span)));
   parts.push(table(['Control', 'From', 'To', 'Measured', 'Decision', 'Rules that did not pass', 'Waivers'], rows));
+  parts.push('<h3>Drills</h3>');
+  const own = found.filter(({ record }) => record.hosts.includes(host) || record.held?.includes(host));
+  parts.push(
+    own.length === 0
+      ? '<p>It took part in none in this period.</p>'
+      : list(own.map(({ record }) => `${record.id}, ${record.startedAt}: ${partOf(host, record)}`)),
+  );
   parts.push('<h3>What it ran, by its own journal</h3>');
   parts.push(
     ran === null
@@ -169,6 +203,11 @@ function hostAnnex({ host, timeline, ran, catalogue }: HostFindings, { manifest 
         ),
   );
   return section(`Host ${host}, ${day(manifest.from)} to ${day(addSeconds(manifest.to, -1))}`, parts);
+}
+
+function partOf(host: HostName, { hosts, failAt, passed }: DrillRecord): string {
+  const part = hosts.includes(host) ? `failed on purpose (${failAt})` : 'was to wait';
+  return `${part}; the drill ${passed ? 'passed' : 'failed'}`;
 }
 
 function spanRow(name: string, { from, to, status, decision, failing, waivers }: ControlSpan): string[] {

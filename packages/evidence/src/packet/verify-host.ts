@@ -1,6 +1,7 @@
 import {
   ComplianceCatalogue,
   catalogueBytesMax,
+  type DrillRecord,
   entriesOf,
   type HostName,
   lookup,
@@ -16,7 +17,8 @@ import {
 import { followsChain } from '../evidence-chain.ts';
 import { checkAgainstRelease, type ReleasedHost } from '../verify-against-release.ts';
 import { verifyEvidence } from '../verify-evidence.ts';
-import type { HostFindings, Note, PacketPorts, RanSpan } from './findings.ts';
+import { tracesOf } from './drills.ts';
+import type { HostFindings, Note, PacketPorts } from './findings.ts';
 import { type HistoricRelease, keysOfRecord, readHistoricManifest } from './historic-release.ts';
 import { type PacketManifest, packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
@@ -31,6 +33,7 @@ export interface HostInput {
   readonly manifests: Map<RolloutId, RolloutManifest | null>;
   readonly catalogues: Map<Sha256Hex, ComplianceCatalogue | null>;
   readonly period: PacketManifest;
+  readonly drills: readonly DrillRecord[];
   readonly ports: PacketPorts;
   readonly note: Note;
 }
@@ -81,8 +84,8 @@ export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input
   } catch (error) {
     note('file', packetPaths.evidence(host), `the archive cannot be read: ${String(error)}`);
   }
-  const ran = await journalOf(reader, input);
-  return { host, timeline: builder.finish(), ran, catalogue, waivers: [...waivers].sort() };
+  const journal = await journalOf(reader, input);
+  return { host, timeline: builder.finish(), ...journal, catalogue, waivers: [...waivers].sort() };
 }
 
 async function releasedHost(
@@ -148,11 +151,12 @@ async function catalogueOf(
 
 async function journalOf(
   reader: PacketReader,
-  { host, releases, ports, note }: HostInput,
-): Promise<readonly RanSpan[] | null> {
+  { host, releases, drills, ports, note }: HostInput,
+): Promise<Pick<HostFindings, 'ran' | 'drillTraces'>> {
+  const nothing = { ran: null, drillTraces: new Map() };
   const path = packetPaths.journal(host);
   const bytes = await reader.read(path, journalBytesMax);
-  if (!bytes) return null;
+  if (!bytes) return nothing;
   const events: SignedEvent[] = [];
   for (const line of textOf(bytes).split('\n')) {
     if (line === '') continue;
@@ -164,11 +168,11 @@ async function journalOf(
       events.push({ event: entry.event, signature: entry.signature });
     } catch {
       note('journal', path, `line ${events.length + 1} is no signed event`);
-      return null;
+      return nothing;
     }
   }
   const read = await ports.readJournal(host, events, releases);
-  if ('ran' in read) return read.ran;
+  if ('ran' in read) return { ran: read.ran, drillTraces: tracesOf(host, drills, read.events) };
   note('journal', path, read.problem);
-  return null;
+  return nothing;
 }

@@ -17,7 +17,7 @@ import {
   type VerifyContext,
   walkTrust,
 } from '@nixfleet/contracts';
-import { verifyDrills } from './drills.ts';
+import { readDrills, recheckDrills } from './drills.ts';
 import type { Break, BreakCode, HostFindings, Note, PacketFindings, PacketPorts } from './findings.ts';
 import { type HistoricRelease, verifyHistoricRelease } from './historic-release.ts';
 import { type PacketManifest, packetManifestPath, packetPaths, packetReportPath } from './packet-manifest.ts';
@@ -53,6 +53,7 @@ export async function verifyPacket(
   const commits = await checkCommits(reader, releases, ports, note);
   const manifests = new Map<RolloutId, RolloutManifest | null>();
   const catalogues = new Map<Sha256Hex, ComplianceCatalogue | null>();
+  const records = newest ? await readDrills(ctx, reader, { trust: newest, period: manifest.value, note }) : [];
   const hosts: HostFindings[] = [];
   for (const host of manifest.value.hosts) {
     hosts.push(
@@ -62,12 +63,13 @@ export async function verifyPacket(
         manifests,
         catalogues,
         period: manifest.value,
+        drills: records,
         ports,
         note,
       }),
     );
   }
-  const drills = newest ? await verifyDrills(ctx, reader, { trust: newest, note }) : [];
+  const drills = await recheckDrills(ctx, reader, { drills: records, hosts, releases, note });
   return {
     manifest: manifest.value,
     trust,

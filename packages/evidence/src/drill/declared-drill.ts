@@ -1,5 +1,5 @@
 import { type ComplianceCatalogue, type ComplianceMode, DrillFailAt, syntheticControl } from '@nixfleet/contracts';
-import { effectiveMode } from './decide.ts';
+import { effectiveMode } from '../decide.ts';
 
 /** What a closure's catalogue says of a drill on its host. */
 export interface DeclaredDrill {
