@@ -30,6 +30,9 @@ export type Standing = ReadonlyMap<LoopHost, { readonly mark: number; readonly r
 /** The hosts that have an agent: `web-1` is in the second wave and is the one attacked. */
 const agents = ['canary', 'web-1'] as const;
 
+/** After how long a host gives a fetch up that does not come forward, in milliseconds: in a real agent fifteen minutes. */
+const nixStalledMs = 15_000;
+
 /** Of the operator whose eyes the tests are: it looks far more often than a person. */
 const identityRequests = { perSecond: 500, burst: 5000, bucketsMax: 1000 };
 
@@ -56,7 +59,7 @@ export class AttackLab implements AsyncDisposable {
   }
 
   static async open(): Promise<AttackLab> {
-    const lab = await Lab.open({ intent: underAttack(), controlPlane: { limits: { identityRequests } } });
+    const lab = await Lab.open({ intent: underAttack(), controlPlane: { limits: { identityRequests } }, nixStalledMs });
     const versions = [await lab.system('1'), await lab.system('2')];
     const evil = await lab.system('evil');
     const { privateKey } = await testKey('control-plane');
@@ -102,6 +105,7 @@ export class AttackLab implements AsyncDisposable {
   /** Puts everything back, and shows that the next honest release still reaches every host. */
   async recover(): Promise<void> {
     this.lab.server.directory = this.#honestCache;
+    this.lab.server.answer = null;
     for (const host of this.hosts) {
       await host.stop();
       host.route.leadTo(null);
@@ -156,9 +160,10 @@ export class AttackLab implements AsyncDisposable {
     return `withheld: ${body.withheld?.code}`;
   }
 
-  /** Why the victim does not run a closure that it was rightly told to run, as `closure: <reason>`. */
-  async refusedClosure(): Promise<string> {
-    const { body } = await this.victim.until('refused', { mark: this.mark });
+  /** Why the victim does not run a closure that it was rightly told to run, as `closure: <reason>`; `detail`: in which words. */
+  async refusedClosure({ detail, seconds = 40 }: { detail?: RegExp; seconds?: number } = {}): Promise<string> {
+    const { body } = await this.victim.until('refused', { mark: this.mark, seconds });
+    if (detail) assert.match(body.detail ?? '', detail);
     return `closure: ${body.reason}`;
   }
 

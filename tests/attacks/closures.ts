@@ -1,8 +1,11 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { cachedPaths, copyWithout, corruptCopy } from '../loop/harness/corrupt-cache.ts';
+import { cachedPaths, copyWithout, corruptCopy, signedNarinfo } from '../loop/harness/corrupt-cache.ts';
+import { type Endless, pourWithoutEnd } from '../loop/harness/hostile-archive.ts';
 import { onAll } from '../loop/harness/lab.ts';
-import type { Attack } from './attack.ts';
+import type { Attack, TufName } from './attack.ts';
 import type { AttackLab } from './attack-lab.ts';
 
 /**
@@ -14,10 +17,12 @@ function poisoned(
   reason: string,
   version: string,
   spoil: (lab: AttackLab, dependency: string) => string,
+  { tuf, ...refusal }: { readonly tuf?: TufName; readonly detail?: RegExp; readonly seconds?: number } = {},
 ): Attack {
   return {
     title,
     owns: ['cache and its key'],
+    ...(tuf && { tuf }),
     refusedBy: 'agent',
     reason: `closure: ${reason}`,
     async attempt(lab) {
@@ -32,7 +37,8 @@ function poisoned(
         next.channels.stable?.waves.reverse();
       });
       await lab.offer({ tree, go: await lab.go() });
-      const got = await lab.refusedClosure();
+      const got = await lab.refusedClosure(refusal);
+      assertRoom(lab);
       await lab.lab.sign((next) => {
         next.channels.stable?.waves.reverse();
       });
@@ -42,13 +48,47 @@ function poisoned(
   };
 }
 
+/** Most that the store and the cache of Nix's own may have grown to, in bytes: a few systems of some kilobytes. */
+const storeBytesMax = 512 * 2 ** 20;
+
+function assertRoom(lab: AttackLab): void {
+  const [bytes = ''] = execFileSync('du', ['--bytes', '--summarize', lab.victim.directory], { encoding: 'utf8' }).split(
+    '\t',
+  );
+  assert.ok(Number(bytes) < storeBytesMax, `the victim keeps ${bytes} bytes`);
+}
+
+/** A cache that answers for the archive of a path, or for its description, and does not come to an end. */
+function endless(title: string, what: Endless, tuf: TufName, detail: RegExp): Attack {
+  const spoil = (lab: AttackLab, dependency: string): string => {
+    const compression = what === 'compressed archive' ? 'gzip' : 'none';
+    const asked = what === 'description' ? narinfoName(dependency) : endlessName;
+    lab.lab.server.answer = (name, response) => {
+      if (name !== asked) return false;
+      pourWithoutEnd(response, what);
+      return true;
+    };
+    return withNarinfo(lab, dependency, (text) =>
+      text.replace(/^URL: .*$/m, `URL: ${endlessName}`).replace(/^Compression: .*$/m, `Compression: ${compression}`),
+    );
+  };
+  const version = `endless-${what.replaceAll(' ', '-')}`;
+  return poisoned(title, 'closure-unavailable', version, spoil, { tuf, detail, seconds: 90 });
+}
+
+const endlessName = 'nar/endless.nar';
+
 /** Rewrites the narinfo of one path in a copy of the cache. */
 function withNarinfo(lab: AttackLab, storePath: string, change: (text: string) => string): string {
   const copy = copyWithout(lab.lab.cache, storePath);
-  const name = `${storePath.slice('/nix/store/'.length, '/nix/store/'.length + 32)}.narinfo`;
+  const name = narinfoName(storePath);
   const honest = readFileSync(join(lab.lab.cache.directory, 'cache', name), 'utf8');
   writeFileSync(join(copy, name), change(honest));
   return copy;
+}
+
+function narinfoName(storePath: string): string {
+  return `${storePath.slice('/nix/store/'.length, '/nix/store/'.length + 32)}.narinfo`;
 }
 
 /** Attacks on what is run, by whoever serves closures or can write to the store. */
@@ -83,6 +123,38 @@ export const closureAttacks: readonly Attack[] = [
     writeFileSync(join(copy, 'nar/cut.nar.xz'), 'not an archive');
     return copy;
   }),
+  endless(
+    'an archive without end: given up where it is longer than its description says',
+    'archive',
+    'endless data',
+    /expected the \d+ bytes that the cache says it has, got more/,
+  ),
+  endless(
+    'a small archive that unpacks without end',
+    'compressed archive',
+    'endless data',
+    /expected the \d+ bytes that the cache says it has, got more/,
+  ),
+  endless(
+    'a description of a path that does not end',
+    'description',
+    'endless data',
+    /narinfo: expected at most \d+ bytes, got more/,
+  ),
+  endless(
+    'an archive that comes a byte now and then',
+    'dripping archive',
+    'slow retrieval',
+    /less than \d+ bytes came in \d+ s/,
+  ),
+  poisoned(
+    'a description, rightly signed, of more than was signed for the whole closure',
+    'closure-unavailable',
+    'too-large',
+    (lab, dependency) =>
+      withNarinfo(lab, dependency, (text) => signedNarinfo(lab.lab.cache, text, { NarSize: String(3 * 2 ** 30) })),
+    { tuf: 'endless data', detail: /3\d\d\d MiB are missing, of a closure signed to have 1 MiB/ },
+  ),
   {
     title: 'a path that changed in place on the host’s disk, and that the cache no longer repairs',
     owns: ['cache and its key'],

@@ -18,6 +18,10 @@ import { ask } from './intruder.ts';
 const patienceSeconds = 30;
 const wholeRequestSeconds = 120;
 const handshakesPerAddressMax = 256;
+/** Most keys that nobody declared which are listed; how many come, and how many of them at once. */
+const unknownKeysMax = 256;
+const strangers = 400;
+const strangersAtOnce = 20;
 const yearMs = 365 * 24 * 3600 * 1000;
 
 /** Opens TLS to the honest control plane, with the victim's own key unless told otherwise. */
@@ -38,6 +42,18 @@ async function openTls(lab: AttackLab, options: object = {}): Promise<TLSSocket>
   await once(socket, 'secureConnect');
   socket.on('error', () => {});
   return socket;
+}
+
+/** A key of its own, which nobody declared, asks for the fleet from an address of its own: what it is answered. */
+async function strangerAsks(lab: AttackLab, index: number): Promise<string> {
+  const { privateKey } = await testKey(`stranger-${index}`);
+  const { keyPem, certificatePem } = (
+    await clientIdentity(privateKey, { commonName: 'stranger', crypto: nodeCrypto, random: systemRandom })
+  ).identity;
+  const localAddress = `127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`;
+  const socket = await openTls(lab, { key: keyPem, cert: certificatePem, localAddress });
+  socket.write(`GET /v1/fleet HTTP/1.1\r\nhost: x\r\n${protocolHeader}: 1\r\nconnection: close\r\n\r\n`);
+  return answerOf(socket);
 }
 
 /** Everything that comes until the server closes: the status of its first answer, or `closed`. */
@@ -223,6 +239,23 @@ export const networkAttacks: readonly Attack[] = [
       const answer = await ask(lab, 'host:canary', { path: '/v1/signed/no-such-file' });
       // The others stay open through the honest release that follows: its confirmations need handshakes of their own.
       return `${closed < sockets.length ? 'closed before TLS' : 'all closed'}, ${answer}`;
+    },
+  },
+  {
+    title:
+      'more keys that nobody declared than are ever listed, each from an address of its own: all others are served',
+    owns: ['nothing'],
+    refusedBy: 'control plane',
+    reason: `403, ${unknownKeysMax} listed, 404 not-found`,
+    async attempt(lab) {
+      const answers = new Set<string>();
+      for (let first = 0; first < strangers; first += strangersAtOnce) {
+        const some = Array.from({ length: strangersAtOnce }, (_, i) => strangerAsks(lab, first + i));
+        for (const answer of await Promise.all(some)) answers.add(answer);
+      }
+      const { unknownKeys } = await lab.lab.controlPlane.view();
+      const answer = await ask(lab, 'host:canary', { path: '/v1/signed/no-such-file' });
+      return `${[...answers].join(' ')}, ${unknownKeys.length} listed, ${answer}`;
     },
   },
 ];

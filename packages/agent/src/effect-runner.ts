@@ -49,6 +49,8 @@ export interface EffectDeps {
   readonly transport: Transport;
   readonly log: Log;
   readonly sources: () => NixSources;
+  /** What the manifest says that the whole closure has, in bytes; null where that is not at hand. */
+  readonly closureBytesOf: (target: HostTarget) => number | null;
   /** Link that protects a closure from the collector. */
   readonly rootLink: (name: 'target' | 'confirmed') => string;
   /** Asks the control plane again and returns what may start now. */
@@ -191,7 +193,7 @@ export class EffectRunner {
   }
 
   async #fetch(id: number, target: HostTarget, signal: AbortSignal): Promise<HostInput> {
-    const { floors, nix, crypto, sources, rootLink, onFetching } = this.#deps;
+    const { floors, nix, crypto, sources, closureBytesOf, rootLink, onFetching } = this.#deps;
     if (floors === null) {
       return { type: 'fetch-refused', id, reason: 'floor-unreadable', detail: 'anti-rollback state cannot be read' };
     }
@@ -204,6 +206,7 @@ export class EffectRunner {
       nix,
       crypto,
       sources: sources(),
+      bytesMax: closureBytesOf(target),
       rootLink: rootLink('target'),
       signal,
       bootShortage: (parts) => host.bootShortage(parts),

@@ -56,21 +56,28 @@ interface Attempt {
   readonly sources?: Partial<NixSources>;
   readonly environment?: Record<string, string>;
   readonly target?: HostTarget;
+  readonly bytesMax?: number | null;
+  readonly stalledMs?: number;
+  readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FetchProgress) => void;
 }
 
-async function fetchInto({ store = newDirectory(), sources = {}, environment = {}, target, onProgress }: Attempt) {
+async function fetchInto(attempt: Attempt = {}) {
+  const { store = newDirectory(), sources = {}, environment = {}, target, onProgress, stalledMs } = attempt;
+  const { bytesMax = released.closureBytes } = attempt;
   const nix = new NixCommands({
     path: process.env.PATH ?? '',
     storeDirectory: store,
     cacheDirectory: join(store, 'cache'),
     environment,
     clock: systemClock,
+    ...(stalledMs === undefined ? {} : { stalledMs }),
   });
   return fetchClosure(target ?? targetOf(released), {
     nix,
     crypto: nodeCrypto,
     sources: { substituters: [cache.substituter], publicKeys: [cache.publicKey], ...sources },
+    bytesMax,
     rootLink: join(store, 'root'),
     signal: new AbortController().signal,
     bootShortage: async () => null,

@@ -27,6 +27,8 @@ export interface FetchDeps {
   readonly bootShortage: Host['bootShortage'];
   /** Where a path of a closure lies on this machine. */
   readonly locate: Host['locate'];
+  /** Of the whole closure, as signed; null: not known. */
+  readonly bytesMax: number | null;
   readonly onProgress?: (progress: FetchProgress) => void;
 }
 
@@ -38,13 +40,14 @@ const repairsMax = 1024;
  * re-hashed, and the closure digest recomputed over what is in the store. One attempt to repair, then a refusal.
  */
 export async function fetchClosure(target: HostTarget, deps: FetchDeps): Promise<Fetched> {
-  const { nix, sources, rootLink, signal, onProgress, bootShortage } = deps;
+  const { nix, sources, rootLink, signal, onProgress, bytesMax, bootShortage } = deps;
   const configuration = await nix.checkConfiguration(sources, signal);
   if (!configuration.ok) return configuration;
   // Before gigabytes are fetched for nothing, as far as a cache says what comes.
   const early = await bootShortage(() => nix.bootParts(target.closure, sources, signal));
   if (early !== null) return { ok: false, reason: 'disk-full', detail: early };
-  const realised = await nix.realise(target.closure, sources, rootLink, signal, onProgress);
+  const options = { bytesMax, ...(onProgress && { onProgress }) };
+  const realised = await nix.realise(target.closure, sources, rootLink, signal, options);
   if (!realised.ok) return realised;
   const first = await inspect(target, deps);
   if (first.isRight) return hasBootRoom(target, deps);
@@ -78,7 +81,7 @@ async function hasBootRoom({ closure }: HostTarget, { bootShortage, locate }: Fe
  * good paths that the running system shares. True when something was replaced.
  */
 async function mend(target: HostTarget, found: Inspected, deps: FetchDeps): Promise<boolean> {
-  const { nix, crypto, sources, rootLink, signal } = deps;
+  const { nix, crypto, sources, rootLink, signal, bytesMax } = deps;
   for (const substituter of sources.substituters) {
     const hashes =
       found.digest === target.closureDigest ? [] : await nix.claimed(substituter, found.entries, sources, signal);
@@ -87,7 +90,11 @@ async function mend(target: HostTarget, found: Inspected, deps: FetchDeps): Prom
     const modified = new Set(found.modified);
     const wanted = after.filter(({ path, narHash }, i) => modified.has(path) || narHash !== found.entries[i]?.narHash);
     if (wanted.length > repairsMax) continue;
-    const repaired = await nix.repair({ substituter, wanted, staging: `${rootLink}-staging` }, sources, signal);
+    const repaired = await nix.repair(
+      { substituter, wanted, staging: `${rootLink}-staging`, bytesMax },
+      sources,
+      signal,
+    );
     if (repaired.ok) return true;
   }
   return false;

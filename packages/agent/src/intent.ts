@@ -6,6 +6,7 @@ import {
   type Instant,
   lookup,
   type ManifestHost,
+  type RolloutId,
   type VerifiedManifest,
   type VerifyContext,
   verifyReceipts,
@@ -86,6 +87,13 @@ export class Permission {
 
   get granted(): Granted | null {
     return this.#clock.monotonicMs() < this.#countsFromMs ? null : this.#granted;
+  }
+
+  /** What the manifest of a rollout gives this host, if it is one of those at hand: the newest, the trial's, the permitted one. */
+  entryOf(rolloutId: RolloutId): ManifestHost | null {
+    const { view } = this.#documents;
+    const known = [view, view?.trial ?? null, this.#granted];
+    return known.find((found) => found?.manifest?.rolloutId === rolloutId)?.entry ?? null;
   }
 
   /** The control plane did not say it again when asked: a fetch that led nowhere is not started over at once, for ever. */

@@ -12,8 +12,10 @@ import { z } from 'zod';
 import { isTrustedUrl, parseEffectiveConfig } from './effective-config.ts';
 import { AgentError } from './errors.ts';
 import type { BootParts } from './host.ts';
-import type { Nix, NixDone, NixRefusal, NixSources } from './nix.ts';
-import { type FetchProgress, NixLog } from './nix-log.ts';
+import type { Nix, NixDone, NixRefusal, NixSources, RealiseOptions } from './nix.ts';
+import { logOptions, stalledMsDefault, type Watched, watched } from './nix-fetch.ts';
+import type { FetchBounds, FetchProgress } from './nix-log.ts';
+import { refusalOf, unavailable, unsafe } from './nix-refusal.ts';
 import { describe } from './profile-system.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
 
@@ -23,6 +25,8 @@ const commandTimeoutMs = 30 * 60_000;
 const stdoutBytesMax = 64 * 1024 * 1024;
 /** What a fetch leaves free: journal, records and profile need room when it is done. */
 const reservedBytes = 16 * 2 ** 20;
+/** Largest resident memory of a command that only asks caches what they have, in bytes: it unpacks in there. */
+const askingMemoryBytesMax = 2 ** 30;
 /** Paths handed to one command: far below the kernel's limit on arguments. */
 const pathsPerCommand = 400;
 
@@ -39,6 +43,8 @@ export interface NixCommandsOptions {
   /** Further variables, such as a CA file. No `NIX_CONFIG`: settings come from the machine and from us. */
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
+  /** After how long without anything to speak of a fetch is given up, in milliseconds. */
+  readonly stalledMs?: number;
 }
 
 /** A symbolic link, of `nix store ls --json`. */
@@ -87,7 +93,11 @@ export class NixCommands implements Nix {
     // The fetch itself tries more than once.
     const once = ['--option', 'download-attempts', '1'];
     const list = ['nix', '--extra-experimental-features', 'nix-command', 'store', 'ls', '--json'] as const;
-    const listed = await this.#run([...list, ...optionsFor(sources), ...once, '--store', store, path], { signal });
+    // The archive, too, is unpacked in memory.
+    const bounds = { unpackedBytesMax: null, bounded: 'all' } as const;
+    const listed = await this.#ask([...list, ...optionsFor(sources), ...once, '--store', store, path], {
+      ...{ signal, bounds },
+    });
     return listed.exitCode === 0 ? linkIn(listed.stdout) : null;
   }
 
@@ -96,30 +106,40 @@ export class NixCommands implements Nix {
     sources: NixSources,
     rootLink: string,
     signal: AbortSignal,
-    onProgress: (progress: FetchProgress) => void = () => {},
+    { bytesMax = null, onProgress }: RealiseOptions = {},
   ): Promise<NixDone> {
-    const shortage = await this.#shortage(closure, sources, signal);
-    if (shortage !== null) return { ok: false, reason: 'disk-full', detail: shortage };
-    const log = new NixLog(onProgress);
-    const root = ['--add-root', rootLink, '--indirect', '--log-format', 'internal-json'];
-    const result = await this.#run(
+    const obstacle = await this.#obstacle(closure, bytesMax, { sources, signal });
+    if (obstacle !== null) return obstacle;
+    const root = ['--add-root', rootLink, '--indirect'];
+    const result = await this.#fetch(
       ['nix-store', ...this.#store, ...optionsFor(sources), '--realise', closure, ...root],
-      { signal, timeoutMs: realiseTimeoutMs, prose: (chunk) => log.take(chunk) },
+      { signal, bounds: { unpackedBytesMax: bytesMax, bounded: 'descriptions' }, ...(onProgress && { onProgress }) },
     );
     return result.exitCode === 0 ? { ok: true } : refusalOf(result);
   }
 
-  /** Why the store has no room for what is missing, or null: said before gigabytes are fetched for nothing. */
-  async #shortage(closure: StorePath, sources: NixSources, signal: AbortSignal): Promise<string | null> {
+  /** What stands against fetching what is missing, or null: said before gigabytes are fetched for nothing. */
+  async #obstacle(
+    closure: StorePath,
+    bytesMax: number | null,
+    { sources, signal }: { readonly sources: NixSources; readonly signal: AbortSignal },
+  ): Promise<NixRefusal | null> {
     const planned = ['nix-store', ...this.#store, ...optionsFor(sources), '--realise', '--dry-run', closure] as const;
-    const { all } = await this.#run([...planned], { signal, keepsAll: true });
-    const neededBytes = unpackedBytes(all);
+    const { excess, ended, output, prose } = await this.#ask([...planned], { signal });
+    if (excess !== null) return unavailable(excess);
+    if (ended !== 'exit') return unavailable(`what is missing was not told: ${ended}; ${describe(output)}`);
+    const neededBytes = unpackedBytes(prose);
     if (neededBytes === 0) return null;
+    if (bytesMax !== null && neededBytes > bytesMax + roundingBytes) {
+      return unavailable(
+        `the cache says that ${mib(neededBytes)} MiB are missing, of a closure signed to have ${mib(bytesMax)} MiB`,
+      );
+    }
     const { bavail, bsize } = await statfs(join(this.#options.storeDirectory ?? '/', 'nix/store'));
     const freeBytes = bavail * bsize - reservedBytes;
     if (freeBytes >= neededBytes) return null;
-    const mib = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
-    return `the store needs ${mib(neededBytes)} MiB more and has ${Math.max(0, mib(freeBytes))} MiB free, ${mib(reservedBytes)} MiB kept aside`;
+    const detail = `the store needs ${mib(neededBytes)} MiB more and has ${Math.max(0, mib(freeBytes))} MiB free, ${mib(reservedBytes)} MiB kept aside`;
+    return { ok: false, reason: 'disk-full', detail };
   }
 
   async closure(path: StorePath, signal: AbortSignal): Promise<readonly ClosurePath[]> {
@@ -174,9 +194,10 @@ export class NixCommands implements Nix {
     { sources, signal }: { readonly sources: NixSources; readonly signal: AbortSignal },
   ): Promise<readonly (NarHash | null)[]> {
     const command = ['nix-store', '--store', substituter, ...optionsFor(sources), '--query', '--hash'] as const;
-    const result = await this.#run([...command, ...entries.map(({ path }) => path)], { signal });
+    const result = await this.#ask([...command, ...entries.map(({ path }) => path)], { signal });
     const hashes = result.stdout.trim().split('\n').map(parseNarHash);
     if (result.exitCode === 0 && hashes.length === entries.length) return hashes;
+    if (result.excess !== null) return entries.map(() => null);
     // One path that is not there ends the command: in halves, so that the others are found.
     if (entries.length <= 1) return [null];
     const half = Math.ceil(entries.length / 2);
@@ -187,11 +208,7 @@ export class NixCommands implements Nix {
   }
 
   async repair(
-    {
-      substituter,
-      wanted,
-      staging,
-    }: { readonly substituter: string; readonly wanted: readonly ClosurePath[]; readonly staging: string },
+    { substituter, wanted, staging, bytesMax }: Parameters<Nix['repair']>[0],
     sources: NixSources,
     signal: AbortSignal,
   ): Promise<NixDone> {
@@ -202,7 +219,8 @@ export class NixCommands implements Nix {
       for (const some of inPieces(paths)) {
         const copy = ['nix', '--extra-experimental-features', 'nix-command', 'copy', ...optionsFor(sources)] as const;
         const from = ['--from', substituter, '--to', `${staged}?compression=none`];
-        const copied = await this.#run([...copy, ...from, ...some], { signal, timeoutMs: realiseTimeoutMs });
+        const bounds = { unpackedBytesMax: bytesMax, bounded: 'descriptions' } as const;
+        const copied = await this.#fetch([...copy, ...from, ...some], { signal, bounds });
         if (copied.exitCode !== 0) return refusalOf(copied);
       }
       const found = await this.claimed(staged, wanted, sources, signal);
@@ -248,17 +266,62 @@ export class NixCommands implements Nix {
     return result.stdout.split('\n').filter((line) => line !== '');
   }
 
+  /** A command that brings something here. */
+  #fetch(
+    argv: readonly [string, ...string[]],
+    {
+      signal,
+      bounds,
+      onProgress,
+    }: {
+      readonly signal: AbortSignal;
+      readonly bounds: FetchBounds;
+      readonly onProgress?: (progress: FetchProgress) => void;
+    },
+  ): Promise<Watched> {
+    const { clock, stalledMs = stalledMsDefault } = this.#options;
+    const run = (watching: object) =>
+      this.#run([...argv, ...logOptions], { signal, timeoutMs: realiseTimeoutMs, ...watching });
+    return watched(run, { bounds, clock, stalledMs, ...(onProgress && { onProgress }) });
+  }
+
+  /** A command that asks caches, and brings nothing but its answer. */
+  async #ask(
+    argv: readonly [string, ...string[]],
+    {
+      signal,
+      bounds = { unpackedBytesMax: null, bounded: 'descriptions' },
+    }: { readonly signal: AbortSignal; readonly bounds?: FetchBounds },
+  ): Promise<Watched & { readonly prose: string }> {
+    const { clock, stalledMs = stalledMsDefault } = this.#options;
+    let prose = '';
+    const run = (watching: { readonly prose: (chunk: Buffer) => Uint8Array }) =>
+      this.#run([...argv, ...logOptions], {
+        ...watching,
+        signal,
+        memoryBytesMax: askingMemoryBytesMax,
+        prose: (chunk) => {
+          const said = watching.prose(chunk);
+          if (prose.length < stdoutBytesMax) prose += Buffer.from(said).toString('utf8');
+          return said;
+        },
+      });
+    return { ...(await watched(run, { bounds, clock, stalledMs })), prose };
+  }
+
   async #run(
     argv: readonly [string, ...string[]],
     options: {
       readonly signal: AbortSignal;
+      readonly cut?: AbortSignal;
       readonly timeoutMs?: number;
+      readonly memoryBytesMax?: number;
       readonly keepsAll?: boolean;
       readonly prose?: (chunk: Buffer) => Uint8Array;
     },
   ): Promise<CommandResult & { readonly all: string }> {
     const { path, environment, cacheDirectory, clock } = this.#options;
-    const { signal, timeoutMs = commandTimeoutMs, keepsAll = false, prose } = options;
+    const { signal, cut, timeoutMs = commandTimeoutMs, memoryBytesMax, keepsAll = false, prose } = options;
     const chunks: Buffer[] = [];
     let bytes = 0;
     const result = await runCommand({
@@ -274,8 +337,9 @@ export class NixCommands implements Nix {
       timeoutMs,
       stdoutBytesMax,
       directory: '/',
-      signal,
+      signal: cut === undefined ? signal : AbortSignal.any([signal, cut]),
       clock,
+      ...(memoryBytesMax === undefined ? {} : { memoryBytesMax }),
       ...(prose ? { prose } : {}),
       onOutput: (chunk) => {
         bytes += chunk.length;
@@ -288,6 +352,9 @@ export class NixCommands implements Nix {
   }
 }
 
+/** Nix tells sizes in hundredths of a MiB. */
+const roundingBytes = 2 ** 20;
+const mib = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 const unitBytes: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** What a dry run says would be unpacked (`0.2 MiB download, 1.5 MiB unpacked`); 0 where it says nothing. */
@@ -309,23 +376,6 @@ function optionsFor({ substituters, publicKeys }: NixSources): string[] {
     'max-jobs': '0',
   };
   return Object.entries(settings).flatMap(([name, value]) => ['--option', name, value]);
-}
-
-/** A store URL may say of itself that its signatures need not be checked (`?trusted=1`). */
-function refusalOf({ output }: CommandResult): NixRefusal {
-  const text = output.excerpt;
-  const detail = describe(output);
-  if (/no space left on device|disk quota exceeded/i.test(text)) return { ok: false, reason: 'disk-full', detail };
-  const isUnsigned = /lacks a (?:valid )?signature|lacks a signature by a trusted key|is not signed by any/i.test(text);
-  return { ok: false, reason: isUnsigned ? 'closure-unsigned' : 'closure-unavailable', detail };
-}
-
-function unavailable(detail: string): NixRefusal {
-  return { ok: false, reason: 'closure-unavailable', detail };
-}
-
-function unsafe(detail: string): NixRefusal {
-  return { ok: false, reason: 'unsafe-nix-configuration', detail };
 }
 
 function linkIn(json: string): string | null {

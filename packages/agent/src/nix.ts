@@ -19,6 +19,13 @@ export interface NixRefusal {
 
 export type NixDone = { readonly ok: true } | NixRefusal;
 
+export interface RealiseOptions {
+  /** What the whole closure has, in bytes: no more is unpacked. Null: nobody signed that; then each path has what its cache says. */
+  readonly bytesMax?: number | null;
+  /** May be called many times a second, or never. */
+  readonly onProgress?: (progress: FetchProgress) => void;
+}
+
 /** Port to Nix. Throws `AgentError` `nix-failed` for what says nothing of the closure; rejects when `signal` aborts. */
 export interface Nix {
   /** Whether signatures would be checked at all: the effective configuration, before our own options. */
@@ -28,13 +35,13 @@ export interface Nix {
    * good for an early refusal, and no more.
    */
   bootParts(closure: StorePath, sources: NixSources, signal: AbortSignal): Promise<BootParts>;
-  /** Fetches a closure and protects it by a root at `rootLink`. `onProgress` may be called many times a second, or never. */
+  /** Fetches a closure and protects it by a root at `rootLink`. */
   realise(
     closure: StorePath,
     sources: NixSources,
     rootLink: string,
     signal: AbortSignal,
-    onProgress?: (progress: FetchProgress) => void,
+    options?: RealiseOptions,
   ): Promise<NixDone>;
   /** The whole runtime closure, with the hashes that the store has registered. */
   closure(path: StorePath, signal: AbortSignal): Promise<readonly ClosurePath[]>;
@@ -52,7 +59,12 @@ export interface Nix {
    * at there, and taken from there alone, so that a substituter that changes its mind cannot replace what is in use.
    */
   repair(
-    request: { readonly substituter: string; readonly wanted: readonly ClosurePath[]; readonly staging: string },
+    request: {
+      readonly substituter: string;
+      readonly wanted: readonly ClosurePath[];
+      readonly staging: string;
+      readonly bytesMax: number | null;
+    },
     sources: NixSources,
     signal: AbortSignal,
   ): Promise<NixDone>;

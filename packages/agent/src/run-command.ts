@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import type { Clock, CommandOutput } from '@nixfleet/contracts';
 import { OutputCollector } from './command-output.ts';
 import { messageOf } from './errors.ts';
 
 /** Between asking a command to end and ending it, in milliseconds. */
 const killDelayMs = 2000;
+/** Between two looks at how much memory a command takes, in milliseconds. */
+const memoryMs = 100;
 /** How long the output of an ended command is still read: a daemon that it left may keep the pipe open. */
 const drainMs = 500;
 
@@ -15,6 +18,8 @@ export interface Command {
   readonly timeoutMs: number;
   /** Of standard output, in bytes; the command is killed when it prints more. */
   readonly stdoutBytesMax: number;
+  /** Resident memory of the program itself, in bytes; it is killed when it takes more. Only where there is a `/proc`. */
+  readonly memoryBytesMax?: number;
   readonly directory?: string;
   readonly signal?: AbortSignal;
   readonly clock: Clock;
@@ -33,7 +38,7 @@ export interface CommandResult {
   readonly stdoutBytes: Uint8Array;
   /** The end of both streams, as events carry it. */
   readonly output: CommandOutput;
-  readonly ended: 'exit' | 'timeout' | 'too-much-output' | 'aborted' | 'not-started';
+  readonly ended: 'exit' | 'timeout' | 'too-much-output' | 'too-much-memory' | 'aborted' | 'not-started';
 }
 
 /** Runs a program without a shell, by default in a process group of its own, which a limit that is reached ends whole. */
@@ -118,7 +123,26 @@ export function runCommand(command: Command): Promise<CommandResult> {
       () => stop('timeout'),
       () => {},
     );
+    if (command.memoryBytesMax !== undefined) {
+      untilLarger(child.pid, command.memoryBytesMax, { clock, signal: over.signal }).then(
+        () => stop('too-much-memory'),
+        () => {},
+      );
+    }
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });
   });
+}
+
+/** Resolves when the process has more than so many bytes in memory. Rejects when it is gone, or `signal` aborts. */
+async function untilLarger(
+  pid: number | undefined,
+  bytesMax: number,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  for (;;) {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8');
+    if (Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024 > bytesMax) return;
+    await clock.sleep(memoryMs, signal);
+  }
 }

@@ -222,6 +222,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     transport,
     log,
     sources: () => ({ substituters: config.substituters, publicKeys: trust?.current.document.cacheKeys ?? [] }),
+    closureBytesOf: ({ rolloutId }) => permission?.entryOf(rolloutId)?.closureBytes ?? null,
     rootLink: (name) => join(state, 'roots', name),
     recheck: (signal) => theLoop.recheck(signal),
     emit: theLoop.submit,

@@ -54,14 +54,13 @@ export class NixCache implements Disposable {
   async release(args: Readonly<Record<string, unknown>>): Promise<RealClosure> {
     const closure = this.build(args);
     this.push(closure);
-    return { closure, closureDigest: await closureDigest(nodeCrypto, this.paths(closure)), closureBytes: 1 };
+    const paths = this.paths(closure);
+    const sizes = query(['--size', ...paths.map(({ path }) => path)]).map(Number);
+    const closureBytes = sizes.reduce((sum, size) => sum + size, 0);
+    return { closure, closureDigest: await closureDigest(nodeCrypto, paths), closureBytes };
   }
 
   paths(closure: StorePath): ClosurePath[] {
-    const query = (args: readonly string[]): string[] =>
-      execFileSync('nix-store', ['--query', ...args], { encoding: 'utf8' })
-        .trim()
-        .split('\n');
     return query(['--requisites', closure]).map((path) => ({
       path: StorePath.parse(path),
       narHash: present(parseNarHash(query(['--hash', path])[0] ?? ''), `a hash of ${path}`),
@@ -71,4 +70,10 @@ export class NixCache implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+function query(args: readonly string[]): string[] {
+  return execFileSync('nix-store', ['--query', ...args], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
 }

@@ -29,6 +29,8 @@ export class CacheServer implements Disposable {
   requests = 0;
   /** By the reader's address. */
   readonly faults = new Map<string, CacheFault>();
+  /** Answers a file in its own way, or returns false. Null: every file is what lies in the directory. */
+  answer: ((name: string, response: ServerResponse) => boolean) | null = null;
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -41,6 +43,7 @@ export class CacheServer implements Disposable {
           return;
         }
         const name = (request.url ?? '/').replace(/^\/+/, '');
+        if (this.answer?.(name, response)) return;
         const file = join(this.directory, name);
         const found =
           /^[A-Za-z0-9./_-]*$/.test(name) && !name.includes('..') ? await stat(file).catch(() => null) : null;

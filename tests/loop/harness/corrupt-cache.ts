@@ -41,26 +41,36 @@ export function corruptCopy(cache: NixCache, storePath: string): string {
   const hex = createHash('sha256').update(nar).digest('hex');
   const base32 = execFileSync('nix-hash', ['--type', 'sha256', '--to-base32', hex], { encoding: 'utf8' }).trim();
   writeFileSync(join(copy, `nar/${base32}.nar`), nar);
-  const references = field(narinfo, 'References')
-    .split(' ')
-    .filter((name) => name !== '')
-    .map((name) => `/nix/store/${name}`);
-  const fingerprint = `1;${storePath};sha256:${base32};${nar.length};${references.join(',')}`;
-  const changes: Record<string, string> = {
+  const changes = {
     URL: `nar/${base32}.nar`,
     Compression: 'none',
     FileHash: `sha256:${base32}`,
     FileSize: String(nar.length),
     NarHash: `sha256:${base32}`,
     NarSize: String(nar.length),
-    Sig: signWithCacheKey(cache, fingerprint),
   };
+  writeFileSync(narinfoPath, signedNarinfo(cache, narinfo, changes));
+  return copy;
+}
+
+/** A narinfo with other values in some of its fields, signed anew by the cache's own key. */
+export function signedNarinfo(cache: NixCache, narinfo: string, changes: Readonly<Record<string, string>>): string {
+  const changed = withFields(narinfo, changes);
+  const references = field(changed, 'References')
+    .split(' ')
+    .filter((name) => name !== '')
+    .map((name) => `/nix/store/${name}`);
+  const [path, narHash, narSize] = ['StorePath', 'NarHash', 'NarSize'].map((name) => field(changed, name));
+  const fingerprint = `1;${path};${narHash};${narSize};${references.join(',')}`;
+  return withFields(changed, { Sig: signWithCacheKey(cache, fingerprint) });
+}
+
+function withFields(narinfo: string, values: Readonly<Record<string, string>>): string {
   const lines = narinfo.split('\n').map((line) => {
     const name = line.slice(0, Math.max(0, line.indexOf(':')));
-    return changes[name] === undefined ? line : `${name}: ${changes[name]}`;
+    return values[name] === undefined ? line : `${name}: ${values[name]}`;
   });
-  writeFileSync(narinfoPath, lines.join('\n'));
-  return copy;
+  return lines.join('\n');
 }
 
 /** A copy of the cache that lacks one path. */

@@ -51,7 +51,15 @@ export class Lab implements AsyncDisposable {
   }
 
   /** `intent`: default one channel `stable` with the canary alone. `controlPlane`: settings on top of the harness's. */
-  static async open({ intent = oneHost(), controlPlane = {} }: { intent?: TestIntent; controlPlane?: object } = {}) {
+  static async open({
+    intent = oneHost(),
+    controlPlane = {},
+    nixStalledMs,
+  }: {
+    intent?: TestIntent;
+    controlPlane?: object;
+    nixStalledMs?: number;
+  } = {}) {
     const directory = mkdtempSync(join(tmpdir(), 'nixfleet-loop-'));
     const cache = new NixCache();
     const server = await CacheServer.open(join(cache.directory, 'cache'));
@@ -72,7 +80,7 @@ export class Lab implements AsyncDisposable {
     });
     const lab = new Lab({ directory, cache, server, fleet, controlPlane: plane });
     const names = Object.keys(intent.hosts);
-    for (const [i, name] of names.entries()) await lab.#addHost(name, i);
+    for (const [i, name] of names.entries()) await lab.#addHost(name, i, nixStalledMs);
     return lab;
   }
 
@@ -172,7 +180,7 @@ export class Lab implements AsyncDisposable {
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  async #addHost(name: string, index: number): Promise<void> {
+  async #addHost(name: string, index: number, nixStalledMs: number | undefined): Promise<void> {
     const route = await Route.open(() => this.controlPlane.port);
     const host = new LoopHost({
       name,
@@ -182,6 +190,7 @@ export class Lab implements AsyncDisposable {
       trust: this.fleet.trustChain[0]?.bytes ?? new Uint8Array(),
       substituter: this.server.url,
       servicePort: servicePortBase + index,
+      nixStalledMs,
     });
     await host.useKey();
     this.#hosts.set(name, host);

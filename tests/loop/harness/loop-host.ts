@@ -35,6 +35,7 @@ export class LoopHost extends WatchedHost implements AsyncDisposable {
   /** Of the stand-in's service, on loopback. */
   readonly servicePort: number;
   readonly #config: Record<string, unknown>;
+  readonly #nixStalledMs: number | undefined;
   readonly #lines: string[] = [];
   #process: NodeProcess | null = null;
   #agent: RunningAgent | null = null;
@@ -47,6 +48,8 @@ export class LoopHost extends WatchedHost implements AsyncDisposable {
     trust: Uint8Array;
     substituter: string;
     servicePort: number;
+    /** After how long a fetch without progress is given up; undefined: as in a real agent. */
+    nixStalledMs?: number | undefined;
   }) {
     super();
     const { name, directory, route } = options;
@@ -54,6 +57,7 @@ export class LoopHost extends WatchedHost implements AsyncDisposable {
     this.directory = directory;
     this.route = route;
     this.servicePort = options.servicePort;
+    this.#nixStalledMs = options.nixStalledMs;
     mkdirSync(join(directory, 'root'), { recursive: true });
     writeFileSync(join(directory, 'trust.json'), options.trust);
     this.#config = {
@@ -155,6 +159,7 @@ export class LoopHost extends WatchedHost implements AsyncDisposable {
         cacheDirectory: join(config.stateDirectory, 'cache'),
         environment: nixEnvironment,
         clock: systemClock,
+        ...(this.#nixStalledMs === undefined ? {} : { stalledMs: this.#nixStalledMs }),
       }),
       transport: (identity, pins) =>
         between(new HttpsTransport({ urls: config.controlPlanes, identity, pins, clock: systemClock })),

@@ -55,7 +55,8 @@ export class SystemBuilder {
     for (const [i, key] of keys.entries()) {
       const closure = StorePath.parse(paths[i]);
       const all = closureOf(closure, known);
-      this.#built.set(key, { closure, closureDigest: await closureDigest(nodeCrypto, all), closureBytes: 1 });
+      const closureBytes = all.reduce((sum, { path }) => sum + (known.get(path)?.narSize ?? 0), 0);
+      this.#built.set(key, { closure, closureDigest: await closureDigest(nodeCrypto, all), closureBytes });
     }
   }
 
@@ -82,6 +83,7 @@ export class SystemBuilder {
 
 interface PathInfo {
   readonly narHash: string;
+  readonly narSize: number;
   readonly references: readonly string[];
 }
 
