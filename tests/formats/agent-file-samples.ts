@@ -12,6 +12,26 @@ const floors = {
   time: until,
 };
 const hold = { until, reason: 'a person works on it' };
+const context = {
+  schemaVersion: 1,
+  fleet: 'demo',
+  host: 'web-1',
+  closure: '/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-one',
+  closureDigest: hash,
+  release: {
+    releaseId: hash,
+    rolloutId: hash,
+    channel: 'stable',
+    sourceCommit: 'ab'.repeat(20),
+    artifactSha256: hash,
+  },
+  mode: 'enforce',
+  channel: 'stable',
+  tags: ['web'],
+  waivers: [],
+  waiverRegister: null,
+};
+const released = { schemaVersion: 1, contexts: [context] };
 const record = `to=/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-one
 kind=switch
 deadline=4200
@@ -50,6 +70,28 @@ export const agentFileSamples: ReadonlyMap<string, Samples> = new Map([
           'no-release.json': json({ ...floors, release: undefined }),
           'a-version-as-text.json': json({ ...floors, release: { version: '7', sha256: hash } }),
           'below-every-version.json': json({ ...floors, accepted: { stable: 0 } }),
+          'null.json': utf8('null'),
+        },
+      },
+    },
+  ],
+  [
+    'agent-released-contexts',
+    {
+      valid: {
+        'one.json': json(released),
+        'none.json': json({ schemaVersion: 1, contexts: [] }),
+        'of-no-release.json': json({
+          schemaVersion: 1,
+          contexts: [{ ...context, release: null, closureDigest: null }],
+        }),
+      },
+      invalid: {
+        malformed: broken(released),
+        invalid: {
+          'of-another-version.json': json({ ...released, schemaVersion: 2 }),
+          'more-than-a-host-goes-back-to.json': json({ ...released, contexts: [context, context, context] }),
+          'a-closure-outside-of-the-store.json': json({ ...released, contexts: [{ ...context, closure: '/etc' }] }),
           'null.json': utf8('null'),
         },
       },

@@ -1,4 +1,4 @@
-import { parseFloors, parseGuardFacts, parseLocalHold, printGuardFacts } from '@nixfleet/agent';
+import { parseFloors, parseGuardFacts, parseLocalHold, parseReleasedContexts, printGuardFacts } from '@nixfleet/agent';
 import { type Format, left, taken, textOf, utf8 } from './format.ts';
 
 type Parsed =
@@ -22,6 +22,7 @@ function file(name: string, parse: (bytes: Uint8Array) => Parsed): Format {
 export const agentFileFormats: readonly Format[] = [
   file('agent-floors', parseFloors),
   file('agent-local-hold', parseLocalHold),
+  file('agent-released-contexts', parseReleasedContexts),
   {
     name: 'agent-switch-record',
     shape: 'text',

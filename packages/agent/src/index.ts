@@ -5,6 +5,7 @@ export {
   collectEvidence,
 } from './compliance/collect-evidence.ts';
 export { type MachineFactsOptions, machineFacts } from './compliance/machine-facts.ts';
+export { parseReleasedContexts } from './compliance/released-contexts.ts';
 export { AgentConfig, parseAgentConfig } from './config.ts';
 export { ControlPlaneClient } from './control-plane-client.ts';
 export { Delivery } from './delivery.ts';

@@ -17,6 +17,7 @@ import { Checkin } from './checkin.ts';
 import type { Collector } from './compliance/collector.ts';
 import { ComplianceGate } from './compliance/compliance-gate.ts';
 import { EvidenceDelivery } from './compliance/evidence-delivery.ts';
+import { ReleasedContexts } from './compliance/released-contexts.ts';
 import type { AgentConfig } from './config.ts';
 import { ControlPlaneClient } from './control-plane-client.ts';
 import { controlPlaneSource } from './control-plane-source.ts';
@@ -200,6 +201,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       documents,
       trust: () => trust?.current ?? pinned.value,
       source: controlPlane,
+      released: new ReleasedContexts({ files, path: join(state, 'released.json'), log }),
       log,
       collector: deps.collector ?? null,
       probes,

@@ -15,6 +15,7 @@ import { type SeverityOf, verifyRegister } from '@nixfleet/evidence';
 import type { DocumentSource } from '../document-source.ts';
 import type { IntentSource, VerifiedView } from '../intent-source.ts';
 import type { Log } from '../log.ts';
+import type { ReleasedContexts } from './released-contexts.ts';
 
 export interface FactsDeps {
   readonly ctx: VerifyContext;
@@ -23,6 +24,7 @@ export interface FactsDeps {
   readonly documents: IntentSource | null;
   readonly trust: () => TrustState;
   readonly source: DocumentSource;
+  readonly released: ReleasedContexts;
   readonly log: Log;
 }
 
@@ -33,29 +35,37 @@ export function targetOn({ phase }: HostState, closure: StorePath): HostTarget |
     : null;
 }
 
-/** What a collection on `closure` can be told of where it comes from; null: nothing that is verified now. */
+/**
+ * What a collection on `closure` can be told of where it comes from; null: nothing that is verified. Where the host has gone back to
+ * `closure`, what was verified when it was the target.
+ */
 export async function collectionContext(
   {
     closure,
     target,
+    confirmed,
     mode,
     severityOf,
   }: {
     readonly closure: StorePath;
     readonly target: HostTarget | null;
+    /** What a revert goes back to. */
+    readonly confirmed: StorePath | null;
     readonly mode: CollectionContext['mode'];
     readonly severityOf: SeverityOf;
   },
   deps: FactsDeps,
   signal: AbortSignal,
 ): Promise<CollectionContext | null> {
-  const { ctx, host, documents, source } = deps;
+  const { ctx, host, documents, source, released } = deps;
+  const earlier = target === null && closure === confirmed ? await released.of(closure) : null;
+  if (earlier?.host === host && earlier.fleet === ctx.fleet) return { ...earlier, mode };
   const view = documents?.view ?? null;
   if (documents === null || view === null) return null;
   const found = target && (await documents.manifestOf(target.rolloutId, source, signal));
   const isReleased = target !== null && found?.entry.closure === closure;
   const register = await waiversOf(view, { ...deps, documents, severityOf }, signal);
-  return {
+  const context: CollectionContext = {
     schemaVersion: 1,
     fleet: ctx.fleet,
     host,
@@ -75,6 +85,8 @@ export async function collectionContext(
     tags: lookup(view.fleet.document.hosts, host)?.tags ?? [],
     ...register,
   };
+  if (isReleased) await released.remember(context, confirmed);
+  return context;
 }
 
 /** Those of the newest release that count. Any that cannot be read or verified is not there, which is stricter. */

@@ -9,6 +9,7 @@ import {
   type ComplianceCatalogue,
   canonicalBytes,
   type DrillFailAt,
+  type EvidenceDocument,
   HostName,
   type Instant,
   type Json,
@@ -173,7 +174,11 @@ describe('a drill on a host', () => {
       assert.equal(world.kinds.filter((kind) => kind === 'confirmed').length, 1, 'the release before alone');
       const after = world.kinds.slice(world.kinds.indexOf('reverted'));
       assert.ok(after.includes('compliance-passed'), 'measured on the closure that it went back to');
-      await assertWholeChain(drilled);
+      const [first] = await assertWholeChain(drilled);
+      const last = (await assertWholeChain(drilled)).at(-1);
+      assert.ok(first?.release);
+      assert.deepEqual(last?.release, first.release, 'it names the release that it went back to');
+      assert.equal(last.system.closureDigest, first.system.closureDigest);
       await world.stop();
     });
   }
@@ -190,7 +195,8 @@ describe('a drill on a host', () => {
 });
 
 /** Every document of the archive by its own key, each following the one before it. */
-async function assertWholeChain({ world, files }: DrilledWorld): Promise<void> {
+async function assertWholeChain({ world, files }: DrilledWorld): Promise<EvidenceDocument[]> {
+  const found: EvidenceDocument[] = [];
   const keys = [
     { key: (await testKey(`host:${host}`)).publicKey, from: '2000-01-01T00:00:00Z' as Instant, until: null },
   ];
@@ -204,5 +210,7 @@ async function assertWholeChain({ world, files }: DrilledWorld): Promise<void> {
     const follows = followsChain(position, verified.value);
     assert.ok(follows.ok, follows.ok ? '' : follows.detail);
     position = follows.value;
+    found.push(verified.value.document);
   }
+  return found;
 }

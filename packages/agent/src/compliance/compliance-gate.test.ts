@@ -12,6 +12,7 @@ import { directorySource } from '../directory-source.ts';
 import { fileSystem } from '../file-system.ts';
 import { hostProbes } from '../host-probes.ts';
 import { ComplianceGate } from './compliance-gate.ts';
+import { ReleasedContexts } from './released-contexts.ts';
 import { TestCollector } from './test-collector.test.ts';
 
 const directories: string[] = [];
@@ -69,6 +70,7 @@ class GateWorld {
       documents: null,
       trust: () => assert.fail('no register is read'),
       source: directorySource(fileSystem, directory),
+      released: new ReleasedContexts({ files: fileSystem, path: join(directory, 'released.json'), log: () => {} }),
       log: () => {},
       collector: hasCollector ? collector : null,
       probes: hostProbes({ host: machine, clock }),

@@ -163,7 +163,11 @@ class Session {
       catalogue.document.controls.flatMap(({ rules }) => rules.map(({ id, severity }) => [id as string, severity])),
     );
     const context = await collectionContext(
-      { closure: this.#closure, target, mode: this.#mode, severityOf: (rule) => severities.get(rule) },
+      {
+        ...{ closure: this.#closure, target, mode: this.#mode },
+        confirmed: state().confirmed?.closure ?? null,
+        severityOf: (rule) => severities.get(rule),
+      },
       this.#deps,
       signal,
     );
