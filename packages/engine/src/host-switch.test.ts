@@ -23,6 +23,7 @@ import {
 import { absent, armed, busy, ok, only, react, started } from './fixtures/react.ts';
 import type { HostInput, HostMemory, WorkingMemory } from './host-input.ts';
 import { revertRetryMaxSeconds } from './revert.ts';
+import { confirmSecondsOf } from './switch-times.ts';
 
 describe('switching', () => {
   it('H3: the dead man is armed for the whole switch, back to the last confirmed closure', () => {
@@ -46,6 +47,28 @@ describe('switching', () => {
     };
     assert.equal(activated('2026-06-01T12:05:00Z'), '2026-06-01T12:02:00Z');
     assert.equal(activated('2026-06-01T12:01:00Z'), '2026-06-01T12:01:00Z');
+  });
+
+  it('H6: where evidence decides, its collection has a time of its own', () => {
+    const compliance = (mode: 'permissive' | 'enforce') => ({ mode, frameworks: [] });
+    const timeoutSeconds = switchPolicy.confirm.timeoutSeconds;
+    assert.equal(confirmSecondsOf(switchPolicy), timeoutSeconds);
+    assert.equal(confirmSecondsOf({ ...switchPolicy, compliance: compliance('permissive') }), timeoutSeconds);
+    assert.equal(confirmSecondsOf({ ...switchPolicy, compliance: compliance('enforce') }), timeoutSeconds + 180);
+    const phase = phases.activating;
+    const enforced = { ...switchPolicy, compliance: compliance('enforce') };
+    const { events } = react(
+      memoryIn('activating', busy('activate'), {
+        phase: { ...phase, deadline: at('2026-06-01T13:00:00Z') },
+        policy: enforced,
+      }),
+      {
+        type: 'activated',
+        id,
+        outcome: ok,
+      },
+    );
+    assert.equal(only(events, 'confirming').deadline, '2026-06-01T12:05:00Z');
   });
 
   it('H7: every enforced probe once, then acceptance, then commit; locally without acceptance', () => {

@@ -78,4 +78,5 @@ export {
   toleratedFailures,
   type WaveGates,
 } from './survey.ts';
+export { confirmSecondsOf } from './switch-times.ts';
 export { waveGates } from './wave-gate.ts';

@@ -1,6 +1,7 @@
 import { addSeconds, type HostPhase, type Instant, type RolloutManifest } from '@nixfleet/contracts';
 import type { HostView } from './planner-types.ts';
 import { bootSecondsMax } from './reboot.ts';
+import { confirmSecondsOf } from './switch-times.ts';
 
 /** After the latest instant at which a switched host would have reverted by itself, it is given this long to be heard, in seconds. */
 export const lostSecondsMax = 60;
@@ -21,6 +22,6 @@ export function lostAt(view: HostView, phase: HostPhase | null, { policy }: Roll
   if (phase && 'deadline' in phase) return addSeconds(phase.deadline, lostSecondsMax);
   const since = view.lastSeenAt ?? view.issued?.at;
   const bootSeconds = view.issued?.reboot || policy.reboots ? bootSecondsMax : 0;
-  const switchSeconds = policy.activationTimeoutSeconds + policy.confirm.timeoutSeconds + bootSeconds;
+  const switchSeconds = policy.activationTimeoutSeconds + confirmSecondsOf(policy) + bootSeconds;
   return since ? addSeconds(since, switchSeconds + lostSecondsMax) : ('2999-12-31T23:59:59Z' as Instant);
 }

@@ -13,6 +13,7 @@ import {
   type Source,
   type StorePath,
 } from '@nixfleet/contracts';
+import { confirmSecondsOf } from '@nixfleet/engine';
 import { ReleaseError } from './errors.ts';
 import type { ResolvedWindows } from './resolve-windows.ts';
 
@@ -86,12 +87,9 @@ function manifestHost(input: ManifestInput, name: HostName, wave: number): Manif
 
 /** Without a control plane a wave waits as long as every earlier one may take at most: activate, confirm and soak. */
 function notBefore(channel: FleetDocument['channels'][ChannelName], wave: number, now: Instant): Instant {
-  const { activationTimeoutSeconds, confirm } = channel.policy;
+  const switchSeconds = channel.policy.activationTimeoutSeconds + confirmSecondsOf(channel.policy);
   const earlier = channel.waves.slice(0, wave);
-  const seconds = earlier.reduce(
-    (sum, { soakSeconds }) => sum + activationTimeoutSeconds + confirm.timeoutSeconds + soakSeconds,
-    0,
-  );
+  const seconds = earlier.reduce((sum, { soakSeconds }) => sum + switchSeconds + soakSeconds, 0);
   return addSeconds(now, seconds);
 }
 
