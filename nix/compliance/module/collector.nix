@@ -28,15 +28,19 @@ in
           "time-sync.target"
         ];
         restartIfChanged = false;
+        # Nix and what is measured: a unit of NixOS finds neither by itself.
+        path = [ "/run/current-system/sw" ];
         serviceConfig = {
           Type = "oneshot";
-          ExecStart = lib.concatStringsSep " " [
+          ExecStart = lib.concatStringsSep " " ([
             "${config.nixfleet.package}/bin/nixfleet compliance collect"
             "--catalogue /etc/nixfleet/compliance.json"
             "--directory ${cfg.outputDir}"
             "--key ${cfg.key}"
             "--retention-days ${toString cfg.retentionDays}"
-          ];
+          ]
+          # Also for what its timer collects before an agent said what it verified.
+          ++ lib.optional hasAgent "--fleet ${config.nixfleet.trust.fleet}");
           # The whole collection, and what it takes to stop it.
           TimeoutStartSec = 120;
           TimeoutStopSec = 10;

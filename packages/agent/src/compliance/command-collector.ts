@@ -42,17 +42,24 @@ export function commandCollector({
         if (!(error instanceof AgentError)) throw error;
         return { ok: false, reason: 'collector-failed', detail: messageOf(error), exitCode: null };
       }
-      const timeoutMs = Math.min(waitSeconds, collectionSecondsMax) * 1000 + slackMs;
+      const limitMs = Math.min(waitSeconds, collectionSecondsMax) * 1000;
+      const timeoutMs = limitMs + slackMs;
+      const startedMs = clock.monotonicMs();
       const result = await runCommand({ argv, environment, timeoutMs, stdoutBytesMax: outputBytesMax, signal, clock });
       signal.throwIfAborted();
-      return collectedOf(result, argv[0]);
+      // A unit ends at its own limit, before ours, and then says no more than that it failed.
+      const isLate = clock.monotonicMs() - startedMs >= limitMs;
+      return collectedOf(result, { program: argv[0], isLate });
     },
   };
 }
 
-function collectedOf({ ended, exitCode, output }: CommandResult, program: string): Collected {
+function collectedOf(
+  { ended, exitCode, output }: CommandResult,
+  { program, isLate }: { readonly program: string; readonly isLate: boolean },
+): Collected {
   if (ended === 'exit' && exitCode === 0) return { ok: true };
   const detail = `${program}: ${output.excerpt.trim() || `exit ${exitCode ?? output.signal}`}`.slice(-900);
   if (ended === 'not-started') return { ok: false, reason: 'no-collector', detail, exitCode: null };
-  return { ok: false, reason: ended === 'timeout' ? 'timeout' : 'collector-failed', detail, exitCode };
+  return { ok: false, reason: ended === 'timeout' || isLate ? 'timeout' : 'collector-failed', detail, exitCode };
 }

@@ -11,6 +11,7 @@ import { MemoryHost } from '../agent-world.test.ts';
 import { directorySource } from '../directory-source.ts';
 import { fileSystem } from '../file-system.ts';
 import { hostProbes } from '../host-probes.ts';
+import type { IntentSource } from '../intent-source.ts';
 import { ComplianceGate } from './compliance-gate.ts';
 import { ReleasedContexts } from './released-contexts.ts';
 import { TestCollector } from './test-collector.test.ts';
@@ -45,9 +46,11 @@ class GateWorld {
   static async create({
     catalogue,
     hasCollector = true,
+    documents = null,
   }: {
     catalogue?: Uint8Array | null;
     hasCollector?: boolean;
+    documents?: IntentSource | null;
   } = {}) {
     const fleet = await createTestFleet();
     await fleet.publish();
@@ -67,7 +70,7 @@ class GateWorld {
     const gate = new ComplianceGate({
       ctx: fleet.ctx,
       host: 'canary' as never,
-      documents: null,
+      documents,
       trust: () => assert.fail('no register is read'),
       source: directorySource(fileSystem, directory),
       released: new ReleasedContexts({ files: fileSystem, path: join(directory, 'released.json'), log: () => {} }),
@@ -101,6 +104,34 @@ class GateWorld {
 }
 
 describe('the runtime gate on a host', () => {
+  test('an agent that the switch itself started anew has read no release yet: it is waited for, for a while', async () => {
+    let view: object | null = null;
+    const documents = {
+      get view() {
+        return view;
+      },
+    } as unknown as IntentSource;
+    const world = await GateWorld.create({ documents });
+    const session = await world.session();
+    const measured = session.run(forever);
+    await world.clock.advance(5000);
+    assert.equal(world.collector.asked.length, 0);
+    view = {
+      channel: 'stable',
+      release: { document: {} },
+      fleet: { document: { hosts: { canary: { tags: ['edge'] } } } },
+    };
+    await world.clock.advance(200);
+    assert.deepEqual(await measured, { status: 'pass' });
+    assert.deepEqual(world.collector.asked[0]?.context?.tags, ['edge']);
+
+    view = null;
+    const silent = (await world.session()).run(forever);
+    await world.clock.advance(31_000);
+    assert.deepEqual(await silent, { status: 'pass' }, 'nobody is there who could say more');
+    assert.equal(world.collector.asked[1]?.context, null);
+  });
+
   test('a complete, fresh and verified pass is told with its hash, and nothing else is a pass', async () => {
     const world = await GateWorld.create();
     const session = await world.session();

@@ -21,6 +21,7 @@ import type { AgentTime } from '../agent-time.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { ProbeResult, Probes } from '../probes.ts';
+import { waitUntil } from '../wait-until.ts';
 import { collectionContext, type FactsDeps, targetOn } from './collection-facts.ts';
 import type { Collector } from './collector.ts';
 import { driftEvents, failureEvent, type Subject } from './gate-events.ts';
@@ -31,6 +32,8 @@ import { type Catalogue, readCatalogue } from './read-catalogue.ts';
 const lookSeconds = 60;
 /** For the collector's own timer to be late before the agent orders a collection, in seconds. */
 const timerSlackSeconds = 900;
+/** For the release to be read after a start, in seconds: evidence that names none shows less. */
+const releaseSecondsMax = 30;
 /** Collections tried where one by the timer came between the question and its answer. */
 const triesMax = 2;
 
@@ -156,6 +159,7 @@ class Session {
 
   async #collect(catalogue: Catalogue, collector: Collector, signal: AbortSignal): Promise<ProbeResult> {
     const { time, state } = this.#deps;
+    await this.#untilReleaseIsRead(signal);
     const target = targetOn(state(), this.#closure);
     const since = time.now();
     this.#orderedAt = since;
@@ -185,6 +189,13 @@ class Session {
       const isOvertaken = tries < triesMax && !isNext(position, after.value);
       if (!isOvertaken) return this.#judge(catalogue, { evidence: after.value, before: position, since });
     }
+  }
+
+  /** An agent that the switch itself started anew has read nothing yet. */
+  async #untilReleaseIsRead(signal: AbortSignal): Promise<void> {
+    const { documents, clock } = this.#deps;
+    if (documents === null) return;
+    await waitUntil(async () => documents.view !== null, { clock, msMax: releaseSecondsMax * 1000, signal });
   }
 
   async #judge(
