@@ -67,6 +67,7 @@ try {
   const results = await evaluateHosts({
     nix,
     sourceOf: () => source,
+    factsOf: () => null,
     hosts: Array.from({ length: hosts }, (_, n) => `host-${n}` as HostName),
     limits,
     memory: systemProcessMemory,

@@ -30,8 +30,6 @@ let
       switch
       sysctlWant
       ;
-    # Of a rule that only the host can show, until its probe is there.
-    pending = "Its probe is not written yet.";
   };
   files = import ./controls;
 in

@@ -10,6 +10,8 @@
   frameworkModes,
   # { failAt; until; hosts; }, or null where this host's channel has none.
   drill ? null,
+  # What the fleet declares for this host.
+  pubkeys,
   origin,
 }:
 let
@@ -62,6 +64,7 @@ else
     imports = [ ./module.nix ];
     compliance = {
       governance.enforceMode = says policy.mode;
+      evidence.collector.publicKeys = says pubkeys;
       frameworks = listToAttrs (map framework frameworks);
       controls =
         listToAttrs (map control (attrNames controls))

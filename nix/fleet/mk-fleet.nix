@@ -258,6 +258,7 @@ let
       controls = scopes.refinedModes "controls" fleet name host;
       frameworkModes = scopes.refinedModes "frameworkModes" fleet name host;
       drill = if fleet.drill != null && builtins.any (isOfChannel host.channel) fleet.drill.hosts then fleet.drill else null;
+      inherit (host) pubkeys;
       origin = "mkFleet, hosts.${name}";
     };
 
@@ -273,6 +274,21 @@ let
         drills = filter (drill: builtins.any (isOfChannel fleet.hosts.${name}.channel) drill.hosts) release.drills;
       };
 
+  # What is told in place of what the fleet says, and what `nixfleet release` saw itself: of that the commit counts, since it
+  # is the one that is released, and the rest where the fleet says nothing.
+  releaseWith =
+    facts:
+    let
+      observed = if (facts.observed or null) == null then { } else facts.observed;
+    in
+    observed
+    // dropNulls fleet.release
+    // lib.attrs.pick {
+      revision = null;
+      isDirty = null;
+    } observed
+    // dropNulls (removeAttrs facts [ "observed" ]);
+
   # Host → { catalogue; static; }, or null where its closure has no catalogue.
   complianceWith =
     facts:
@@ -284,7 +300,7 @@ let
       if (config.environment.etc or { }) ? "nixfleet/compliance.json" then
         {
           inherit (config.compliance) catalogue;
-          static = config.compliance.report (drillsOn name (dropNulls (fleet.release // facts)));
+          static = config.compliance.report (drillsOn name (releaseWith facts));
         }
       else
         null
@@ -344,7 +360,8 @@ let
     # Host → its catalogue, and what its configuration says of every static rule; null where it has none. A release takes it.
     compliance = orThrow (complianceWith { });
 
-    # As `compliance`, with facts that only the moment of a release knows, in place of those under `release`.
+    # As `compliance`, with facts that only the moment of a release knows, in place of those under `release`; `observed` are
+    # those that `nixfleet release` saw itself.
     complianceWith = facts: orThrow (complianceWith facts);
 
     # Lines for people: what is allowed, and probably not meant.

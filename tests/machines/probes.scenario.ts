@@ -9,13 +9,21 @@ import type { Machine } from './harness/machine.ts';
 import { ProbeWorld, runProbe } from './harness/probe-world.ts';
 import { accountCases } from './probes/accounts.ts';
 import { collectorUnit, program, wholeCatalogue } from './probes/collection.ts';
+import { evidenceCases } from './probes/evidence.ts';
 import { kernelCases, vmCases } from './probes/kernel.ts';
 import { networkCases } from './probes/network.ts';
 import type { ProbeCase } from './probes/probe-case.ts';
 import { serviceCases } from './probes/services.ts';
 import { sshCases } from './probes/ssh.ts';
 
-const cases: readonly ProbeCase[] = [...sshCases, ...accountCases, ...kernelCases, ...networkCases, ...serviceCases];
+const cases: readonly ProbeCase[] = [
+  ...sshCases,
+  ...accountCases,
+  ...kernelCases,
+  ...networkCases,
+  ...serviceCases,
+  ...evidenceCases,
+];
 
 let world: ProbeWorld;
 let right: Machine;

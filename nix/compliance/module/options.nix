@@ -182,6 +182,13 @@ in
         description = "The ed25519 key that evidence is signed with: the one that the fleet declares for this host.";
         example = "/persist/ssh_host_ed25519_key";
       };
+      publicKeys = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        defaultText = lib.literalExpression "what the fleet declares for this host";
+        description = "Keys that evidence of this host may be signed with, as OpenSSH writes them; none: its own, which lies beside `key`.";
+        example = [ "ssh-ed25519 AAAA…" ];
+      };
       retentionDays = mkOption {
         type = types.ints.between 1 3650;
         default = 90;

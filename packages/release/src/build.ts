@@ -33,6 +33,7 @@ import { type PinnedHosts, readPinnedHosts } from './pinned-hosts.ts';
 import type { ProcessMemory } from './process-memory.ts';
 import type { Progress } from './progress.ts';
 import { readWaivers } from './read-waivers.ts';
+import { factsLine, observeFacts, type ReleaseFacts, type StatedFacts } from './release-facts.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { resolveChannelTimes } from './resolve-windows.ts';
 import { undoObstacle } from './undoable-system.ts';
@@ -54,6 +55,8 @@ export interface BuildInput {
   readonly source: Source;
   /** The repository that the fleet is in, for pins to other commits of it. Null for a remote flake. */
   readonly sourceGit: Git | null;
+  /** What somebody else says of the release. */
+  readonly stated?: StatedFacts;
   /** Hosts of this system only. Default: of every system, for builders that can build them all. */
   readonly systems: readonly SystemName[] | 'all';
   readonly limits: EvaluationLimits;
@@ -81,6 +84,9 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
   const now = msToInstant(ports.clock.now());
   const timeless = unresolvableTimes(fleet, now);
   if (timeless) return timeless;
+  const facts = await factsOf(input);
+  if (!facts.ok) return facts;
+  ports.progress.report({ step: 'evaluate', state: 'line', detail: factsLine(facts.value) });
   const checkouts = await mkdtemp(join(tmpdir(), 'nixfleet-pinned-'));
   try {
     const pinned = await readPinnedHosts(fleet, {
@@ -90,10 +96,16 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
       directory: checkouts,
       now,
     });
-    return pinned.ok ? accept(await buildHosts(ports, input, { fleet, pinned: pinned.value, warnings })) : pinned;
+    if (!pinned.ok) return pinned;
+    return accept(await buildHosts(ports, input, { fleet, pinned: pinned.value, warnings, facts: facts.value }));
   } finally {
     await rm(checkouts, { recursive: true, force: true });
   }
+}
+
+async function factsOf({ sourceGit, source, fleet, stated = {} }: BuildInput): Promise<ReleaseOutcome<ReleaseFacts>> {
+  if (sourceGit === null) return accept({ ...stated, observed: null });
+  return observeFacts(sourceGit, { commit: source.commit, fleet, stated });
 }
 
 /** `hosts`: these alone; default every host of the wanted systems. */
@@ -104,11 +116,13 @@ export async function buildHosts(
     fleet,
     pinned,
     warnings,
+    facts = null,
     hosts: only,
   }: {
     readonly fleet: FleetDocument;
     readonly pinned: PinnedHosts;
     readonly warnings: readonly string[];
+    readonly facts?: ReleaseFacts | null;
     readonly hosts?: readonly HostName[];
   },
 ): Promise<Build> {
@@ -119,6 +133,8 @@ export async function buildHosts(
   const evaluated = await evaluateHosts({
     ...ports,
     sourceOf: (host) => pinned.commits.get(host)?.source ?? input.fleet,
+    // A pinned host is of another commit, which says itself what it is.
+    factsOf: (host) => (pinned.commits.has(host) ? null : facts),
     hosts: hosts.filter((host) => !pinned.closures.has(host)),
     limits: input.limits,
   });

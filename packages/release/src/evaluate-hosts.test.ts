@@ -46,7 +46,15 @@ describe('evaluating hosts under a memory budget', () => {
     const source = { kind: 'flake', installable: '.#fleet', directory: '/' } as const;
     return {
       clock,
-      done: evaluateHosts({ ...fake, sourceOf: () => source, hosts, limits, clock, progress: noProgress }),
+      done: evaluateHosts({
+        ...fake,
+        sourceOf: () => source,
+        factsOf: () => null,
+        hosts,
+        limits,
+        clock,
+        progress: noProgress,
+      }),
     };
   };
   const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -3,6 +3,7 @@ import type { FleetSource } from './fleet-source.ts';
 import type { EvaluatedHost, Nix, NixOutcome } from './nix.ts';
 import type { ProcessMemory } from './process-memory.ts';
 import type { Progress } from './progress.ts';
+import type { ReleaseFacts } from './release-facts.ts';
 
 export interface EvaluationLimits {
   /** Evaluators at once, at most. */
@@ -38,13 +39,15 @@ export async function evaluateHosts(input: {
   readonly nix: Nix;
   /** Where each host is evaluated: pinned ones elsewhere. */
   readonly sourceOf: (host: HostName) => FleetSource;
+  /** What rules about the release are evaluated with there; null: with what that source says itself. */
+  readonly factsOf: (host: HostName) => ReleaseFacts | null;
   readonly hosts: readonly HostName[];
   readonly limits: EvaluationLimits;
   readonly memory: ProcessMemory;
   readonly clock: Clock;
   readonly progress: Progress;
 }): Promise<Map<HostName, NixOutcome<EvaluatedHost>>> {
-  const { nix, sourceOf, hosts, limits, memory, clock, progress } = input;
+  const { nix, sourceOf, factsOf, hosts, limits, memory, clock, progress } = input;
   const results = new Map<HostName, NixOutcome<EvaluatedHost>>();
   const queue = [...hosts];
   const running = new Set<Worker>();
@@ -57,6 +60,7 @@ export async function evaluateHosts(input: {
     try {
       const found = await nix.instantiate(sourceOf(host), host, {
         signal: worker.abort.signal,
+        facts: factsOf(host),
         onStart: (pid) => {
           worker.pid = pid;
         },

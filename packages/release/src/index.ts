@@ -65,6 +65,7 @@ export {
   release,
   signPending,
 } from './release.ts';
+export { type ReleaseFacts, StatedFacts } from './release-facts.ts';
 export { type ReleaseFiles, readReleaseFiles } from './release-files.ts';
 export type { ReleaseOutcome, ReleaseRefusal, ReleaseRefusalCode } from './release-refusal.ts';
 export type { ReleaseTarget } from './release-target.ts';

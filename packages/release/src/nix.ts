@@ -2,6 +2,7 @@ import type { Refusal, StorePath, Verified } from '@nixfleet/contracts';
 import type { BuildFailure } from './build-failure.ts';
 import type { FleetSource } from './fleet-source.ts';
 import type { PathInfo } from './path-info.ts';
+import type { ReleaseFacts } from './release-facts.ts';
 
 export type NixOutcome<Value> = Verified<Value, 'nix-failed'>;
 export type NixFailure = Refusal<'nix-failed'>;
@@ -40,8 +41,12 @@ export interface Nix {
   readonly root: string;
   /** Evaluates everything but the hosts' configurations. */
   topology(source: FleetSource, call?: NixCall): Promise<NixOutcome<Topology>>;
-  /** Evaluates one host and writes its derivation to the store. */
-  instantiate(source: FleetSource, host: string, call?: NixCall): Promise<NixOutcome<EvaluatedHost>>;
+  /** Evaluates one host and writes its derivation to the store. `facts`: what rules about the release are evaluated with. */
+  instantiate(
+    source: FleetSource,
+    host: string,
+    call?: NixCall & { readonly facts?: ReleaseFacts | null },
+  ): Promise<NixOutcome<EvaluatedHost>>;
   /**
    * Builds or substitutes the `out` outputs, as many as possible even if some fail. One scheduler for all: separate
    * processes that share a dependency would wait for each other's locks, which Nix polls every five seconds. A failure

@@ -66,14 +66,18 @@ export async function sourceAt(
   if (!git || !place) return refuse('pinned-host', 'release from a checkout of the repository, not from afar');
   const known = await git.try(['cat-file', '-e', `${commit}^{commit}`]);
   if (!known.ok) return refuse('pinned-host', 'it is not in this clone; fetch the whole history');
-  const top = await realpath((await git.run(['rev-parse', '--show-toplevel'])).trim());
-  const below = relative(top, await realpath(place.path));
-  if (below.startsWith('..') || isAbsolute(below)) {
-    return refuse('pinned-host', `${place.path} is not in the repository at ${top}`);
-  }
+  const below = await belowTop(git, place.path);
+  if (below === null) return refuse('pinned-host', `${place.path} is not in the repository`);
   const tree = join(directory, commit);
   await writeTree(git, commit, tree);
   return accept(place.at(join(tree, below)));
+}
+
+/** A path as the repository has it, empty for its top; null outside of it. */
+export async function belowTop(git: Git, path: string): Promise<string | null> {
+  const top = await realpath((await git.run(['rev-parse', '--show-toplevel'])).trim());
+  const below = relative(top, await realpath(path));
+  return below.startsWith('..') || isAbsolute(below) ? null : below;
 }
 
 /** An index of its own: that of the work tree stays as it is. */
@@ -85,7 +89,9 @@ async function writeTree(git: Git, commit: Commit, directory: string): Promise<v
 }
 
 /** Where on this machine a fleet expression is, and the same expression somewhere else; null if it is fetched. */
-function placeOf(source: FleetSource): { readonly path: string; readonly at: (path: string) => FleetSource } | null {
+export function placeOf(
+  source: FleetSource,
+): { readonly path: string; readonly at: (path: string) => FleetSource } | null {
   if (source.kind === 'file') return { path: source.path, at: (path) => ({ ...source, path }) };
   const [reference = '', ...rest] = source.installable.split('#');
   const local = reference.replace(/^(?:path|git\+file):(?:\/\/)?/, '');

@@ -9,6 +9,7 @@ export type ReleaseRefusalCode =
   | 'build-failed'
   | 'pinned-host'
   | 'dirty-source'
+  | 'bad-lock-file'
   // push
   | 'push-failed'
   | 'not-in-cache'

@@ -30,6 +30,7 @@ import type { Progress } from './progress.ts';
 import { checkRollback, type Snapshot } from './publish.ts';
 import { type PushTarget, pushClosures } from './push.ts';
 import { readPublished, readTrust, type TrustChain, type VerifiedTree } from './read-release.ts';
+import type { StatedFacts } from './release-facts.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type Publisher, type PublishOutcome, signAndPublish } from './sign-and-publish.ts';
 import { requireRole } from './sign-document.ts';
@@ -53,6 +54,8 @@ export interface ReleaseInput {
   readonly sourceGit: Git | null;
   /** Default: read from `sourceGit`, which must be clean. */
   readonly source?: Source;
+  /** What somebody else says of the release. */
+  readonly stated?: StatedFacts;
   readonly systems: readonly SystemName[] | 'all';
   readonly limits: EvaluationLimits;
   readonly buildsMax?: number;

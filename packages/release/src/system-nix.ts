@@ -71,14 +71,14 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
     what: string,
     source: FleetSource,
     select: string,
-    host: string | null,
+    named: Named | null,
     call?: NixCall,
   ): Promise<NixOutcome<unknown>> => {
     const bounds = { timeoutMs: evaluateTimeoutMs, stdoutBytesMax: evaluationBytesMax };
     const request =
       source.kind === 'file'
-        ? { file: program('nix-instantiate'), args: [...settings, ...fileArgs(source, select, host)] }
-        : { file: program('nix'), args: [...flakeArgs(source, select, host), ...settings], cwd: source.directory };
+        ? { file: program('nix-instantiate'), args: [...settings, ...fileArgs(source, select, named)] }
+        : { file: program('nix'), args: [...flakeArgs(source, select, named), ...settings], cwd: source.directory };
     const result = await run(what, { ...request, ...bounds }, call);
     if (!result.ok) return result;
     try {
@@ -125,8 +125,10 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
 
     async instantiate(source, host, call) {
       const select =
-        '{ derivation = fleet.toplevels.${host}.drvPath; warnings = (fleet.hostWarnings or { }).${host} or [ ]; compliance = (fleet.compliance or { }).${host} or null; }';
-      const found = await evaluate(`evaluating host ${host}`, source, select, host, call);
+        '{ derivation = fleet.toplevels.${host}.drvPath; warnings = (fleet.hostWarnings or { }).${host} or [ ]; compliance = (if facts != null && fleet ? complianceWith then fleet.complianceWith facts else fleet.compliance or { }).${host} or null; }';
+      const { facts = null, ...bounds } = call ?? {};
+      const named = { host, facts: JSON.stringify(facts) };
+      const found = await evaluate(`evaluating host ${host}`, source, select, named, bounds);
       if (!found.ok) return found;
       const { derivation, warnings, compliance = null } = found.value as { readonly [name: string]: unknown };
       const path = StorePath.safeParse(derivation);
@@ -205,26 +207,40 @@ export function systemNix({ commands, config }: { readonly commands: Commands; r
   };
 }
 
-// The names come in as arguments, never spliced into the expression.
-function fileArgs(source: FleetSource & { kind: 'file' }, select: string, host: string | null): string[] {
-  const parameters = host === null ? '{ file, attribute }:' : '{ file, attribute, host }:';
+/** What an expression about one host reads. */
+interface Named {
+  readonly host: string;
+  /** JSON. */
+  readonly facts: string;
+}
+
+// What comes from outside comes in as arguments, never spliced into the expression.
+function fileArgs(source: FleetSource & { kind: 'file' }, select: string, named: Named | null): string[] {
+  const parameters = named === null ? '{ file, attribute }:' : '{ file, attribute, host, factsJson }:';
   const expression = `${parameters} let
     imported = import (/. + file);
     called = if builtins.isFunction imported then imported { } else imported;
     fleet = builtins.foldl' (set: name: set.\${name}) called (builtins.fromJSON attribute);
+    ${named === null ? '' : 'facts = builtins.fromJSON factsJson;'}
   in ${select}`;
   const args = ['--eval', '--strict', '--json', '--argstr', 'file', source.path];
   args.push('--argstr', 'attribute', JSON.stringify(source.attribute));
   // Without it `--eval` does not write derivations; the topology has none to write.
-  if (host !== null) args.push('--read-write-mode', '--argstr', 'host', host);
+  if (named !== null)
+    args.push('--read-write-mode', '--argstr', 'host', named.host, '--argstr', 'factsJson', named.facts);
   return [...args, '--expr', expression];
 }
 
-function flakeArgs(source: FleetSource & { kind: 'flake' }, select: string, host: string | null): string[] {
-  // A host name is [a-z0-9-], so that it needs no escaping in a Nix string.
-  const bound = host === null ? select : `let host = ${JSON.stringify(host)}; in ${select}`;
+function flakeArgs(source: FleetSource & { kind: 'flake' }, select: string, named: Named | null): string[] {
+  const bindings =
+    named && `let host = ${nixString(named.host)}; facts = builtins.fromJSON ${nixString(named.facts)}; in `;
   const features = ['--extra-experimental-features', 'nix-command flakes'];
-  return [...features, 'eval', '--json', source.installable, '--apply', `fleet: ${bound}`];
+  return [...features, 'eval', '--json', source.installable, '--apply', `fleet: ${bindings ?? ''}${select}`];
+}
+
+/** `--apply` takes no arguments. */
+function nixString(text: string): string {
+  return `"${text.replaceAll(/[\\"]|\$(?=\{)/g, (character) => `\\${character}`)}"`;
 }
 
 function text(result: CommandResult): string {

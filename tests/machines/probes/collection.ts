@@ -57,27 +57,11 @@ export const program = { path: command, text: '#!/bin/sh\nexec /opt/nixfleet/nix
 /** The collector's unit with all its settings, around another program that prints to a file. */
 export function collectorUnit(argv: readonly string[], output: string): string {
   const settings = nix(`
-    let
-      cfg = { enable = true; outputDir = "/var/lib/collected"; key = "/k"; retentionDays = 1; interval = "daily"; };
-      module = import ${repository}/nix/compliance/module/collector.nix {
-        config = {
-          compliance.evidence.collector = cfg;
-          nixfleet.package = "/none";
-          services = { };
-        };
-        lib = {
-          mkIf = isOn: value: if isOn then [ value ] else [ ];
-          mkMerge = builtins.concatLists;
-          optional = isOn: value: if isOn then [ value ] else [ ];
-          inherit (builtins) concatStringsSep;
-        };
-      };
-      find = part: part ? systemd && part.systemd ? services && part.systemd.services ? compliance-evidence-collector;
-    in
-    (builtins.head (builtins.filter find module.config)).systemd.services.compliance-evidence-collector.serviceConfig`) as Record<
-    string,
-    unknown
-  >;
+    (import ${repository}/tests/machines/closures/collector.nix {
+      package = "/none";
+      hasAgent = false;
+      collector = { enable = true; outputDir = "/var/lib/collected"; key = "/k"; retentionDays = 1; interval = "daily"; };
+    }).service.serviceConfig`) as Record<string, unknown>;
   const lines = Object.entries(settings)
     .filter(([name]) => name !== 'ExecStart')
     .flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((one) => `${name}=${one}`));

@@ -187,26 +187,6 @@ export const serviceCases: readonly ProbeCase[] = [
     found: ['mode', 'on-disk', 'owner'],
   },
   {
-    rules: ['EI-01', 'EI-02', 'EI-04'],
-    probe: 'evidence-integrity',
-    args: ['--directory', '/var/lib/evidence', '--max-age-seconds', '7200', '--free-percent-min', '1'],
-    right: {
-      script: [
-        'mkdir /var/lib/evidence && cd /var/lib/evidence && touch 1.sig 2.sig',
-        `date -u '+{"sequence":1,"collectedAt":"%Y-%m-%dT%H:%M:%SZ"}' > 1.json`,
-        'sum=$(sha256sum < 1.json | cut -c 1-64)',
-        `date -u "+{\\"sequence\\":2,\\"previousSha256\\":\\"$sum\\",\\"collectedAt\\":\\"%Y-%m-%dT%H:%M:%SZ\\"}" > 2.json`,
-      ].join('\n'),
-    },
-    wrong: {
-      script: [
-        'mkdir /var/lib/evidence && cd /var/lib/evidence && touch 1.sig',
-        `echo '{"sequence":1,"collectedAt":"${past}"}' > 1.json && echo '{"sequence":3,"collectedAt":"${past}"}' > 3.json`,
-      ].join('\n'),
-    },
-    found: ['gap', 'old', 'unsigned'],
-  },
-  {
     rules: ['SY-01'],
     probe: 'synthetic',
     args: ['--fail-at', 'runtime', '--until', '1500000000'],

@@ -9,6 +9,7 @@
   security.audit.rules = [ "-w /etc/passwd -p wa" ];
   age.secrets.db = { path = "/run/agenix/db"; owner = "root"; group = "root"; mode = "0400"; };
   hardware.cpu.intel.updateMicrocode = true;
+  compliance.evidence.collector = { outputDir = "/var/lib/nixfleet-compliance"; collectIntervalSeconds = 3600; key = "/etc/ssh/ssh_host_ed25519_key"; };
   compliance.controls = {
     accessControl.administrators = [ "ada" ];
     authentication.mfaRequired = true;

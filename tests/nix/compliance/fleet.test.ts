@@ -47,6 +47,7 @@ const enforced = '{ mode = "enforce"; frameworks = [ "nis2" ]; }';
 
 interface Result {
   readonly id: string;
+  readonly passed: boolean;
   readonly observed: unknown;
 }
 
@@ -215,10 +216,24 @@ describe('compliance policies of a fleet', () => {
       expression: `${withPolicies(policies, configuration)} {
         inherit (fleet.compliance.web-1) catalogue static;
         dated = (fleet.complianceWith { evaluatedAt = 1; isDirty = true; }).web-1.static;
+        seen = (fleet.complianceWith {
+          author = "ada";
+          approvals = [ "grace" ];
+          observed = { revision = "${'b'.repeat(40)}"; isDirty = true; evaluatedAt = 1; inputs.other = { }; };
+        }).web-1.static;
+        unseen = (fleet.complianceWith { observed = null; }).web-1.static;
         inherit (fleet.hosts.web-1.configuration.config.compliance) origins;
         text = fleet.nixosConfigurations.web-1.config.environment.etc."nixfleet/compliance.json".text;
       }`,
-    })) as { catalogue: string; text: string; static: Result[]; dated: Result[]; origins: Record<string, string> };
+    })) as {
+      catalogue: string;
+      text: string;
+      static: Result[];
+      dated: Result[];
+      seen: Result[];
+      unseen: Result[];
+      origins: Record<string, string>;
+    };
     assert.equal(found.text, found.catalogue);
     const observed = (results: readonly Result[], id: string): unknown =>
       results.find((rule) => rule.id === id)?.observed;
@@ -227,6 +242,15 @@ describe('compliance policies of a fleet', () => {
       'compliance.release.isDirty': false,
     });
     assert.deepEqual(observed(found.dated, 'CM-01'), { 'compliance.release.isDirty': true });
+    // The commit is the one that is released, whatever the fleet says; the rest counts where the fleet says nothing.
+    assert.deepEqual(observed(found.seen, 'CM-01'), { 'compliance.release.isDirty': true });
+    assert.deepEqual(observed(found.seen, 'SC-01'), { 'compliance.release.inputs: without a hash': ['other'] });
+    assert.deepEqual(observed(found.seen, 'SC-02'), {
+      'compliance.release.inputs: too old, or of unknown age': ['other'],
+    });
+    assert.equal(found.seen.find(({ id }) => id === 'CM-02')?.passed, true);
+    assert.equal(found.static.find(({ id }) => id === 'CM-02')?.passed, false);
+    assert.deepEqual(found.unseen, found.static);
     HostCompliance.parse({ catalogue: found.catalogue, static: found.static });
     const catalogue = ComplianceCatalogue.parse(JSON.parse(found.catalogue));
     assert.equal(catalogue.host, 'web-1');

@@ -16,6 +16,7 @@ import {
   type PushTarget,
   parseFleetSource,
   type ReleasePorts,
+  StatedFacts,
   systemNix,
   systemProcessMemory,
 } from '@nixfleet/release';
@@ -25,6 +26,7 @@ import type { CommandValues } from '../command-values.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { parseTyped } from '../parse-typed.ts';
 import { printable } from '../printable.ts';
+import { readSettingsJson } from '../read-json-file.ts';
 import { xdgDirectory } from './target.ts';
 
 const mebibyte = 1024 * 1024;
@@ -38,6 +40,7 @@ export interface BuildSetup {
   readonly fleet: FleetSource;
   /** Null for a flake that is somewhere else. */
   readonly sourceGit: Git | null;
+  readonly stated: StatedFacts;
   readonly systems: readonly SystemName[] | 'all';
   readonly limits: EvaluationLimits;
   readonly buildsMax: number;
@@ -73,6 +76,7 @@ export async function openBuild(
     ports: { nix, commands, progress, clock: systemClock, crypto: nodeCrypto, memory: systemProcessMemory },
     fleet,
     sourceGit: await gitOf(fleet, commands),
+    stated: await statedFacts(values, from),
     systems: systems.length === 0 ? 'all' : systems,
     limits: {
       workersMax: countOption(values, 'eval-workers', Math.min(atOnceDefault, availableParallelism())),
@@ -84,6 +88,25 @@ export async function openBuild(
     rootsDirectory,
     push: pushTarget(values),
   };
+}
+
+/** What `--facts` says. */
+async function statedFacts(
+  values: CommandValues,
+  from: { readonly base: string; readonly home: string },
+): Promise<StatedFacts> {
+  const named = values.textIfDeclared('facts');
+  if (named === undefined) return {};
+  const path = absolutePath(named, from);
+  const parsed = StatedFacts.safeParse(await readSettingsJson(path));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.join('.') ?? '';
+  throw new CliError(
+    'usage',
+    `${path}: ${where === '' ? '' : `${where}: `}${issue?.message}`,
+    'it may say author, approvals and advisories; commit, time and inputs are seen by the release itself',
+  );
 }
 
 /** Null where the source is in no git repository. */

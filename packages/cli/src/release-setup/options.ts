@@ -63,6 +63,10 @@ export const buildOptions: readonly OptionDefinition[] = [
       'the fleet expression: a file, a folder with fleet.nix or default.nix, or a flake reference; default .',
   },
   { flags: '--attribute <path>', description: 'attribute of the file that is the fleet' },
+  {
+    flags: '--facts <file>',
+    description: 'what the forge and a scanner say of this commit: author, approvals, advisories; JSON',
+  },
   { flags: '--system <system>', description: 'build hosts of this system only', isRepeatable: true },
   { flags: '--eval-workers <count>', description: 'hosts evaluated at once; default 4' },
   { flags: '--eval-memory <MiB>', description: 'memory of all evaluations together; default half of what there is' },

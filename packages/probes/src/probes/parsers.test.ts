@@ -11,7 +11,6 @@ import { administrators } from './administrators.ts';
 import { normalisedRule } from './audit.ts';
 import { backup, parseSnapshots } from './backup.ts';
 import { parseDoas } from './doas.ts';
-import { evidenceIntegrity } from './evidence-integrity.ts';
 import { firstEntryMs } from './journal-storage.ts';
 import { sessionSeconds } from './ssh-idle.ts';
 import { storeIntegrity } from './store-integrity.ts';
@@ -227,36 +226,6 @@ test('the store: modified, untrusted, or not saying why', async () => {
   assert.equal(await ask(`path '${path}' is untrusted\n`, 2, '--signatures', '1'), 'untrusted');
   assert.equal(await ask(`path '${path}' was modified! expected hash 'x', got 'y'\n`, 1, '--contents'), 'modified');
   assert.equal(await ask('error: disk\n', 1, '--contents'), 'error command-failed');
-});
-
-test('evidence: gaps, broken chains, another chain', async () => {
-  const at = new Date(recordedAtMs - 60_000).toISOString().replace('.000', '');
-  const document = (sequence: number, previousSha256: string, chain = 'a') =>
-    JSON.stringify({ sequence, previousSha256, chain, collectedAt: at });
-  const first = document(1, '');
-  const sha = '0'.repeat(64);
-  const ask = (files: Readonly<Record<string, string>>, more = {}): Promise<string> =>
-    verdict(
-      evidenceIntegrity,
-      {
-        files: Object.fromEntries(
-          Object.entries(files).flatMap(([name, text]) => [
-            [`/e/${name}.json`, text],
-            [`/e/${name}.sig`, ''],
-          ]),
-        ),
-        ...more,
-      },
-      ...['--directory', '/e', '--max-age-seconds', '3600'],
-    );
-  assert.equal(await ask({ 1: first }), 'compliant');
-  assert.equal(await ask({ 1: first, 3: document(3, sha) }), 'gap');
-  assert.equal(await ask({ 1: first, 2: document(2, sha) }), 'broken-chain');
-  assert.equal(await ask({ 1: first, 2: document(1, sha, 'b') }), 'compliant');
-  assert.equal(await ask({ 1: first }, { nowMs: recordedAtMs + 7_200_000 }), 'old');
-  assert.equal(await ask({ 1: first }, { nowMs: recordedAtMs - 7_200_000 }), 'future');
-  assert.equal(await ask({ 1: first }, { freeBytes: 1, totalBytes: 100 }), 'space');
-  assert.equal(await ask({}), 'none space');
 });
 
 test('the drill: as told, and inert afterwards', async () => {
