@@ -8,6 +8,7 @@ import {
 import {
   EventsView,
   type EventView,
+  EvidenceView,
   FleetView,
   HostView,
   protocolHeader,
@@ -56,6 +57,11 @@ export abstract class OperatorViews {
 
   rollout(id: string): Promise<RolloutView> {
     return this.#view(RolloutView, `/v1/rollouts/${id}`);
+  }
+
+  /** Evidence that it keeps of a host, oldest first; its first page. */
+  evidence(name: string): Promise<EvidenceView> {
+    return this.#view(EvidenceView, `/v1/evidence/${name}`);
   }
 
   /** What hosts told it after this position, in the order in which it came. */

@@ -3,6 +3,8 @@
   package,
   store,
   agentSettings,
+  # What else it may write than its own directory, with a store by the daemon.
+  writePaths ? [ ],
 }:
 let
   agent = import ../../../nix/modules/agent-units.nix {
@@ -23,6 +25,7 @@ in
         ProtectProc = "default";
         ProtectKernelTunables = false;
         ProtectControlGroups = false;
+        ReadWritePaths = (agent.services.nixfleet-agent.serviceConfig.ReadWritePaths or [ ]) ++ writePaths;
       };
     };
   };

@@ -13,6 +13,8 @@
   # Settings of the control plane, on the machine that is it.
   controlPlane ? null,
   healthChecks ? { },
+  # Arguments of compliance.nix; null: nothing is measured.
+  compliance ? null,
   # Rules for nft, loaded by the firewall's unit.
   firewall ? null,
   # Further units and files, and whatever machine.nix takes.
@@ -23,14 +25,37 @@
 let
   inherit (builtins) toJSON;
   package = nixfleet revision;
-  settings = agentSettings // {
-    backend = agentSettings.backend // {
-      inherit store;
-    };
-  };
+  measured =
+    if compliance == null then
+      {
+        etc = { };
+        units = { };
+        agentSettings = { };
+        agentWritePaths = [ ];
+        activation = "";
+      }
+    else
+      import ./compliance.nix (
+        {
+          inherit package;
+          inherit (agentSettings) fleet;
+          host = name;
+          searchPath = agentSettings.path;
+        }
+        // compliance
+      );
+  settings =
+    agentSettings
+    // {
+      backend = agentSettings.backend // {
+        inherit store;
+      };
+    }
+    // measured.agentSettings;
   agent = import ./agent-units.nix {
     inherit package store;
     agentSettings = settings;
+    writePaths = measured.agentWritePaths;
   };
 
   oneshot = {
@@ -100,6 +125,7 @@ import ../../../nix/testing/machine.nix (
   {
     inherit name version healthChecks;
     inherit (agent) etcPrograms;
+    inherit (measured) activation;
     packages = [ package ];
     etc = {
       "hosts" = ''
@@ -113,12 +139,14 @@ import ../../../nix/testing/machine.nix (
     }
     // (if controlPlane == null then { } else { "nixfleet/control-plane.json" = toJSON controlPlane; })
     // (if firewall == null then { } else { "firewall.nft" = firewall; })
+    // measured.etc
     // etc;
     units =
       network
       // clock
       // daemon
       // agent.units
+      // measured.units
       // (if controlPlane == null then { } else server)
       // (if firewall == null then { } else firewalled)
       // units;

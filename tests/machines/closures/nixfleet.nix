@@ -16,8 +16,10 @@ import ../../../nix/testing/build.nix {
   name = "nixfleet-${revision}";
   steps = ''
     mkdir -p "$out/bin"
-    cp -R ${bundle}/nixfleet ${bundle}/lib ${bundle}/share "$out/"
-    printf '#!/bin/sh\nexport NIXFLEET_NODE=%s\nexec %s "$@"\n' ${nodeProgram} "$out/nixfleet" > "$out/bin/nixfleet"
-    chmod +x "$out/bin/nixfleet"
+    cp -R ${bundle}/nixfleet ${bundle}/nixfleet-probe ${bundle}/lib ${bundle}/share "$out/"
+    for program in nixfleet nixfleet-probe; do
+      printf '#!/bin/sh\nexport NIXFLEET_NODE=%s\nexec %s "$@"\n' ${nodeProgram} "$out/$program" > "$out/bin/$program"
+      chmod +x "$out/bin/$program"
+    done
   '';
 }

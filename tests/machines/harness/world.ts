@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@nixfleet/agent';
-import { msToInstant } from '@nixfleet/contracts';
+import { formatOpensshPublicLine, msToInstant } from '@nixfleet/contracts';
 import { privateKeyToPem } from '@nixfleet/contracts/node-crypto';
 import { createTestFleet, type RealClosure, type TestFleet, type TestIntent, testKey } from '@nixfleet/testkit';
 import { CacheServer } from '../../loop/harness/cache-server.ts';
@@ -139,6 +139,7 @@ export class World extends OperatorViews implements AsyncDisposable {
       this.#machines.set(name, machine);
       machine.write('/etc/nixfleet/trust.json', this.fleet.trustChain[0]?.bytes ?? '');
       machine.write('/etc/ssh/ssh_host_ed25519_key', await pem(`host:${name}`), 0o600);
+      machine.write('/etc/ssh/ssh_host_ed25519_key.pub', `${await publicLine(name)}\n`);
       if (name === controlPlaneHost)
         machine.write('/etc/nixfleet/control-plane.pem', await pem('control-plane'), 0o600);
       machine.install(systems[i] ?? '');
@@ -224,6 +225,11 @@ export function setClosure(next: TestIntent, name: string, closure: RealClosure)
 
 async function pem(label: string): Promise<string> {
   return privateKeyToPem((await testKey(label)).privateKey);
+}
+
+/** What a fleet declares for a host. */
+export async function publicLine(host: string): Promise<string> {
+  return formatOpensshPublicLine((await testKey(`host:${host}`)).publicKey);
 }
 
 function signingTime() {

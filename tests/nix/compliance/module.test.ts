@@ -195,6 +195,48 @@ describe('compliance on vanilla NixOS', { skip: withoutNixpkgsLib }, () => {
     assert.equal(serviceOf(beside, 'compliance-evidence-collector').serviceConfig.StateDirectory, undefined);
   });
 
+  test('the machines of tests run the unit that the module makes', async () => {
+    await using bench = await openBench();
+    const machine = await bench.machine(`{
+      nixfleet.trust.document = ${bench.trust};
+      networking.hostName = "web-1";
+      nixpkgs.hostPlatform = "x86_64-linux";
+      services.nixfleet-agent = { enable = true; controlPlanes = [ "https://control.example.org:8443" ]; };
+      compliance.controls.accessControl.enable = true;
+    }`);
+    const shipped = serviceOf(machine, 'compliance-evidence-collector');
+    const [program = ''] = String(shipped.serviceConfig.ExecStart).split('/bin/nixfleet ');
+    const taken = (await evaluated({
+      expression: `
+        let
+          unit = import ${import.meta.dirname}/../../machines/closures/collector.nix {
+            package = "${program}";
+            fleet = "acme";
+            collector = {
+              enable = true;
+              outputDir = "/var/lib/nixfleet-compliance";
+              key = "/etc/ssh/ssh_host_ed25519_key";
+              retentionDays = 90;
+              interval = "*-*-* 06:00:00";
+            };
+          };
+        in
+        unit // { service = removeAttrs unit.service [ "path" ]; }`,
+    })) as {
+      readonly service: Readonly<Record<string, unknown>>;
+      readonly timer: { readonly timerConfig: unknown };
+      readonly tmpfiles: readonly string[];
+      readonly agentWritePaths: readonly string[];
+    };
+    assert.match(String(shipped.serviceConfig.ExecStart), / --fleet acme$/);
+    const { path: _, ...service } = shipped as unknown as Readonly<Record<string, unknown>>;
+    for (const [name, value] of Object.entries(taken.service)) assert.deepEqual(service[name], value, name);
+    assert.deepEqual(machine.timers['compliance-evidence-collector']?.timerConfig, taken.timer.timerConfig);
+    assert.deepEqual(machine.tmpfiles, taken.tmpfiles);
+    const writable = serviceOf(machine, 'nixfleet-agent').serviceConfig.ReadWritePaths as readonly string[];
+    for (const one of taken.agentWritePaths) assert.ok(writable.includes(one), one);
+  });
+
   test('a word that is no mode is refused', async () => {
     const expression = `(import ${import.meta.dirname}/host.nix {
       lib = import ${nixpkgsLib};
