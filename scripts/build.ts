@@ -20,6 +20,7 @@ const PROGRAMS = [
   { out: 'probe', source: 'packages/probes/src/probe-main.ts' },
   { out: 'dead-man', source: 'packages/agent/src/dead-man-main.ts' },
   { out: 'evaluate-worker', source: 'packages/release/src/evaluate-worker.ts' },
+  { out: 'packet-worker', source: 'packages/cli/src/packet/host-worker-main.ts' },
   { out: 'demo', source: 'demo/main.ts' },
 ] as const;
 

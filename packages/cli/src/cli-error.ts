@@ -8,11 +8,15 @@ export type CliErrorCode = 'usage' | 'failed';
 /** Shown as one line: what is wrong and where, then what to do next. */
 export class CliError extends Error {
   readonly code: CliErrorCode;
+  readonly what: string;
+  readonly next: string;
 
   /** `what` names the thing first (a file, a URL, an option); `next` says what to do about it. */
   constructor(code: CliErrorCode, what: string, next: string, options?: { readonly cause?: unknown }) {
     super(`${what}: ${next}`, options);
     this.name = 'CliError';
     this.code = code;
+    this.what = what;
+    this.next = next;
   }
 }

@@ -16,7 +16,7 @@ export interface ParsedDocument<Document> {
 
 export interface DocumentKind<Document> {
   readonly type: DocumentType;
-  readonly schema: z.ZodType<Document>;
+  readonly schema: Pick<z.ZodType<Document>, 'safeParse'>;
 }
 
 /**

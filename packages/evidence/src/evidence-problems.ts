@@ -10,13 +10,16 @@ const problemsMax = 10;
  * Where a document is at odds with itself: a decision that does not follow from its measurement, a pass whose observation is
  * not as expected, counts that are wrong. A signature does not make these true. Empty if it agrees with itself.
  */
-export function evidenceProblems(document: EvidenceDocument): string[] {
+export function evidenceProblems(
+  document: EvidenceDocument,
+  problemsOf: (control: EvidenceControl) => readonly string[] = controlProblems,
+): string[] {
   const problems: string[] = [];
   const ids = document.controls.map(({ controlId }) => controlId);
   if (!isSorted(ids)) problems.push('controls: expected each once, sorted by controlId');
   for (const control of document.controls) {
     if (problems.length >= problemsMax) return problems;
-    problems.push(...controlProblems(control));
+    problems.push(...problemsOf(control));
   }
   const counted = summarise(document.controls);
   for (const [name, value] of Object.entries(counted)) {
@@ -26,7 +29,8 @@ export function evidenceProblems(document: EvidenceDocument): string[] {
   return problems.slice(0, problemsMax);
 }
 
-function controlProblems(control: EvidenceControl): string[] {
+/** Where one control is at odds with itself. How long its probes took and the hashes of their outputs do not matter. */
+export function controlProblems(control: EvidenceControl): string[] {
   const { controlId: at, rules } = control;
   const problems: string[] = [];
   if (!isSorted(rules.map(({ id }) => id))) problems.push(`${at}: expected each rule once, sorted by id`);
@@ -49,7 +53,8 @@ const decisionsOf: { readonly [Status in EvidenceRule['status']]: readonly Evide
   'not-applicable': ['none'],
 };
 
-function ruleProblem(rule: EvidenceRule): string | null {
+/** Where one rule is at odds with itself; null if nowhere. */
+export function ruleProblem(rule: EvidenceRule): string | null {
   const { status, decision, waiverId, via, reason } = rule;
   if (!decisionsOf[status].includes(decision)) return `${status} cannot decide ${decision}`;
   if ((decision === 'waived') !== (waiverId !== undefined)) return `${decision}, with waiver ${waiverId ?? 'none'}`;

@@ -1,4 +1,5 @@
 import { accept, canonicalize, type Json, lookup, type Refusal, refuse, type Verified } from '@nixfleet/contracts';
+import { isSameJson } from './same-json.ts';
 
 /** Why an expectation cannot be evaluated. It is then neither met nor missed: an error. */
 export type ExpectationRefusalCode = 'unknown-operator' | 'bad-operand' | 'too-deep';
@@ -45,7 +46,7 @@ function match(expected: Json, observed: Json, path: string, depth: number, mism
     }
     return step;
   };
-  if (!isObject(expected)) return record({ isMet: isEqual(expected, observed) });
+  if (!isObject(expected)) return record({ isMet: isSameJson(expected, observed) });
   if (isOperation(expected)) return record(operate(expected, observed));
   if (!isObject(observed)) return record({ isMet: false });
   let isMet = true;
@@ -118,10 +119,6 @@ function isList(value: Json): value is readonly Json[] {
 
 function isOperation(expected: JsonObject): boolean {
   return Object.keys(expected).some((name) => name.startsWith('$'));
-}
-
-function isEqual(left: Json, right: Json): boolean {
-  return left === right || (typeof left === 'object' && canonicalize(left) === canonicalize(right));
 }
 
 function formsOf(values: readonly Json[]): ReadonlySet<string> {

@@ -30,11 +30,13 @@ export {
 export { type Measurement, measure, type ProbeRunResult } from './measure.ts';
 export type { EvidenceOutcome, EvidenceRefusal, EvidenceRefusalCode } from './outcome.ts';
 export { type ArticleCoverage, type CoverageState, compareArticles, coverageOf } from './packet/coverage.ts';
+export { checkDerived, derivedFiles, trustKeyFiles } from './packet/derived-files.ts';
 export { isWithin } from './packet/drills.ts';
 export type {
   Break,
   BreakCode,
   HostFindings,
+  HostOutcome,
   PacketDrill,
   PacketFindings,
   PacketPorts,
@@ -46,6 +48,7 @@ export {
   readHistoricManifest,
   verifyHistoricRelease,
 } from './packet/historic-release.ts';
+export { type HostQuestion, type HostRelease, hostQuestion } from './packet/host-question.ts';
 export {
   PacketManifest,
   packetManifestPath,
@@ -53,8 +56,8 @@ export {
   packetReportPath,
 } from './packet/packet-manifest.ts';
 export type { PacketReader } from './packet/packet-reader.ts';
-export { renderPacketReport } from './packet/report-html.ts';
-export { checkReport, verifyPacket } from './packet/verify-packet.ts';
+export { type KnownManifests, verifyHost } from './packet/verify-host.ts';
+export { type VerifyHosts, verifyPacket } from './packet/verify-packet.ts';
 export {
   activationSkewSecondsMax,
   type ControlFailure,

@@ -5,6 +5,7 @@ export const redactedMembers: ReadonlySet<string> = new Set(['user', 'address'])
 
 /** Hexadecimal digits of a hash that stand for a text: enough to tell two apart, not to search for one by chance. */
 const digits = 16;
+const redactedText = /^salted:[0-9a-f]{16}$/;
 
 /**
  * Replaces the texts in members called `user` and `address` by `salted:<16 digits>`: equal texts stay equal under one
@@ -24,6 +25,36 @@ export async function redact(
     hashes.set(text, `salted:${hash.slice(0, digits)}`);
   }
   return { value: replace(value, false, hashes), members: [...members].sort() };
+}
+
+/**
+ * Whether `found` is `asked` as a host that redacted these members writes it: the same value, but for texts inside them, each
+ * of which is a hash. `hashes` has what each text was met as before, so that one text cannot be two.
+ */
+export function isRedactionOf(
+  found: Json | undefined,
+  asked: Json,
+  { members, hashes }: { readonly members: readonly string[]; readonly hashes: Map<string, string> },
+  isInside = false,
+): boolean {
+  if (typeof asked === 'string' && isInside) {
+    if (typeof found !== 'string' || !redactedText.test(found)) return false;
+    const before = hashes.get(asked);
+    if (before !== undefined) return before === found;
+    hashes.set(asked, found);
+    return true;
+  }
+  if (typeof asked !== 'object' || asked === null) return found === asked;
+  if (typeof found !== 'object' || found === null || Array.isArray(found) !== Array.isArray(asked)) return false;
+  const [left, right] = [Object.entries(found), Object.entries(asked)];
+  const there = new Map(left);
+  return (
+    left.length === right.length &&
+    right.every(([name, inner]) => {
+      const isRedacted = !Array.isArray(asked) && redactedMembers.has(name) && members.includes(name);
+      return isRedactionOf(there.get(name), inner, { members, hashes }, isInside || isRedacted);
+    })
+  );
 }
 
 function collect(value: Json, isInside: boolean, found: { texts: Set<string>; members: Set<string> }): void {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addSeconds, type ComplianceCatalogue, HostName, sha256Hex } from '@nixfleet/contracts';
-import { accepted, createTestFleet, type TestCollection, TestEvidence, testWaiver } from '@nixfleet/testkit';
+import { addSeconds, type ComplianceCatalogue, HostName, type Json, sha256Hex } from '@nixfleet/contracts';
+import {
+  accepted,
+  createTestFleet,
+  type TestCollection,
+  TestEvidence,
+  testCatalogue,
+  testWaiver,
+} from '@nixfleet/testkit';
+import { isRedactionOf } from './redact.ts';
 import { checkAgainstRelease, type ReleasedHost } from './verify-against-release.ts';
 import { verifyEvidence } from './verify-evidence.ts';
 import { verifyWaiver } from './verify-waiver.ts';
@@ -34,6 +42,7 @@ async function setUp() {
     rolloutId: target.rolloutId,
     channel: target.channel,
     tags: [],
+    mode: 'enforce',
     closure: target.closure,
     closureDigest: target.closureDigest,
     catalogueSha256: await sha256Hex(fleet.ctx.crypto, evidence.catalogueBytes),
@@ -109,9 +118,62 @@ test('malformed: not what the catalogue asks', async () => {
     ],
     ['another program', changed((draft) => Object.assign(rule(draft).probe ?? {}, { command: '/nix/store/x' }))],
     ['no probe', changed((draft) => Object.assign(rule(draft), { probe: null }))],
+    ['another mode', changed((draft) => Object.assign(draft.controls[0] ?? {}, { mode: 'permissive' }))],
     ['inactive', changed((draft) => Object.assign(rule(draft), { via: 'tag' }))],
   ];
   for (const [name, catalogue] of cases) assert.equal(await check(collection, {}, catalogue), 'malformed', name);
+});
+
+test('malformed: collected under a weaker mode than the one that was released', async () => {
+  const { evidence, check } = await setUp();
+  const permissive = await evidence.collect({ change: { mode: 'permissive' } });
+  assert.equal(await check(permissive), 'malformed');
+  assert.equal(await check(permissive, { mode: 'permissive' }), 'verified');
+  assert.equal(await check(await evidence.collect(), { mode: 'permissive' }), 'malformed');
+});
+
+test('malformed: an expectation is compared where names in it are redacted, too', async () => {
+  const { fleet, check } = await setUp();
+  const expect = { accounts: [{ user: 'root', shell: '/bin/sh' }], extra: { $subset: [{ user: 'root' }] } };
+  const withExpectation = (wanted: object): ComplianceCatalogue => {
+    const catalogue = testCatalogue('web-1');
+    for (const rule of catalogue.controls[0]?.rules ?? []) Object.assign(rule.probe ?? {}, { expect: wanted });
+    return catalogue;
+  };
+  const evidence = new TestEvidence(fleet, 'web-1', withExpectation(expect));
+  const runs = new Map(
+    ['AC-01', 'AC-02', 'AL-01'].map((id) => {
+      const output = id === 'AL-01' ? { violationCount: 0 } : { ...expect, extra: [] };
+      return [id, { exitCode: 0, durationMs: 1, stdout: new TextEncoder().encode(JSON.stringify(output)) }];
+    }),
+  );
+  const collection = await evidence.collect({ change: { runs } });
+  const [control] = collection.document.controls;
+  assert.deepEqual(control?.redactions, ['user']);
+  assert.equal(control.status, 'pass');
+  const catalogueSha256 = await sha256Hex(fleet.ctx.crypto, evidence.catalogueBytes);
+  const asked = (wanted: object) => check(collection, { catalogueSha256 }, withExpectation(wanted));
+  assert.equal(await asked(expect), 'verified');
+  const others: readonly object[] = [
+    { ...expect, accounts: [{ user: 'root', shell: '/bin/false' }] },
+    { ...expect, accounts: [] },
+    { accounts: expect.accounts },
+    { ...expect, more: null },
+  ];
+  for (const other of others) assert.equal(await asked(other), 'malformed', JSON.stringify(other));
+});
+
+test('redactions: a hash stands for one text only, and nothing else may be replaced', () => {
+  const is = (found: Json, asked: Json, members = ['user']) =>
+    isRedactionOf(found, asked, { members, hashes: new Map() });
+  const [one, two] = [`salted:${'0'.repeat(16)}`, `salted:${'1'.repeat(16)}`];
+  assert.ok(is([{ user: one }, { user: one }], [{ user: 'a' }, { user: 'a' }]));
+  assert.ok(!is([{ user: one }, { user: two }], [{ user: 'a' }, { user: 'a' }]), 'one text, two hashes');
+  assert.ok(!is({ user: 'a' }, { user: 'a' }), 'not replaced');
+  assert.ok(!is({ user: one }, { user: 'a' }, []), 'not said to be replaced');
+  assert.ok(!is({ host: one }, { host: 'a' }, ['host']), 'not a member that is ever replaced');
+  assert.ok(!is({ user: one }, { user: 1 }), 'not a text');
+  assert.ok(!is([], {}) && !is({}, []) && !is(null, {}));
 });
 
 test('waiver-invalid: unknown, out of scope, of another rule, expired when it was collected', async () => {

@@ -4,7 +4,7 @@ import {
   type ChannelName,
   type Commit,
   type ComplianceCatalogue,
-  canonicalize,
+  type ComplianceMode,
   type EvidenceControl,
   type Json,
   type RolloutId,
@@ -12,8 +12,12 @@ import {
   type Sha256Hex,
   type StorePath,
   type TagName,
+  type WaiverDocument,
 } from '@nixfleet/contracts';
+import { effectiveMode } from './decide.ts';
 import type { EvidenceOutcome } from './outcome.ts';
+import { isRedactionOf } from './redact.ts';
+import { isSameJson } from './same-json.ts';
 import type { VerifiedEvidence } from './verify-evidence.ts';
 import type { VerifiedWaiver } from './verify-waiver.ts';
 import { covers } from './waiver-scope.ts';
@@ -25,12 +29,14 @@ export interface ReleasedHost {
   readonly rolloutId: RolloutId;
   readonly channel: ChannelName;
   readonly tags: readonly TagName[];
+  /** The channel's, as the manifest has it. */
+  readonly mode: ComplianceMode;
   readonly closure: StorePath;
   readonly closureDigest: Sha256Hex;
   /** From the static report; null where the release has none for the host. */
   readonly catalogueSha256: Sha256Hex | null;
   readonly waiverRegister: Sha256Hex | null;
-  readonly waivers: readonly VerifiedWaiver[];
+  readonly waivers: readonly Pick<VerifiedWaiver, 'document'>[];
 }
 
 /**
@@ -38,7 +44,8 @@ export interface ReleasedHost {
  * 1. it names this release, rollout, channel and commit (`release-unverified`);
  * 2. closure, closure digest and catalogue are those released to the host (`closure-mismatch`): a good result of another
  *    closure, or of another question;
- * 3. what was to be measured was, with the expectations of the catalogue, where the catalogue is at hand (`malformed`);
+ * 3. its mode is the manifest's, and what was to be measured was, under the modes and with the expectations of the catalogue,
+ *    where the catalogue is at hand (`malformed`): a failure under a weaker mode would seem to stop nothing;
  * 4. every waiver it rests on is one of that release, in scope, and counted when it was collected (`waiver-invalid`).
  */
 export function checkAgainstRelease(
@@ -70,28 +77,38 @@ export function checkAgainstRelease(
   if (released.catalogueSha256 !== null && sha256 !== released.catalogueSha256) {
     return refuse('closure-mismatch', `${what}: catalogue ${sha256}, released ${released.catalogueSha256}`);
   }
+  if (document.governance.mode !== released.mode) {
+    return refuse('malformed', `${what}: its mode is ${document.governance.mode}, released was ${released.mode}`);
+  }
   if (catalogue !== null) {
-    const problem = catalogueProblem(document.controls, catalogue);
+    const problem = catalogueProblem(document.controls, catalogue, released.mode);
     if (problem !== null) return refuse('malformed', `${what}: ${problem}`);
   }
   const waiver = waiverProblem(evidence, released);
   return waiver === null ? accept(null) : refuse('waiver-invalid', `${what}: ${waiver}`);
 }
 
-function catalogueProblem(controls: readonly EvidenceControl[], catalogue: ComplianceCatalogue): string | null {
+function catalogueProblem(
+  controls: readonly EvidenceControl[],
+  catalogue: ComplianceCatalogue,
+  mode: ComplianceMode,
+): string | null {
+  const hashes = new Map<string, string>();
   const measured = new Map<string, EvidenceControl>(controls.map((control) => [control.controlId, control]));
   for (const control of catalogue.controls) {
     const found = measured.get(control.controlId);
     if (!found) return `control ${control.controlId} is missing`;
     measured.delete(control.controlId);
-    const problem = rulesProblem(found, control);
+    const expectedMode = effectiveMode(mode, control.mode);
+    if (found.mode !== expectedMode) return `${control.controlId}: its mode is ${found.mode}, not ${expectedMode}`;
+    const problem = rulesProblem(found, control, hashes);
     if (problem !== null) return `${control.controlId}: ${problem}`;
   }
   const [extra] = measured.keys();
   return extra === undefined ? null : `control ${extra} is not in the catalogue`;
 }
 
-function rulesProblem(found: EvidenceControl, control: CatalogueControl): string | null {
+function rulesProblem(found: EvidenceControl, control: CatalogueControl, hashes: Map<string, string>): string | null {
   if (found.type !== control.type || found.schema !== control.schema) return 'another type or vocabulary';
   const rules = new Map(found.rules.map((rule) => [rule.id, rule]));
   for (const rule of control.rules) {
@@ -104,9 +121,10 @@ function rulesProblem(found: EvidenceControl, control: CatalogueControl): string
     if (!isMeasured) continue;
     if (probe === null) return `rule ${rule.id}: ${result.status}, and it has no probe`;
     if (result.probe?.command !== probe.command) return `rule ${rule.id}: measured by another program`;
-    const expected = canonicalize((result.expected ?? null) as Json);
     // Names in an expectation are hashed like those in what was observed; everything else must be the catalogue's.
-    if (found.redactions.length === 0 && expected !== canonicalize(probe.expect as Json)) {
+    const [said, asked] = [result.expected as Json | undefined, probe.expect as Json];
+    const redaction = { members: found.redactions, hashes };
+    if (!(found.redactions.length === 0 ? isSameJson(said, asked) : isRedactionOf(said, asked, redaction))) {
       return `rule ${rule.id}: expected something else than the catalogue does`;
     }
   }
@@ -115,7 +133,7 @@ function rulesProblem(found: EvidenceControl, control: CatalogueControl): string
 
 function waiverProblem({ document }: VerifiedEvidence, released: ReleasedHost): string | null {
   const { hostname: host, collectedAt: at, governance } = document;
-  const byId = new Map<string, VerifiedWaiver>(released.waivers.map((waiver) => [waiver.document.id, waiver]));
+  const byId = new Map<string, WaiverDocument>(released.waivers.map(({ document: one }) => [one.id, one]));
   for (const { controlId, rules } of document.controls) {
     for (const { id: ruleId, waiverId } of rules) {
       if (waiverId === undefined) continue;
@@ -123,7 +141,7 @@ function waiverProblem({ document }: VerifiedEvidence, released: ReleasedHost): 
       const waiver = byId.get(waiverId);
       if (!waiver) return `${ruleId}: ${waiverId} is not a valid waiver of the release`;
       const { channel, tags } = released;
-      if (!covers(waiver.document, { controlId, ruleId, host, channel, tags, at })) {
+      if (!covers(waiver, { controlId, ruleId, host, channel, tags, at })) {
         return `${ruleId}: ${waiverId} does not cover it, or not at ${at}`;
       }
     }

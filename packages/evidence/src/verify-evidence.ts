@@ -4,7 +4,7 @@ import {
   checkSshsig,
   clockSkewSecondsMax,
   decodeBase64,
-  EvidenceDocument,
+  type EvidenceDocument,
   evidenceNamespace,
   type HostName,
   type Instant,
@@ -15,7 +15,7 @@ import {
   sha256Hex,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import { evidenceProblems } from './evidence-problems.ts';
+import { EvidenceReader } from './evidence-reader.ts';
 import type { EvidenceOutcome } from './outcome.ts';
 
 /** Evidence as received, with what lies beside it: every byte may be an attacker's. */
@@ -64,16 +64,18 @@ export async function verifyEvidence(
     readonly now: Instant;
     /** Oldest `collectedAt` that is accepted. Default: any. */
     readonly notBefore?: Instant;
+    /** Of the same host, where many of its documents are verified one after the other. */
+    readonly reader?: EvidenceReader;
   },
 ): Promise<EvidenceOutcome<VerifiedEvidence>> {
-  const { signed, host, now, notBefore } = input;
+  const { signed, host, now, notBefore, reader = new EvidenceReader() } = input;
   const { bytes } = signed;
-  const read = readDocument(ctx.fleet, { type: 'evidence', schema: EvidenceDocument }, bytes);
+  const read = readDocument(ctx.fleet, { type: 'evidence', schema: reader }, bytes);
   if (!read.ok) return refuse('malformed', `${read.reason}: ${read.detail}`);
   const { document } = read.value;
   const what = `evidence ${document.sequence} of ${document.hostname}`;
   if (document.hostname !== host) return refuse('malformed', `${what}: expected evidence of ${host}`);
-  const problems = evidenceProblems(document);
+  const problems = reader.problemsOf(document);
   if (problems.length > 0) return refuse('malformed', `${what}: ${problems.join('; ')}`);
 
   const { collectedAt } = document;

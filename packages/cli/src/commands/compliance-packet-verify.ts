@@ -7,9 +7,9 @@ export const compliancePacketVerifyCommand: CommandDefinition = {
   description:
     'Walks from the trust document that you give to every measurement: trust chain, releases with what they bind, keys of ' +
     'each host at each time, every signature, chain, closure, catalogue and waiver, journals, commits, drills. The report ' +
-    'is written again from what was verified and compared. Exit 0: everything holds; 1: something does not, and each ' +
+    'and the files for stock tools are written again from what was verified and compared. Exit 0: everything holds; 1: something does not, and each ' +
     'break is named; 3, with --require-compliant: a control failed; 4: a time in the period has no evidence.',
-  arguments: [{ name: 'packet', description: 'folder of the packet' }],
+  arguments: [{ name: 'packet', description: 'folder or zip archive of the packet' }],
   options: [
     {
       flags: '--trust <file>',
@@ -17,6 +17,7 @@ export const compliancePacketVerifyCommand: CommandDefinition = {
     },
     { flags: '--trust-sha256 <hash>', description: 'expected SHA-256 of that document' },
     { flags: '--require-compliant', description: 'exit 3 if an unwaived failure is in it' },
+    { flags: '--jobs <n>', description: 'threads; default one for each core where there is much to do' },
     jsonOption,
   ],
   json: {

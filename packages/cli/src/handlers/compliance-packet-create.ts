@@ -12,10 +12,11 @@ import type { CommandValues } from '../command-values.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { loadSettings, requireSetting } from '../config/settings.ts';
 import { readDrills } from '../drill/drill-files.ts';
-import { collectedEvidence, signedFiles } from '../packet/collected-evidence.ts';
 import { createPacket } from '../packet/create-packet.ts';
+import { openPool } from '../packet/open-pool.ts';
 import { showFindings } from '../packet/show-findings.ts';
 import { parseTyped } from '../parse-typed.ts';
+import { printable } from '../printable.ts';
 import { fleetOf } from '../verification/open-chain.ts';
 import { openReleases } from '../verification/releases-place.ts';
 
@@ -48,6 +49,8 @@ export async function run(context: CommandContext, values: CommandValues): Promi
       ? null
       : openGit({ commands: systemCommands({ clock }), directory: absolutePath(source, base) });
 
+  const folders = hosts.map((host) => join(evidence, host));
+  await using pool = await openPool(context, values, folders);
   const found = await createPacket({
     ctx,
     place,
@@ -56,20 +59,17 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     hosts,
     from,
     to,
-    output,
-    async evidenceOf(host) {
-      const files = await collectedEvidence(evidence, { host, from, to }, (path, why) => {
-        terminal.talk(`warning: ${path} ${why}`);
-      });
-      const releases = new Set(files.flatMap(({ document }) => (document.release ? [document.release.releaseId] : [])));
-      return { collections: signedFiles(files), releases };
-    },
+    evidence,
+    onSkipped: (path, why) => terminal.talk(`warning: ${printable(path)} ${why}`),
     journalOf: (host) => optionalFile(join(evidence, host, 'journal.jsonl')),
     commitOf: async (commit) => {
       const object = await git?.try(['cat-file', '-e', `${commit}^{commit}`]);
       return git && object?.ok ? git.bytes(['cat-file', 'commit', commit]) : null;
     },
     drills: await drillsOf(folder, fleet, { from, to }),
+    output,
+    pool,
+    signal: context.signal,
   });
   return showFindings(terminal, found, { isJson: values.flag('json') });
 }

@@ -2,15 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { Sha256Hex, sha256Hex } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
-import { checkReport, renderPacketReport, verifyPacket } from '@nixfleet/evidence';
+import { checkDerived, verifyPacket } from '@nixfleet/evidence';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { openPacket } from '../packet/open-packet.ts';
+import { openPool } from '../packet/open-pool.ts';
 import { packetPorts } from '../packet/packet-ports.ts';
 import { showFindings } from '../packet/show-findings.ts';
+import { verifyHostsWith } from '../packet/verify-hosts.ts';
 import { parseTyped } from '../parse-typed.ts';
 import { fleetOf } from '../verification/open-chain.ts';
 
@@ -30,15 +32,19 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     }
   }
   const ctx = { crypto: nodeCrypto, fleet: fleetOf(start, path) };
-  const directory = absolutePath(values.argument('packet'), from);
-  const reader = await openPacket(directory);
-  const found = await verifyPacket(ctx, reader, { start, ports: packetPorts(ctx) });
+  const packet = absolutePath(values.argument('packet'), from);
+  const reader = await openPacket(packet);
+  await using pool = await openPool(context, values, [packet]);
+  const found = await verifyPacket(ctx, reader, {
+    start,
+    ports: packetPorts(ctx),
+    verifyHosts: verifyHostsWith(pool, { packet, fleet: ctx.fleet }),
+  });
   if ('unreadable' in found) {
     const { where, detail } = found.unreadable;
-    throw new CliError('failed', `${directory}: ${where}: ${detail}`, 'it is no packet, or was damaged');
+    throw new CliError('failed', `${packet}: ${where}: ${detail}`, 'it is no packet, or was damaged');
   }
-  const report = await checkReport(reader, renderPacketReport(found));
-  const breaks = report === null ? found.breaks : [...found.breaks, report];
+  const breaks = [...found.breaks, ...(await checkDerived(ctx, reader, found))];
   const code = showFindings(context.terminal, { ...found, breaks }, { isJson: values.flag('json') });
   if (code !== 0) return code;
   if (values.flag('require-compliant') && found.hasFailures) return 3;

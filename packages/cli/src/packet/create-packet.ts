@@ -1,11 +1,11 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   canonicalBytes,
+  catalogueBytesMax,
   documentBytesMax,
   entriesOf,
   fleetPath,
-  formatOpensshPublicLine,
   type HostName,
   type Instant,
   type Json,
@@ -14,34 +14,31 @@ import {
   reportPath,
   rolloutPath,
   type Sha256Hex,
-  StaticReport,
   signaturePath,
-  spkiOf,
   type TrustState,
   trustPath,
   type VerifyContext,
 } from '@nixfleet/contracts';
 import {
+  derivedFiles,
   type HistoricRelease,
-  keysOfRecord,
   type PacketFindings,
   type PacketManifest,
   packetManifestPath,
   packetPaths,
-  packetReportPath,
-  renderPacketReport,
-  type SignedEvidence,
+  trustKeyFiles,
   verifyHistoricRelease,
   verifyPacket,
 } from '@nixfleet/evidence';
 import { readSigned } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { ReleasesPlace } from '../verification/releases-place.ts';
-import { writeEvidenceArchive } from './evidence-archive.ts';
+import type { HostPool } from './host-pool.ts';
 import { filesOf, openPacket } from './open-packet.ts';
 import { packetPorts } from './packet-ports.ts';
-import { packetReadme } from './readme.ts';
+import { inStaging } from './staging.ts';
 import { walkTrustStates } from './trust-states.ts';
+import { verifyHostsWith } from './verify-hosts.ts';
 
 export interface PacketInput {
   readonly ctx: VerifyContext;
@@ -53,69 +50,79 @@ export interface PacketInput {
   readonly from: Instant;
   /** Exclusive. */
   readonly to: Instant;
-  /** The collections of a host in order; and which releases they name. */
-  readonly evidenceOf: (host: HostName) => Promise<{
-    readonly collections: AsyncIterable<SignedEvidence & { readonly name: string }>;
-    readonly releases: ReadonlySet<string>;
-  }>;
+  /** Folder of collected evidence, a folder a host in it: `collectedEvidence`. */
+  readonly evidence: string;
+  /** Told of files of that folder that are no evidence. */
+  readonly onSkipped: (path: string, why: string) => void;
   /** A host's journal, one signed event a line; null if there is none. */
   readonly journalOf: (host: HostName) => Promise<Uint8Array | null>;
   /** The object of a commit; null where the repository is not at hand. */
   readonly commitOf: (commit: string) => Promise<Uint8Array | null>;
   /** Drill records and their signatures, by file name. */
   readonly drills: ReadonlyMap<string, Uint8Array>;
-  /** A folder that is not there yet, or empty. */
+  /** A folder that is not there yet, or empty; or a file that is not there yet and ends in `.zip`. */
   readonly output: string;
+  readonly pool: HostPool;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Writes a packet from the releases repository and collected evidence, then verifies it as an auditor would and writes
- * the report from that. The same inputs make the same bytes. What does not verify is in the packet all the same, and the
- * report says so: a packet that left out what is wrong would be worth nothing.
+ * the report from that. The same inputs make the same bytes, however many threads there are. What does not verify is in the
+ * packet all the same, and the report says so: a packet that left out what is wrong would be worth nothing. It is made aside
+ * and moved into place when it is whole.
  */
 export async function createPacket(input: PacketInput): Promise<PacketFindings> {
-  const { ctx, output, hosts, from, to } = input;
-  await requireEmptyFolder(output);
+  return inStaging(input.output, async (staging, publish) => {
+    const found = await fillFolder({ ...input, output: staging });
+    await publish(await filesOf(staging), input.signal);
+    return found;
+  });
+}
+
+async function fillFolder(input: PacketInput): Promise<PacketFindings> {
+  const { ctx, output, hosts, from, to, pool, signal } = input;
   const write = async (path: string, bytes: Uint8Array | string) => {
+    signal.throwIfAborted();
     const file = join(output, ...path.split('/'));
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, bytes);
   };
   const trust = await copyTrust(input, write);
-  const named = new Set<string>();
+  const archived = await pool.run(
+    hosts.map((host) => {
+      const path = join(output, ...packetPaths.evidence(host).split('/'));
+      return { kind: 'archive', host, evidence: input.evidence, from, to, path } as const;
+    }),
+  );
+  for (const { skipped } of archived) for (const { path, why } of skipped) input.onSkipped(path, why);
+  const named = new Set(archived.flatMap(({ releases }) => releases));
   for (const host of hosts) {
-    const path = packetPaths.evidence(host);
-    await mkdir(dirname(join(output, path)), { recursive: true });
-    const { collections, releases } = await input.evidenceOf(host);
-    for (const release of releases) named.add(release);
-    await writeEvidenceArchive(join(output, path), collections);
     const journal = await input.journalOf(host);
     if (journal) await write(packetPaths.journal(host), journal);
   }
   const releases = await copyReleases(input, { trust, named, write });
-  for (const host of hosts) await write(packetPaths.allowedSigners(host), allowedSigners(ctx.fleet, host, releases));
+  for (const sha256 of new Set(archived.flatMap(({ catalogues }) => catalogues))) {
+    await copy(input.place, reportPath(sha256), catalogueBytesMax, write);
+  }
   for (const commit of new Set(releases.map(({ document }) => document.source.commit))) {
     const object = await input.commitOf(commit);
     if (object) await write(packetPaths.commit(commit), object);
   }
   for (const [name, bytes] of input.drills) await write(`${packetPaths.drills}/${name}`, bytes);
-  await write('README.md', packetReadme(ctx.fleet));
 
-  // First without the report, which is written from what verifying that finds.
+  // First without the report and what else is written from what verifying that finds.
   const about = { ctx, hosts, from, to, output };
   await writeManifest(about);
-  const ports = packetPorts(ctx);
-  const found = await verifyPacket(ctx, await openPacket(output), { start: input.start, ports });
+  const found = await verifyPacket(ctx, await openPacket(output), {
+    start: input.start,
+    ports: packetPorts(ctx),
+    verifyHosts: verifyHostsWith(pool, { packet: output, fleet: ctx.fleet }),
+  });
   if ('unreadable' in found) throw new CliError('failed', `${output}: ${found.unreadable.detail}`, 'this is a bug');
-  await write(packetReportPath, renderPacketReport(found));
+  for (const [path, text] of derivedFiles(found)) await write(path, text);
   await writeManifest(about);
   return found;
-}
-
-async function requireEmptyFolder(directory: string): Promise<void> {
-  const entries = await readdir(directory).catch(() => []);
-  if (entries.length > 0) throw new CliError('usage', `${directory}: not empty`, 'name a folder that is not there yet');
-  await mkdir(directory, { recursive: true });
 }
 
 type Write = (path: string, bytes: Uint8Array | string) => Promise<void>;
@@ -127,19 +134,7 @@ async function copyTrust({ ctx, place, pinned, start }: PacketInput, write: Writ
     const fallback = document === pinned.document ? start : undefined;
     await copySigned(place, trustPath(document.version), documentBytesMax.trust, write, fallback);
   }
-  for (const { keys } of states) {
-    for (const [keyId, { key }] of keys) {
-      if (key.algorithm === 'sk-ssh-ed25519') continue;
-      const base64 =
-        Buffer.from(spkiOf(key))
-          .toString('base64')
-          .match(/.{1,64}/g) ?? [];
-      await write(
-        packetPaths.trustKey(keyId),
-        `${['-----BEGIN PUBLIC KEY-----', ...base64, '-----END PUBLIC KEY-----'].join('\n')}\n`,
-      );
-    }
-  }
+  for (const [path, pem] of trustKeyFiles(states)) await write(path, pem);
   return states;
 }
 
@@ -201,13 +196,6 @@ async function copyReleases(
     releases.push(verified.value);
     await copySigned(place, path, documentBytesMax.release, write);
     for (const [bound, bytesMax] of boundPaths(document)) await copy(place, bound, bytesMax, write);
-    const report =
-      document.staticReport &&
-      (await place.read(reportPath(document.staticReport.sha256), documentBytesMax['static-report']));
-    const parsed = report && readDocument(ctx.fleet, { type: 'static-report', schema: StaticReport }, report);
-    for (const [, { catalogue }] of parsed?.ok ? entriesOf(parsed.value.document.hosts) : []) {
-      if (catalogue) await copy(place, reportPath(catalogue.sha256), 1024 * 1024, write);
-    }
   }
   if (releases.length === 0) {
     throw new CliError('failed', `${place.name}: no release of this period`, 'check --from and --to');
@@ -231,17 +219,6 @@ function boundPaths({ resolvedFleet, staticReport, waiverRegister, channels }: R
 async function copy(place: ReleasesPlace, path: string, bytesMax: number, write: Write): Promise<void> {
   const bytes = await place.read(path, bytesMax);
   if (bytes) await write(packetPaths.release(path), bytes);
-}
-
-/** What ssh-keygen reads: each key of record with its dates. */
-function allowedSigners(fleet: string, host: HostName, releases: readonly HistoricRelease[]): string {
-  const compact = (instant: Instant) => instant.replaceAll(/[-:T]/g, '');
-  const lines = keysOfRecord(releases, host).map(({ key, from, until }) => {
-    const options = [`namespaces="evidence@${fleet}"`, `valid-after="${compact(from)}"`];
-    if (until !== null) options.push(`valid-before="${compact(until)}"`);
-    return `${host} ${options.join(',')} ${formatOpensshPublicLine(key)}\n`;
-  });
-  return lines.sort().join('');
 }
 
 async function writeManifest({

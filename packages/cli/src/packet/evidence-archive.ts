@@ -1,10 +1,14 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { documentBytesMax, type EvidenceDocument, textOf } from '@nixfleet/contracts';
 import type { SignedEvidence } from '@nixfleet/evidence';
-import { readTar, tarEnd, tarEntry } from './tar.ts';
+import { CliError } from '../cli-error.ts';
+import { readTar, type TarEntry, tarEnd, tarEntry } from './tar.ts';
+
+/** What a file of collections ends in. */
+export const archiveSuffix = '.tar.zst';
 
 /** Most collections of one host in a packet: one every five minutes for a year. */
 export const collectionsMax = 110_000;
@@ -13,10 +17,14 @@ export const collectionsMax = 110_000;
 const windowLog = 23;
 
 /** What is handed to the compressor, and taken from it, at a time: each hand-over waits for a thread. */
-const chunkBytes = 1024 * 1024;
+export const chunkBytes = 1024 * 1024;
 
 /** When, which and what: sorts by time, and the first part is what `ssh-keygen -O verify-time` takes. */
-export function collectionName({ collectedAt, sequence, chain }: EvidenceDocument): string {
+export function collectionName({
+  collectedAt,
+  sequence,
+  chain,
+}: Pick<EvidenceDocument, 'collectedAt' | 'sequence' | 'chain'>): string {
   const time = collectedAt.replaceAll(/[-:T]/g, '');
   return `${time}-${chain.slice(0, 8)}-${String(sequence).padStart(8, '0')}.json`;
 }
@@ -62,23 +70,39 @@ async function* inChunks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
   if (heldBytes > 0) yield Buffer.concat(held);
 }
 
-/** The collections of an archive, whatever it holds: bounded in entries, sizes and memory. */
-export async function* readEvidenceArchive(path: string): AsyncGenerator<SignedEvidence & { readonly name: string }> {
+/** The collections of an archive, whatever it holds: bounded in entries, sizes and memory. `name` is for messages. */
+export async function* readEvidenceArchive(
+  file: Readable,
+  name: string,
+): AsyncGenerator<SignedEvidence & { readonly name: string }> {
   const decompress = createZstdDecompress({
     chunkSize: chunkBytes,
     params: { [constants.ZSTD_d_windowLogMax]: windowLog },
   });
-  const file = createReadStream(path, { highWaterMark: chunkBytes });
   file.on('error', (error) => decompress.destroy(error));
-  const bounds = { name: path, bytesMax: documentBytesMax.evidence, entriesMax: 3 * collectionsMax };
+  const bounds = { name, bytesMax: documentBytesMax.evidence, entriesMax: 3 * collectionsMax };
+  try {
+    yield* grouped(readTar(file.pipe(decompress), bounds));
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CliError('failed', `${name}: cannot be unpacked: ${why}`, 'it was damaged or not made by this program', {
+      cause: error,
+    });
+  }
+}
+
+/** A collection and the signatures behind it. */
+async function* grouped(entries: AsyncIterable<TarEntry>): AsyncGenerator<SignedEvidence & { readonly name: string }> {
   let current: { name: string; bytes: Uint8Array; sig: string | null; sshsig: string | null } | null = null;
-  for await (const { name, bytes } of readTar(file.pipe(decompress), bounds)) {
-    if (current !== null && name === `${current.name}.sig` && current.sig === null) current.sig = textOf(bytes);
-    else if (current !== null && name === `${current.name}.sshsig` && current.sshsig === null) {
+  for await (const entry of entries) {
+    const { bytes } = entry;
+    if (current !== null && entry.name === `${current.name}.sig` && current.sig === null) current.sig = textOf(bytes);
+    else if (current !== null && entry.name === `${current.name}.sshsig` && current.sshsig === null) {
       current.sshsig = textOf(bytes);
     } else {
       if (current !== null) yield current;
-      current = { name, bytes, sig: null, sshsig: null };
+      current = { name: entry.name, bytes, sig: null, sshsig: null };
     }
   }
   if (current !== null) yield current;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -34,7 +35,7 @@ async function rearchive(
 ): Promise<void> {
   const path = join(folder, 'hosts', host, 'evidence.tar.zst');
   const entries: Parameters<typeof change>[0] = [];
-  for await (const entry of readEvidenceArchive(path)) entries.push({ ...entry });
+  for await (const entry of readEvidenceArchive(createReadStream(path), path)) entries.push({ ...entry });
   change(entries);
   async function* each() {
     yield* entries;

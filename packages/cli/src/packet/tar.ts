@@ -57,7 +57,7 @@ export async function* readTar(
     const padded = Math.ceil(size / blockBytes) * blockBytes;
     const content = await source.take(padded);
     if (content === null) throw bad('the archive ends in the middle');
-    yield { name: entry, bytes: new Uint8Array(content.subarray(0, size)) };
+    yield { name: entry, bytes: new Uint8Array(content.buffer, content.byteOffset, size) };
   }
 }
 
@@ -86,7 +86,7 @@ function blocksOf(chunks: AsyncIterable<Uint8Array>) {
       while (heldBytes < length) {
         const next = await iterator.next();
         if (next.done) return null;
-        held.push(Buffer.from(next.value));
+        held.push(Buffer.from(next.value.buffer, next.value.byteOffset, next.value.length));
         heldBytes += next.value.length;
       }
       const whole = held.length === 1 ? (held[0] ?? Buffer.alloc(0)) : Buffer.concat(held, heldBytes);

@@ -9,6 +9,7 @@ import type {
 import type { DrillTrace } from '../drill/observe-drill.ts';
 import type { EvidenceRefusalCode } from '../outcome.ts';
 import type { HistoricRelease } from './historic-release.ts';
+import type { HostQuestion } from './host-question.ts';
 import type { PacketManifest } from './packet-manifest.ts';
 import type { HostTimeline } from './timeline.ts';
 
@@ -79,14 +80,30 @@ export interface PacketFindings {
 export interface PacketPorts {
   /** Hash of a git object, by the length of the commit's name. */
   readonly gitHash: (algorithm: 'sha1' | 'sha256', bytes: Uint8Array) => Promise<string>;
-  /** Verifies a host's journal against the keys that a release declares, and says what it ran and what is in it. */
+  /** Verifies a host's journal against the keys that releases declare, and says what it ran and what is in it. */
   readonly readJournal: (
-    host: HostName,
+    question: HostQuestion,
     events: readonly SignedEvent[],
-    releases: readonly HistoricRelease[],
   ) => Promise<
     { readonly ran: readonly RanSpan[]; readonly events: readonly VerifiedEvent[] } | { readonly problem: string }
   >;
 }
 
+/** What one host came to. */
+export interface HostOutcome {
+  readonly findings: HostFindings;
+  /** The first `breaksMax`. */
+  readonly breaks: readonly Break[];
+}
+
+/** Most breaks that are listed; a packet that is broken throughout is not described one by one. */
+export const breaksMax = 1000;
+
 export type Note = (code: BreakCode, where: string, detail: string) => void;
+
+/** Takes notes into a list, up to its bound. */
+export function noteInto(breaks: Break[]): Note {
+  return (code, where, detail) => {
+    if (breaks.length < breaksMax) breaks.push({ code, where, detail: detail.slice(0, 500) });
+  };
+}

@@ -39,5 +39,11 @@ export const packetPaths = {
   journal: (host: string) => `hosts/${host}/journal.jsonl`,
   commit: (commit: string) => `source/${commit}`,
   trustKey: (keyId: string) => `keys/${keyId}.pem`,
+  /** The key that a file is named after; null for another file. */
+  trustKeyId: (path: string) => /^keys\/([0-9a-f]{64})\.pem$/.exec(path)?.[1] ?? null,
+  /** The hash that a document is named after; null for a file with another kind of name. */
+  hashInName: (path: string) =>
+    /^releases\/(?:fleet|release|reports|rollouts)\/([0-9a-f]{64})\.json$/.exec(path)?.[1] ?? null,
   drills: 'drills',
+  readme: 'README.md',
 } as const;

@@ -1,10 +1,8 @@
 import {
   ComplianceCatalogue,
   catalogueBytesMax,
-  type DrillRecord,
-  entriesOf,
-  type HostName,
   lookup,
+  parseMessage,
   type RolloutId,
   type RolloutManifest,
   reportPath,
@@ -14,63 +12,51 @@ import {
   textOf,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import { followsChain } from '../evidence-chain.ts';
+import type { ChainPosition } from '../build-evidence.ts';
+import { followsChain, positionOf } from '../evidence-chain.ts';
+import { EvidenceReader } from '../evidence-reader.ts';
 import { checkAgainstRelease, type ReleasedHost } from '../verify-against-release.ts';
-import { verifyEvidence } from '../verify-evidence.ts';
+import { type VerifiedEvidence, verifyEvidence } from '../verify-evidence.ts';
 import { tracesOf } from './drills.ts';
-import type { HostFindings, Note, PacketPorts } from './findings.ts';
-import { type HistoricRelease, keysOfRecord, readHistoricManifest } from './historic-release.ts';
-import { type PacketManifest, packetPaths } from './packet-manifest.ts';
+import { type Break, type HostFindings, type HostOutcome, type Note, noteInto, type PacketPorts } from './findings.ts';
+import { readHistoricManifest } from './historic-release.ts';
+import type { HostQuestion } from './host-question.ts';
+import { packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { TimelineBuilder } from './timeline.ts';
 
 /** Largest journal of one host, in bytes. */
 const journalBytesMax = 256 * 1024 * 1024;
 
+/** The manifests of a packet that were read already: of use to the next host. Null: it cannot be read. */
+export type KnownManifests = Map<RolloutId, RolloutManifest | null>;
+
 export interface HostInput {
-  readonly host: HostName;
-  readonly releases: readonly HistoricRelease[];
-  readonly manifests: Map<RolloutId, RolloutManifest | null>;
-  readonly catalogues: Map<Sha256Hex, ComplianceCatalogue | null>;
-  readonly period: PacketManifest;
-  readonly drills: readonly DrillRecord[];
-  readonly ports: PacketPorts;
-  readonly note: Note;
+  readonly question: HostQuestion;
+  readonly manifests: KnownManifests;
+  readonly ports: Pick<PacketPorts, 'readJournal'>;
 }
 
 /** One host: its collections against keys of record, chain and releases, then its journal. */
-export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input: HostInput): Promise<HostFindings> {
-  const { host, releases, period, note } = input;
-  const keys = keysOfRecord(releases, host);
+export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input: HostInput): Promise<HostOutcome> {
+  const { host, period } = input.question;
+  const breaks: Break[] = [];
+  const note = noteInto(breaks);
   const builder = new TimelineBuilder(period);
   const waivers = new Set<string>();
+  const catalogues = new Map<Sha256Hex, ComplianceCatalogue | null>();
   let catalogue: ComplianceCatalogue | null = null;
-  let position: Parameters<typeof followsChain>[0] | 'first' = 'first';
   try {
-    for await (const signed of reader.evidence(host)) {
-      const verified = await verifyEvidence(ctx, { signed, host, keys, now: period.to });
-      if (!verified.ok) {
-        note(verified.reason, host, verified.detail);
-        continue;
-      }
-      const { document } = verified.value;
-      const { chain, sequence, previousSha256, collectedAt } = document;
-      // The packet begins somewhere in the chain: its first document is taken at its word about the one before.
-      const before: Parameters<typeof followsChain>[0] =
-        position === 'first' ? { chain, sequence: sequence - 1, sha256: previousSha256, collectedAt } : position;
-      const follows = followsChain(before, verified.value);
-      if (!follows.ok) note(follows.reason, host, follows.detail);
-      // Behind a gap it goes on from what is there, so that one gap is one break.
-      if (follows.ok || follows.reason === 'chain-gap') {
-        position = { chain, sequence, sha256: verified.value.sha256, collectedAt };
-      } else continue;
+    for await (const evidence of chainOf(ctx, reader, input, note)) {
+      const { document } = evidence;
       const released = await releasedHost(ctx, reader, input, document.release);
-      const asked = await catalogueOf(ctx, reader, input.catalogues, document.catalogue.sha256);
-      const checked = checkAgainstRelease(verified.value, released, asked);
+      const asked = await catalogueOf(ctx, reader, { known: catalogues, sha256: document.catalogue.sha256, note });
+      const checked = checkAgainstRelease(evidence, released, asked);
       if (!checked.ok) {
         note(checked.reason, host, checked.detail);
         continue;
       }
+      const { collectedAt, sequence } = document;
       if (collectedAt < period.from || collectedAt >= period.to) {
         note('file', host, `evidence ${sequence} was collected at ${collectedAt}, outside the packet's period`);
         continue;
@@ -84,23 +70,51 @@ export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input
   } catch (error) {
     note('file', packetPaths.evidence(host), `the archive cannot be read: ${String(error)}`);
   }
-  const journal = await journalOf(reader, input);
-  return { host, timeline: builder.finish(), ...journal, catalogue, waivers: [...waivers].sort() };
+  const journal = await journalOf(reader, input, note);
+  return {
+    findings: { host, timeline: builder.finish(), ...journal, catalogue, waivers: [...waivers].sort() },
+    breaks,
+  };
+}
+
+/** The collections that a key of record signed and that stand in the chain; all others are noted. */
+async function* chainOf(
+  ctx: VerifyContext,
+  packet: PacketReader,
+  { question: { host, keys, period } }: HostInput,
+  note: Note,
+): AsyncGenerator<VerifiedEvidence> {
+  const reader = new EvidenceReader();
+  let position: ChainPosition | null = null;
+  for await (const signed of packet.evidence(host)) {
+    const verified = await verifyEvidence(ctx, { signed, host, keys, now: period.to, reader });
+    if (!verified.ok) {
+      note(verified.reason, host, verified.detail);
+      continue;
+    }
+    const { chain, sequence, previousSha256, collectedAt } = verified.value.document;
+    // The packet begins somewhere in the chain: its first document is taken at its word about the one before.
+    position ??= { chain, sequence: sequence - 1, sha256: previousSha256, collectedAt };
+    const follows = followsChain(position, verified.value);
+    if (!follows.ok) note(follows.reason, host, follows.detail);
+    // Behind a gap it goes on from what is there, so that one gap is one break.
+    if (!follows.ok && follows.reason !== 'chain-gap') continue;
+    position = positionOf(verified.value);
+    yield verified.value;
+  }
 }
 
 async function releasedHost(
   ctx: VerifyContext,
   reader: PacketReader,
-  { host, releases, manifests }: HostInput,
+  { question, manifests }: HostInput,
   named: { readonly releaseId: Sha256Hex; readonly rolloutId: RolloutId } | null,
 ): Promise<ReleasedHost | null> {
-  const release = named && releases.find(({ releaseId }) => releaseId === named.releaseId);
-  if (!release) return null;
+  const release = named && question.releases.find(({ releaseId }) => releaseId === named.releaseId);
+  if (!release || release.tags === null) return null;
   const { rolloutId } = named;
-  const channel = entriesOf(release.document.channels).find(
-    ([, entry]) => entry.rolloutId === rolloutId || entry.mayFinish.includes(rolloutId),
-  )?.[0];
-  if (channel === undefined) return null;
+  const entry = release.channels.find((one) => one.rolloutId === rolloutId || one.mayFinish.includes(rolloutId));
+  if (entry === undefined) return null;
   let manifest = manifests.get(rolloutId);
   if (manifest === undefined) {
     const read = (path: string, bytesMax: number) => reader.read(packetPaths.release(path), bytesMax);
@@ -108,42 +122,46 @@ async function releasedHost(
     manifest = found.ok ? found.value : null;
     manifests.set(rolloutId, manifest);
   }
-  const entry = manifest ? lookup(manifest.hosts, host) : undefined;
-  const declared = lookup(release.fleet.hosts, host);
-  if (!manifest || !entry || !declared) return null;
-  // The report is about the closure of this release; a rollout that finishes later brings an earlier one's.
-  const isCurrent = release.document.channels[channel]?.rolloutId === rolloutId;
-  const reported = release.report && lookup(release.report.hosts, host);
+  const host = manifest ? lookup(manifest.hosts, question.host) : undefined;
+  if (!manifest || !host) return null;
   return {
     releaseId: release.releaseId,
-    sourceCommit: release.document.source.commit,
+    sourceCommit: release.commit,
     rolloutId,
-    channel,
-    tags: declared.tags,
-    closure: entry.closure,
-    closureDigest: entry.closureDigest,
-    catalogueSha256: isCurrent ? (reported?.catalogue?.sha256 ?? null) : null,
-    waiverRegister: release.document.waiverRegister?.sha256 ?? null,
+    channel: entry.channel,
+    tags: release.tags,
+    mode: manifest.policy.compliance.mode,
+    closure: host.closure,
+    closureDigest: host.closureDigest,
+    // The report is about the closure of this release; a rollout that finishes later brings an earlier one's.
+    catalogueSha256: entry.rolloutId === rolloutId ? release.catalogueSha256 : null,
+    waiverRegister: release.waiverRegister,
     waivers: release.waivers,
   };
 }
 
+/** What was asked. Where that is not there, nothing shows that all of it was answered, which is noted once. */
 async function catalogueOf(
   ctx: VerifyContext,
   reader: PacketReader,
-  known: Map<Sha256Hex, ComplianceCatalogue | null>,
-  sha256: Sha256Hex,
+  {
+    known,
+    sha256,
+    note,
+  }: { readonly known: Map<Sha256Hex, ComplianceCatalogue | null>; readonly sha256: Sha256Hex; readonly note: Note },
 ): Promise<ComplianceCatalogue | null> {
   const before = known.get(sha256);
   if (before !== undefined) return before;
-  const bytes = await reader.read(packetPaths.release(reportPath(sha256)), catalogueBytesMax);
+  const path = packetPaths.release(reportPath(sha256));
+  const bytes = await reader.read(path, catalogueBytesMax);
   let catalogue: ComplianceCatalogue | null = null;
-  if (bytes && (await sha256Hex(ctx.crypto, bytes)) === sha256) {
-    try {
-      catalogue = ComplianceCatalogue.parse(JSON.parse(textOf(bytes)));
-    } catch {
-      // It has the hash and no shape that this version knows: the evidence is judged without it.
-    }
+  if (!bytes) note('file', path, 'is not there: it is the catalogue that evidence was collected under');
+  else if ((await sha256Hex(ctx.crypto, bytes)) !== sha256) {
+    note('file', path, 'has another hash than its name: it is the catalogue that evidence was collected under');
+  } else {
+    const parsed = parseMessage(ComplianceCatalogue, bytes);
+    if (parsed.ok) catalogue = parsed.value;
+    else note('file', path, `is no catalogue that this version knows: ${parsed.detail}`);
   }
   known.set(sha256, catalogue);
   return catalogue;
@@ -151,10 +169,11 @@ async function catalogueOf(
 
 async function journalOf(
   reader: PacketReader,
-  { host, releases, drills, ports, note }: HostInput,
+  { question, ports }: HostInput,
+  note: Note,
 ): Promise<Pick<HostFindings, 'ran' | 'drillTraces'>> {
   const nothing = { ran: null, drillTraces: new Map() };
-  const path = packetPaths.journal(host);
+  const path = packetPaths.journal(question.host);
   const bytes = await reader.read(path, journalBytesMax);
   if (!bytes) return nothing;
   const events: SignedEvent[] = [];
@@ -171,8 +190,8 @@ async function journalOf(
       return nothing;
     }
   }
-  const read = await ports.readJournal(host, events, releases);
-  if ('ran' in read) return { ran: read.ran, drillTraces: tracesOf(host, drills, read.events) };
+  const read = await ports.readJournal(question, events);
+  if ('ran' in read) return { ran: read.ran, drillTraces: tracesOf(question.host, question.drills, read.events) };
   note('journal', path, read.problem);
   return nothing;
 }

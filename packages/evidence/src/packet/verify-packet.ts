@@ -1,16 +1,11 @@
 import {
-  type ComplianceCatalogue,
   concatBytes,
   documentBytesMax,
   entriesOf,
   lookup,
   pinTrust,
-  type RolloutId,
-  type RolloutManifest,
-  type Sha256Hex,
   type SignedBytes,
   type TrustState,
-  textOf,
   trustPath,
   trustStepsMax,
   utf8,
@@ -18,16 +13,25 @@ import {
   walkTrust,
 } from '@nixfleet/contracts';
 import { readDrills, recheckDrills } from './drills.ts';
-import type { Break, BreakCode, HostFindings, Note, PacketFindings, PacketPorts } from './findings.ts';
+import {
+  type Break,
+  type HostOutcome,
+  type Note,
+  noteInto,
+  type PacketFindings,
+  type PacketPorts,
+} from './findings.ts';
 import { type HistoricRelease, verifyHistoricRelease } from './historic-release.ts';
-import { type PacketManifest, packetManifestPath, packetPaths, packetReportPath } from './packet-manifest.ts';
+import { type HostQuestion, hostQuestion } from './host-question.ts';
+import { type PacketManifest, packetManifestPath, packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { readPacketManifest } from './read-manifest.ts';
 import { signedIn } from './signed-in.ts';
-import { verifyHost } from './verify-host.ts';
+import { type KnownManifests, verifyHost } from './verify-host.ts';
 
-/** Most breaks that are listed; a packet that is broken throughout is not described one by one. */
-const breaksMax = 1000;
+/** Verifies the hosts of a packet and gives what they came to, in the order in which they were asked. */
+export type VerifyHosts = (questions: readonly HostQuestion[]) => Promise<readonly HostOutcome[]>;
+
 /**
  * Walks a packet from stated trust to every measurement, and names every break: trust chain → releases with what they bind →
  * keys of record → each collection's signature, chain, closure, catalogue and waivers → journal → commits → drills. Never
@@ -36,12 +40,14 @@ const breaksMax = 1000;
 export async function verifyPacket(
   ctx: VerifyContext,
   reader: PacketReader,
-  { start, ports }: { readonly start: Uint8Array; readonly ports: PacketPorts },
+  {
+    start,
+    ports,
+    verifyHosts = inTurn(ctx, reader, ports),
+  }: { readonly start: Uint8Array; readonly ports: PacketPorts; readonly verifyHosts?: VerifyHosts },
 ): Promise<PacketFindings | { readonly unreadable: Break }> {
   const breaks: Break[] = [];
-  const note = (code: BreakCode, where: string, detail: string) => {
-    if (breaks.length < breaksMax) breaks.push({ code, where, detail: detail.slice(0, 500) });
-  };
+  const note = noteInto(breaks);
   const manifest = await readPacketManifest(ctx, reader);
   if (!manifest.ok) return { unreadable: { code: 'manifest', where: packetManifestPath, detail: manifest.detail } };
   await checkFiles(reader, manifest.value, note);
@@ -51,37 +57,34 @@ export async function verifyPacket(
   const newest = trust.at(-1);
   const releases = newest ? await readReleases(ctx, reader, { trust, read, note }) : [];
   const commits = await checkCommits(reader, releases, ports, note);
-  const manifests = new Map<RolloutId, RolloutManifest | null>();
-  const catalogues = new Map<Sha256Hex, ComplianceCatalogue | null>();
-  const records = newest ? await readDrills(ctx, reader, { trust: newest, period: manifest.value, note }) : [];
-  const hosts: HostFindings[] = [];
-  for (const host of manifest.value.hosts) {
-    hosts.push(
-      await verifyHost(ctx, reader, {
-        host,
-        releases,
-        manifests,
-        catalogues,
-        period: manifest.value,
-        drills: records,
-        ports,
-        note,
-      }),
-    );
-  }
-  const drills = await recheckDrills(ctx, reader, { drills: records, hosts, releases, note });
+  const drills = newest ? await readDrills(ctx, reader, { trust: newest, period: manifest.value, note }) : [];
+  const questions = manifest.value.hosts.map((host) => hostQuestion(host, manifest.value, { releases, drills }));
+  const outcomes = await verifyHosts(questions);
+  const hosts = outcomes.map(({ findings }) => findings);
+  for (const { code, where, detail } of outcomes.flatMap((outcome) => outcome.breaks)) note(code, where, detail);
+  const rechecked = await recheckDrills(ctx, reader, { drills, hosts, releases, note });
   return {
     manifest: manifest.value,
     trust,
     releases,
     hosts,
-    drills,
+    drills: rechecked,
     commits,
     breaks,
     incompleteHosts: hosts.filter(({ timeline }) => timeline.gaps.length > 0).map(({ host }) => host),
     hasFailures: hosts.some(({ timeline }) =>
       [...timeline.controls.values()].some((spans) => spans.some(({ decision }) => decision === 'fail')),
     ),
+  };
+}
+
+/** One after the other, here. */
+function inTurn(ctx: VerifyContext, reader: PacketReader, ports: PacketPorts): VerifyHosts {
+  return async (questions) => {
+    const manifests: KnownManifests = new Map();
+    const outcomes: HostOutcome[] = [];
+    for (const question of questions) outcomes.push(await verifyHost(ctx, reader, { question, manifests, ports }));
+    return outcomes;
   };
 }
 
@@ -102,6 +105,8 @@ async function checkFiles(reader: PacketReader, { files }: PacketManifest, note:
     if (found.bytes !== bytes || found.sha256 !== sha256) {
       note('file', path, `expected ${bytes} bytes of SHA-256 ${sha256}, got ${found.bytes} of ${found.sha256}`);
     }
+    const named = packetPaths.hashInName(path);
+    if (named !== null && named !== found.sha256) note('file', path, 'has another hash than its name says');
   }
 }
 
@@ -184,11 +189,4 @@ async function checkCommits(
     else note('commit', path, `its hash is ${hash}`);
   }
   return good;
-}
-
-/** Whether `index.html` is what the findings say: an auditor reads that page, so it must say nothing else. */
-export async function checkReport(reader: PacketReader, rendered: string): Promise<Break | null> {
-  const bytes = await reader.read(packetReportPath, 256 * 1024 * 1024);
-  if (bytes && textOf(bytes) === rendered) return null;
-  return { code: 'report', where: packetReportPath, detail: 'is not the page that the verified documents make' };
 }
