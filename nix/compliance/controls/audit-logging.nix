@@ -99,6 +99,7 @@ let
   ];
 
   measure = measureWith "anssi-bp028/v1";
+  record = import ../record.nix { inherit types given; };
 in
 {
   controlId = "audit-logging";
@@ -137,6 +138,7 @@ in
       direction = "declared";
       description = "Where the journal is sent.";
     };
+    markerRecord = record.option "the last marker that was logged here and found at the collector, of kind log-marker";
     adminEmail = {
       type = types.nullOr (types.text {
         says = "an address";
@@ -293,8 +295,14 @@ in
       severity = "strict";
       tags = [ "journal" ];
       articles.anssi-bp028 = [ "R71" ];
-      unmeasured = "A drill that looks at the collector of logs shows it; there is none yet.";
-      remediation = "Look for the marker at the collector, and for what keeps it from arriving.";
+      check =
+        { options, ... }:
+        record.check measure {
+          file = options.markerRecord;
+          kind = "log-marker";
+          maxAgeDays = record.days.monthly;
+        };
+      remediation = "Log a marker here, look for it at the collector, and let that job write compliance.controls.auditLogging.markerRecord.";
     }
   ];
 }

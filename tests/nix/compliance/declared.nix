@@ -14,12 +14,13 @@
     accessControl.administrators = [ "ada" ];
     authentication.mfaRequired = true;
     agentEgressExemption.endpoint = { host = "control.example"; port = 443; protocol = "tcp"; };
-    auditLogging.forwardTo = "https://logs.example";
+    auditLogging = { forwardTo = "https://logs.example"; markerRecord = "/var/lib/marker.json"; };
+    incidentResponse.alertRecord = "/var/lib/alert.json";
     encryptionInTransit.listeners.web = { port = 443; minTlsVersion = "1.2"; address = "127.0.0.1"; serverName = "web.example"; };
     networkSegmentation = { flows = [ { port = 22; to = null; protocol = "tcp"; reason = "x"; } { port = 60000; to = 61000; protocol = "udp"; reason = "x"; } ]; adminNetworks = [ "10.0.0.0/8" ]; expectedVlans = [ "eth0.7" ]; };
     secureBoot = { requireSecureBoot = true; platformKeys = [ "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" ]; };
     keyManagement = { luksSlots = 2; certificateFiles = [ "/etc/tls/soon.crt" ]; registeredCertificates = [ "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" ]; };
-    backupRetention.snapshotReports = [ "/var/lib/snapshots.json" ];
+    backupRetention = { snapshotReports = [ "/var/lib/snapshots.json" ]; restoreRecord = "/var/lib/restore.json"; };
     serviceHardening.exposedUnits = [ "nginx" ];
     syntheticAlwaysFail = { failAt = "runtime"; until = 1780300800; hosts = [ "web-1" ]; };
   };
