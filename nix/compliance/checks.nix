@@ -34,11 +34,11 @@ let
     option: expect:
     if isOperation expect then
       if expect ? "$ge" then
-        "set ${option} to ${toString expect."$ge"} or more"
+        "${option} = ${toString expect."$ge"}; # or more"
       else if expect ? "$le" then
-        "set ${option} to ${toString expect."$le"} or less"
+        "${option} = ${toString expect."$le"}; # or less"
       else if expect ? "$in" then
-        "set ${option} to one of ${toNix expect."$in"}"
+        "${option} = ${toNix (builtins.head expect."$in")}; # or another of ${toNix expect."$in"}"
       else if expect ? "$subset" then
         "leave in ${option} nothing but ${toNix expect."$subset"}"
       else

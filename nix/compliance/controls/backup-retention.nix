@@ -147,7 +147,7 @@ in
         { config, options }:
         [
           (want "${path}.dataSets" (options.dataSets != [ ] || options.hasNoData) true // {
-            fix = ''${path}.dataSets = [ "/var/lib/…" ]; or hasNoData = true'';
+            fix = ''${path}.dataSets = [ "/var/lib/…" ]; # or hasNoData = true'';
           })
           (wantOf {
             option = "services.restic.backups";

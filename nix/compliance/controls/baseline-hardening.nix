@@ -209,7 +209,7 @@ in
             what = null;
             observed = isOn "security.lockKernelModules" config || sysctlOf config "kernel.modules_disabled" == 1;
             expect = true;
-            fix = "security.lockKernelModules = true; and name what is needed in boot.kernelModules";
+            fix = "security.lockKernelModules = true; # and name what is needed in boot.kernelModules";
           })
         ];
       implementations = [ (_: { security.lockKernelModules = true; }) ];

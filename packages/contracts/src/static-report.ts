@@ -57,7 +57,9 @@ export const StaticRuleResult = z.object({
   expected: z.json().optional(),
   observed: z.json().optional(),
   optionPath: optionText.optional(),
-  /** Only where it does not pass. */
+  /** Of a rule that is not active: whether it would pass if it were. */
+  wouldPass: z.boolean().optional(),
+  /** Only where it does not pass, or would not. */
   fix: z.string().max(4000).optional(),
 });
 export type StaticRuleResult = z.infer<typeof StaticRuleResult>;

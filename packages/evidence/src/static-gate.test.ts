@@ -143,6 +143,22 @@ test('forced off by hand fails, inactive and disabled are listed with why', asyn
   );
 });
 
+test('what an inactive rule would come to is said, and decides nothing', async () => {
+  const { input, names } = await setUp();
+  const rules = [testRule('AC-01'), testRule('AC-02', { via: 'level' })];
+  const catalogue = testCatalogue('web-1', [{ ...testCatalogue('web-1').controls[0], rules }]);
+  const said = (failing: readonly string[]) => {
+    const hosts = new Map(names.map((name) => [name, evaluated(failing, catalogue)]));
+    const { report, blocking } = staticGate(input({ hosts }));
+    assert.equal(blocking.length, 0);
+    return report.hosts[HostName.parse('db')]?.controls[0]?.rules[1];
+  };
+  assert.deepEqual([said([])?.wouldPass, said([])?.fix], [true, undefined]);
+  const failing = said(['AC-02']);
+  assert.deepEqual([failing?.wouldPass, failing?.status, failing?.decision], [false, 'not-applicable', 'none']);
+  assert.ok(failing?.fix);
+});
+
 test('the same inputs make the same bytes, and time changes nothing but decisions', async () => {
   const { fleet, input } = await setUp();
   const text = (report: StaticReport) => canonicalize(report as unknown as Json);

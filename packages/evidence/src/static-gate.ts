@@ -189,7 +189,7 @@ function measured(rule: CatalogueRule, mode: ComplianceMode, observation: Static
   if (via === 'override' && observation === undefined) {
     return { id, severity, via, status: 'fail', fix: 'take the override out; an exception is a waiver' };
   }
-  if (via !== null && via !== 'override') return none('inactive');
+  if (via !== null && via !== 'override') return { ...none('inactive'), ...forecast(observation) };
   if (rule.isAttested) return none('attested');
   if (rule.unmeasured !== null) return none('unmeasured');
   if (!rule.hasStatic) return none('not-static');
@@ -208,6 +208,13 @@ function measured(rule: CatalogueRule, mode: ComplianceMode, observation: Static
     optionPath,
     ...(isPass ? {} : { fix }),
   };
+}
+
+/** What whoever thinks of a higher level is told; it decides nothing. */
+function forecast(observation: StaticObservation | undefined): Pick<StaticRuleResult, 'wouldPass' | 'fix'> {
+  if (observation === undefined) return {};
+  const { passed, fix } = observation;
+  return passed ? { wouldPass: true } : { wouldPass: false, fix };
 }
 
 function decidedRule(

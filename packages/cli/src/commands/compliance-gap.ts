@@ -10,7 +10,10 @@ export const complianceGapCommand: CommandDefinition = {
     'docs/compliance/coverage.md.',
   options: [
     { flags: '--framework <name>', description: 'such as nis2, dora or anssi-bp028' },
-    { flags: '--level <level>', description: 'minimal, standard, strict or paranoid; default paranoid: every rule' },
+    {
+      flags: '--level <level>',
+      description: 'minimal, standard, strict, paranoid, or as ANSSI-BP-028 calls them; default paranoid: every rule',
+    },
     { flags: '--host <name>', description: 'this host only', isRepeatable: true },
     ...verificationOptions,
   ],
