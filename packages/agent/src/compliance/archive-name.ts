@@ -30,6 +30,19 @@ export function parseArchiveName(
   return { time, sequence: Number(sequence), isOf: (other) => other.slice(0, chainDigits) === chain };
 }
 
+/** Names of one chain in its own order, which is not that of time where a clock was put back. */
+export function namesOfChain(
+  names: readonly string[],
+  chain: string,
+): readonly { readonly name: string; readonly sequence: number }[] {
+  return names
+    .flatMap((name) => {
+      const place = parseArchiveName(name);
+      return place?.isOf(chain) ? [{ name, sequence: place.sequence }] : [];
+    })
+    .sort((left, right) => left.sequence - right.sequence);
+}
+
 /** `2026-06-01T08:00:00Z` → `20260601T080000Z`. */
 export function timeOf(instant: string): string {
   return instant.replaceAll(/[-:]/g, '');

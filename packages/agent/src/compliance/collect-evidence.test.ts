@@ -7,6 +7,7 @@ import {
   BootId,
   type CollectionContext,
   FleetName,
+  msToInstant,
   NarHash,
   type StorePath,
   sha256Hex,
@@ -177,6 +178,31 @@ describe('a collector', () => {
       assert.equal(next.sequence, writes >= 3 ? 3 : 2, `after ${writes} writes`);
       assert.equal((await world.verified()).document.sequence, next.sequence);
     }
+  });
+
+  test('after a clock that was far ahead the chain begins once, goes on, and is read in its own order', async () => {
+    const world = await CollectorWorld.create();
+    const day = 86_400_000;
+    const now = world.clock.now();
+    world.clock.setWall(msToInstant(now + 30 * day));
+    for (let i = 0; i < 5; i++) {
+      await world.collect();
+      await world.clock.advance(3_600_000);
+    }
+    world.clock.setWall(msToInstant(now));
+    const first = await world.collect();
+    assert.equal(first.sequence, 1, 'nothing of the future is gone on from');
+    await world.clock.advance(1000);
+    const second = await world.collect();
+    assert.deepEqual([second.chain, second.sequence], [first.chain, 2]);
+    // And one whose clock runs a little back in between, within what is believed.
+    world.clock.setWall(msToInstant(now - 30_000));
+    const third = await world.collect();
+    assert.deepEqual([third.chain, third.sequence], [first.chain, 3]);
+    const read = (await world.kept.documents(null)).map(
+      ({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)).sequence,
+    );
+    assert.deepEqual(read, [1, 2, 3]);
   });
 
   test('another key, or nothing that can be read, begins a new chain', async () => {

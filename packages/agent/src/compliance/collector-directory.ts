@@ -1,20 +1,10 @@
 import { join } from 'node:path';
-import {
-  CollectionContext,
-  CollectionOrder,
-  collectionFiles,
-  JournalId,
-  type Json,
-  parseMessage,
-} from '@nixfleet/contracts';
+import { CollectionContext, CollectionOrder, collectionFiles, type Json } from '@nixfleet/contracts';
 import type { SignedEvidence } from '@nixfleet/evidence';
-import { z } from 'zod';
 import type { Files } from '../files.ts';
-import { archiveDirectory, archivedAt, parseArchiveName } from './archive-name.ts';
+import { archiveDirectory, archivedAt, namesOfChain } from './archive-name.ts';
 import { documentsMax } from './collector.ts';
-import { readEvidence } from './kept-evidence.ts';
-
-const Chained = z.object({ chain: JournalId });
+import { chainOf, readEvidence } from './kept-evidence.ts';
 
 /** What agent and collector tell each other: files of one directory. */
 export class CollectorDirectory {
@@ -39,15 +29,13 @@ export class CollectorDirectory {
     after: { readonly chain: string; readonly sequence: number } | null,
   ): Promise<readonly SignedEvidence[]> {
     const newest = await this.newest();
-    const chained = newest && parseMessage(Chained, newest.bytes);
-    if (!chained?.ok) return [];
-    const { chain } = chained.value;
+    const chain = newest && chainOf(newest);
+    if (chain === null) return [];
     const from = after?.chain === chain ? after.sequence + 1 : 1;
     const archive = join(this.#directory, archiveDirectory);
     const documents: SignedEvidence[] = [];
-    for (const name of await this.#files.list(archive)) {
-      const place = parseArchiveName(name);
-      if (place === null || !place.isOf(chain) || place.sequence < from) continue;
+    for (const { name, sequence } of namesOfChain(await this.#files.list(archive), chain)) {
+      if (sequence < from) continue;
       const document = await readEvidence(this.#files, archivedAt(join(archive, name)));
       if (document) documents.push(document);
       if (documents.length === documentsMax) break;

@@ -15,8 +15,8 @@ import {
 } from '@nixfleet/contracts';
 import { type EvidenceSignatures, positionOf, type VerifiedEvidence } from '@nixfleet/evidence';
 import type { Files } from '../files.ts';
-import { archiveDirectory, archivedAt, archiveName, parseArchiveName, timeOf } from './archive-name.ts';
-import { readEvidence, verifyOwnEvidence } from './kept-evidence.ts';
+import { archiveDirectory, archivedAt, archiveName, namesOfChain, parseArchiveName, timeOf } from './archive-name.ts';
+import { chainOf, readEvidence, verifyOwnEvidence } from './kept-evidence.ts';
 
 /** Most documents that are kept, whatever the retention: an hourly collection for a year, and some. */
 export const archiveDocumentsMax = 10_000;
@@ -48,11 +48,10 @@ export class EvidenceArchive {
 
   /**
    * Where the next document stands: after the newest whole one that our own key signed. A document that was being written when
-   * the machine stopped is passed over; where none can be read a new chain begins, visibly.
+   * the machine stopped is passed over, as are those of a clock that was ahead; where none can be read a new chain begins, visibly.
    */
   async next(now: Instant): Promise<ChainLink> {
-    const names = (await this.#names()).slice(-looksMax).reverse();
-    for (const name of names) {
+    for (const name of await this.#candidates()) {
       const found = await this.#verified(name, now);
       if (found === null) continue;
       const { chain, sequence, sha256 } = positionOf(found);
@@ -81,6 +80,16 @@ export class EvidenceArchive {
     await write(join(directory, collectionFiles.evidence), bytes);
     await write(join(directory, collectionFiles.publicKey), `${formatOpensshPublicLine(ownKey)}\n`);
     await this.#expire(addSeconds(document.collectedAt, -retentionDays * 86_400));
+  }
+
+  /** Of the chain that was written last, then of all, the newest first. */
+  async #candidates(): Promise<readonly string[]> {
+    const { files, directory } = this.#options;
+    const names = await this.#names();
+    const copy = await readEvidence(files, archivedAt(join(directory, collectionFiles.evidence)));
+    const chain = copy && chainOf(copy);
+    const own = chain === null ? [] : namesOfChain(names, chain).map(({ name }) => name);
+    return [...own.slice(-looksMax).reverse(), ...names.slice(-looksMax).reverse()];
   }
 
   async #expire(before: Instant): Promise<void> {

@@ -1,5 +1,14 @@
-import { documentBytesMax, type HostName, type Instant, type PublicKey, type VerifyContext } from '@nixfleet/contracts';
+import {
+  documentBytesMax,
+  type HostName,
+  type Instant,
+  JournalId,
+  type PublicKey,
+  parseMessage,
+  type VerifyContext,
+} from '@nixfleet/contracts';
 import { type SignedEvidence, verifyEvidence } from '@nixfleet/evidence';
+import { z } from 'zod';
 import type { Files } from '../files.ts';
 
 /** Longest signature file, in bytes. */
@@ -24,6 +33,14 @@ export async function readEvidence(
     return read && new TextDecoder().decode(read);
   };
   return { bytes, sig: await text(sig), sshsig: await text(sshsig) };
+}
+
+const Chained = z.object({ chain: JournalId });
+
+/** What a document says of its chain, verified or not; null where it says nothing. */
+export function chainOf({ bytes }: SignedEvidence): JournalId | null {
+  const parsed = parseMessage(Chained, bytes);
+  return parsed.ok ? parsed.value.chain : null;
 }
 
 /** By this host's own key, which needs no release to be known here. */

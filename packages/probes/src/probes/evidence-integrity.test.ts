@@ -45,6 +45,11 @@ class Archive {
     return this;
   }
 
+  /** The clock is where it was in the beginning, and a little later. */
+  startAgain(): void {
+    this.#atMs = first + 1000;
+  }
+
   /** The path of the newest document that ends so. */
   at(suffix = '.json'): string {
     return Object.keys(this.files).findLast((path) => path.startsWith('/e/archive/') && path.endsWith(suffix)) ?? '';
@@ -94,6 +99,10 @@ test('a chain with a hole, another predecessor, a document less, and one that ca
   assert.equal(await ask(new Archive().add(1).add(3), at), 'gap');
   assert.equal(await ask(new Archive().add(1).add(2, { previous: 'f'.repeat(64) }), at), 'broken-chain');
   assert.equal(await ask(new Archive().add(1).add(1, { chain: 'b'.repeat(32) }), at), 'compliant', 'reinstalled');
+  const ahead = new Archive().add(1).add(2);
+  ahead.startAgain();
+  const onward = ahead.add(3).add(4);
+  assert.equal(await ask(onward, at), 'compliant', 'a clock was put back');
   const gone = three();
   delete gone.files[gone.at()];
   assert.equal(await ask(gone, at), 'missing');

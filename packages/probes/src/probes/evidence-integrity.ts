@@ -14,7 +14,8 @@ const signatureBytesMax = 8192;
 const aheadSecondsMax = 60;
 const mebibyte = 1024 * 1024;
 /** `<time>-<chain>-<sequence>.json`: as `archiveName` of the agent writes it. */
-const archived = /^(\d{8}T\d{6}Z)-[0-9a-f]{8}-\d{10}\.json$/;
+const archived = /^\d{8}T\d{6}Z-([0-9a-f]{8})-(\d{10})\.json$/;
+const chainDigits = 8;
 
 const aspects = {
   age: ['old', 'future'],
@@ -27,7 +28,7 @@ interface Document {
   readonly name: string;
   readonly sha256: string;
   readonly bytes: Uint8Array;
-  /** Null where its content says neither. */
+  /** Null where its content does not say. */
   readonly place: {
     readonly sequence: number;
     readonly previousSha256: unknown;
@@ -49,7 +50,7 @@ export const evidenceIntegrity = probe({
       default: null,
     },
     freeMegabytesMin: { kind: 'number', what: 'least free space, in mebibytes', default: 0 },
-    recent: { kind: 'number', what: 'how many of the newest documents are read', default: 8 },
+    recent: { kind: 'number', what: 'how many of the newest documents of the chain are read', default: 8 },
     publicKey: { kind: 'list', what: 'declared key of this host, as `ssh-ed25519 AAAA…`; none given: the host’s own' },
     keyFile: { kind: 'text', what: "the host's own public key", default: '/etc/ssh/ssh_host_ed25519_key.pub' },
   },
@@ -65,12 +66,14 @@ export const evidenceIntegrity = probe({
     const archive = `${directory}/archive`;
     const names = (machine.list(archive) ?? []).filter((name) => archived.test(name));
     if (names.length > documentsMax) throw new ProbeError('oversized', `${archive}: more than ${documentsMax}`);
-    const documents = names.slice(-Math.max(2, recent)).map((name) => readDocument(machine, archive, name));
+    const copy = machine.readBytes(`${directory}/evidence.json`, documentBytesMax);
+    const chosen = recentOf(names, copy && placeOf('evidence.json', copy), Math.max(2, recent));
+    const documents = chosen.map((name) => readDocument(machine, archive, name));
     const newest = documents.at(-1) ?? null;
     const freeMegabytes = machine.status(directory) ? Math.floor(machine.space(directory).freeBytes / mebibyte) : null;
     const violations: Violation[] = [
       ...chainViolations(documents),
-      ...copyViolations(machine, directory, documents),
+      ...copyViolations(copy, documents),
       ...(maxAgeSeconds === null ? [] : ageViolations(machine, newest, maxAgeSeconds)),
       ...(newest
         ? await signatureViolations(machine, `${archive}/${newest.name}`, newest, { publicKey, keyFile })
@@ -90,6 +93,18 @@ export const evidenceIntegrity = probe({
   },
 });
 
+/**
+ * The newest of the chain that was written last, in its own order: that of time would have those of a clock that was ahead
+ * come last for as long as they are kept.
+ */
+function recentOf(names: readonly string[], copy: Document['place'], count: number): readonly string[] {
+  const chain = copy?.chain.slice(0, chainDigits) ?? archived.exec(names.at(-1) ?? '')?.[1];
+  return names
+    .filter((name) => archived.exec(name)?.[1] === chain)
+    .sort((left, right) => Number(archived.exec(left)?.[2]) - Number(archived.exec(right)?.[2]))
+    .slice(-count);
+}
+
 function readDocument(machine: Machine, archive: string, name: string): Document {
   const path = `${archive}/${name}`;
   const bytes = machine.readBytes(path, documentBytesMax) ?? new Uint8Array();
@@ -108,27 +123,25 @@ function placeOf(path: string, bytes: Uint8Array): Document['place'] {
   }
 }
 
-/** Within each chain: a reinstalled host begins one of its own, visibly. */
+/** A reinstalled host begins a chain of its own, visibly. */
 function chainViolations(documents: readonly Document[]): Violation[] {
   const violations: Violation[] = documents
     .filter(({ place }) => place === null)
     .map(({ name }) => ({ what: 'unreadable', subject: name }));
-  const before = new Map<string, { readonly sequence: number; readonly sha256: string }>();
+  let last: { readonly sequence: number; readonly sha256: string } | null = null;
   for (const { name, place, sha256 } of documents) {
     if (place === null) continue;
-    const { sequence, previousSha256, chain } = place;
-    const last = before.get(chain);
+    const { sequence, previousSha256 } = place;
     if (last && sequence !== last.sequence + 1)
       violations.push({ what: 'gap', subject: name, observed: sequence, expected: last.sequence + 1 });
     else if (last && previousSha256 !== last.sha256) violations.push({ what: 'broken-chain', subject: name });
-    before.set(chain, { sequence, sha256 });
+    last = { sequence, sha256 };
   }
   return violations;
 }
 
 /** The copy at the fixed place is of a document that the archive still has. */
-function copyViolations(machine: Machine, directory: string, documents: readonly Document[]): Violation[] {
-  const copy = machine.readBytes(`${directory}/evidence.json`, documentBytesMax);
+function copyViolations(copy: Uint8Array | null, documents: readonly Document[]): Violation[] {
   if (copy === null) return [];
   const sha256 = sha256Hex(copy);
   return documents.some((document) => document.sha256 === sha256)
