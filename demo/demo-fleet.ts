@@ -4,21 +4,26 @@ import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import type { FleetView } from '@nixfleet/contracts';
 import { CacheServer } from './cache-server.ts';
+import { writeCollector } from './host-evidence.ts';
 import { type DemoHost, hostNames, type Layout, layoutOf } from './layout.ts';
 import type { Narrator } from './narrator.ts';
 import { NetworkLink } from './network-link.ts';
 import { Observer, summarise } from './observer.ts';
-import { must, Program, type Ran, run } from './programs.ts';
+import { must, Program, quote, type Ran, run } from './programs.ts';
 
 /** What a commit says of the application. */
 export interface AppVersion {
   readonly version: string;
   readonly healthy?: boolean;
   readonly cutsNetwork?: boolean;
+  /** From here on the web channel enforces controls. */
+  readonly controls?: boolean;
+  /** A service that nobody needs. */
+  readonly avahi?: boolean;
 }
 
 /** Keys of the demonstration, all made afresh; on a real fleet most of them live on tokens. */
-const keyNames = ['root', 'release', 'head', 'operator', 'control-plane', 'control-plane-spare'] as const;
+const keyNames = ['root', 'release', 'head', 'operator', 'approver', 'control-plane', 'control-plane-spare'] as const;
 
 /** The reference fleet: forge with CI, cache, control plane and four hosts, each a process of its own. */
 export class DemoFleet implements AsyncDisposable {
@@ -110,16 +115,30 @@ export class DemoFleet implements AsyncDisposable {
 
   /** Commits and pushes; CI runs in the forge's hook, so it has released when this returns. */
   async push(app: AppVersion): Promise<string> {
-    const { source } = this.layout;
-    await this.#writeJson(join(source, 'app.json'), { healthy: true, cutsNetwork: false, ...app });
-    await must(['git', '-C', source, 'commit', '--quiet', '--all', '--message', `app ${app.version}`]);
-    const pushed = await run(['git', '-C', source, 'push', '--quiet', 'origin', 'main']);
-    const output = `${pushed.stdout}${pushed.stderr}`;
-    await writeFile(join(this.layout.logs, `ci-${app.version}.log`), output);
-    if (pushed.exitCode !== 0 || /^remote: nixfleet: /m.test(output))
-      throw new Error(`CI failed:\n${output.slice(-3000)}`);
+    const output = await this.#commitAndPush(app);
+    if (isRefused(output)) throw new Error(`CI failed:\n${output.slice(-3000)}`);
     await this.observer.refresh();
     this.#tell.say(`CI released ${app.version} (${this.#tell.elapsedSeconds.toFixed(0)} s)`);
+    return output;
+  }
+
+  /** As `push`, of what CI has to refuse; what it printed. */
+  async pushRefused(app: AppVersion): Promise<string> {
+    const output = await this.#commitAndPush(app);
+    if (!isRefused(output)) throw new Error(`CI released ${app.version}`);
+    return output;
+  }
+
+  async #commitAndPush(app: AppVersion): Promise<string> {
+    const { source } = this.layout;
+    const defaults = { healthy: true, cutsNetwork: false, controls: false, avahi: false };
+    await this.#writeJson(join(source, 'app.json'), { ...defaults, ...app });
+    await must(['git', '-C', source, 'add', '--all']);
+    await must(['git', '-C', source, 'commit', '--quiet', '--message', `app ${app.version}`]);
+    const pushed = await run(['git', '-C', source, 'push', '--quiet', 'origin', 'main']);
+    const output = `${pushed.stdout}${pushed.stderr}`.replaceAll(/^remote: ?/gm, '');
+    await writeFile(join(this.layout.logs, `ci-${app.version}.log`), output);
+    if (pushed.exitCode !== 0) throw new Error(`git push failed:\n${output.slice(-3000)}`);
     return output;
   }
 
@@ -218,11 +237,11 @@ export class DemoFleet implements AsyncDisposable {
 
   async #makeTrust(): Promise<void> {
     const { keys, trust, forge } = this.layout;
-    const signers = { root: 'root', ci: 'release', 'ci-head': 'head' } as const;
+    const signers = { root: 'root', ci: 'release', 'ci-head': 'head', you: 'approver' } as const;
     await this.#must(
       ...['trust', 'init', '--fleet', 'demo', '--releases', `${forge}#releases`],
       ...Object.entries(signers).flatMap(([name, key]) => ['--signer', `${name}=${this.key(key)}`]),
-      ...['--role', 'root=1:root', '--role', 'release=1:ci', '--role', 'head=1:ci-head'],
+      ...['--role', 'root=1:root', '--role', 'release=1:ci', '--role', 'head=1:ci-head', '--role', 'approver=1:you'],
       ...['--cache-key', join(keys, 'cache.pub')],
       ...['--control-plane-key', this.key('control-plane')],
       ...['--spare-control-plane-key', this.key('control-plane-spare')],
@@ -281,6 +300,7 @@ done
     const link = await NetworkLink.open({ targetPort: this.#controlPlanePort, cutFile: host.cutFile });
     this.#links.set(name, link);
     for (const folder of [host.state, host.store, host.system]) await mkdir(folder, { recursive: true });
+    await writeCollector(host, this.#nixfleet);
     await this.#writeJson(host.config, {
       fleet: 'demo',
       host: name,
@@ -290,6 +310,7 @@ done
       controlPlanes: [this.#controlPlaneUrl(link.port)],
       substituters: [this.cacheUrl],
       path: process.env.PATH ?? '/usr/bin:/bin',
+      collector: { command: [host.collector.script], directory: host.collector.directory },
       backend: {
         kind: 'profile',
         storeDirectory: host.store,
@@ -351,8 +372,8 @@ function shared(inBundle: string, inCheckout: string): string {
   return here.endsWith(join('dist', 'lib')) ? join(here, '..', 'share', inBundle) : join(here, '..', inCheckout);
 }
 
-function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
+function isRefused(output: string): boolean {
+  return /^nixfleet: /m.test(output);
 }
 
 async function freePort(): Promise<number> {

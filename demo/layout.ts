@@ -17,6 +17,8 @@ export function layoutOf(root: string) {
     ci: { script: at('ci', 'release.sh'), work: at('ci', 'work'), state: at('ci', 'state'), store: at('ci', 'store') },
     controlPlane: { config: at('control-plane', 'config.json'), state: at('control-plane', 'state') },
     settings: at('operator', 'config.json'),
+    /** What an auditor asks for: evidence as it was collected, and the packet that is made of it. */
+    audit: { evidence: at('audit', 'evidence'), packet: at('audit', 'packet'), forged: at('audit', 'forged') },
     host: (name: DemoHost) => ({
       config: at('hosts', name, 'agent.json'),
       key: at('hosts', name, 'ssh_host_ed25519_key'),
@@ -24,6 +26,7 @@ export function layoutOf(root: string) {
       store: at('hosts', name, 'store'),
       system: at('hosts', name, 'root'),
       cutFile: at('hosts', name, 'root', 'run', 'network-cut'),
+      collector: { script: at('hosts', name, 'collect.sh'), directory: at('hosts', name, 'evidence') },
     }),
   } as const;
 }

@@ -78,3 +78,8 @@ export class Program implements AsyncDisposable {
     clearTimeout(hard);
   }
 }
+
+/** A word as a shell takes it. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

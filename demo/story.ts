@@ -1,9 +1,10 @@
 import * as attacks from './attacks.ts';
+import * as compliance from './compliance.ts';
 import type { DemoFleet } from './demo-fleet.ts';
 import { type DemoHost, hostNames } from './layout.ts';
 import { allConverged, eventOf, expect, expectOrder, firstEvents, runs, type Scene, stepSecondsMax } from './scene.ts';
 
-/** The seven steps of the README, in order; each throws if what it shows did not happen. */
+/** The steps of the README, in order; each throws if what it shows did not happen. */
 export const steps: readonly { readonly title: string; readonly play: (scene: Scene) => Promise<void> }[] = [
   { title: '1. The first release converges wave by wave', play: firstRelease },
   { title: '2. A new version is promoted, canary first', play: newVersion },
@@ -11,7 +12,10 @@ export const steps: readonly { readonly title: string; readonly play: (scene: Sc
   { title: '4. A release that cuts the network', play: cutNetwork },
   { title: '5. A stolen control plane, and stolen keys', play: stolen },
   { title: '6. The control plane is killed and its state deleted', play: wiped },
-  { title: '7. A fix is pushed', play: fix },
+  { title: '7. A fix is pushed, and controls are enforced', play: fix },
+  { title: '8. A release that breaks a rule', play: compliance.refusedRelease },
+  { title: '9. A drill: a release whose control fails on the host', play: compliance.drill },
+  { title: '10. What an auditor gets', play: compliance.audit },
 ];
 
 async function firstRelease({ fleet, tell }: Scene): Promise<void> {
@@ -119,9 +123,13 @@ async function startsOfOthers(fleet: DemoFleet): Promise<number> {
 }
 
 async function fix({ fleet, tell }: Scene): Promise<void> {
-  await fleet.push({ version: '1.5' });
+  const from = await fleet.position();
+  await fleet.push({ version: '1.5', controls: true });
   await allConverged(fleet, '1.5');
   const check = await fleet.nixfleet('status', '--check');
   expect(check.exitCode === 0, `nixfleet status --check is satisfied: ${check.stderr}`);
-  tell.prove('the whole fleet runs 1.5; nixfleet status --check exits 0');
+  const events = await fleet.observer.eventsAfter(from);
+  const passed = events.filter(({ event }) => event.kind === 'compliance-passed').map(({ event }) => event.host);
+  expect(new Set(passed).size === 3, 'every host of the web channel passed its controls before it confirmed');
+  tell.prove('the whole fleet runs 1.5, the web channel after its hosts measured themselves; status --check exits 0');
 }

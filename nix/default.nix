@@ -25,6 +25,9 @@
     # A stand-in for a NixOS system that needs nothing but /bin/sh to build.
     toplevel = import ./testing/toplevel.nix;
 
+    # The same as what nixosSystem returns, with the controls of compliance.
+    system = import ./testing/system.nix;
+
     # A stand-in for mkHost that needs no nixpkgs.
     mkHost = import ./testing/mk-host.nix;
   };

@@ -2,7 +2,7 @@
 # shipped Nix half; `hosts.json` holds each host's public key and service port.
 let
   nixfleet = import ./nixfleet;
-  inherit (nixfleet.testing) toplevel;
+  inherit (nixfleet.testing) system toplevel;
 
   app = builtins.fromJSON (builtins.readFile ./app.json);
   machines = builtins.fromJSON (builtins.readFile ./hosts.json);
@@ -26,10 +26,30 @@ let
         failureThreshold = 2;
       };
       # On real machines: what nixosSystem returns. Here a stand-in with the layout of a NixOS system.
-      configuration.config.system.build.toplevel = toplevel {
-        inherit name;
-        inherit (app) version healthy cutsNetwork;
-        inherit (fleet.hosts.${name}) healthChecks;
+      configuration = system {
+        config = {
+          networking.hostName = name;
+          services.avahi.enable = app.avahi;
+        }
+        // (
+          if app.controls then
+            {
+              compliance = {
+                governance.level = "minimal";
+                controls.serviceHardening.enable = true;
+              };
+            }
+          else
+            { }
+        );
+        toplevel =
+          config:
+          toplevel {
+            inherit name;
+            inherit (app) version healthy cutsNetwork;
+            inherit (fleet.hosts.${name}) healthChecks;
+            compliance = (config.environment.etc."nixfleet/compliance.json" or { }).text or null;
+          };
       };
     };
 
@@ -65,6 +85,8 @@ let
 
     channels.web = channel // {
       description = "Stateless servers";
+      # What fails is not released, and what is released and fails is not confirmed.
+      compliance = if app.controls then { mode = "enforce"; frameworks = [ "nis2" ]; } else null;
     };
     channels.data = channel // {
       description = "Databases, after the web channel has converged";
@@ -87,6 +109,9 @@ let
       rest.soakSeconds = 1;
       onHealthFailure = "rollback-and-halt";
     };
+
+    # A control that fails on purpose, while compliance/drill.json is there.
+    drill = nixfleet.drillOf ./compliance;
 
     inherit operators;
   };

@@ -27,6 +27,8 @@
   service ? true,
   # Check name → health check, as in the resolved fleet.
   healthChecks ? { },
+  # The text of etc/nixfleet/compliance.json, or null.
+  compliance ? null,
   system ? builtins.currentSystem,
 }:
 let
@@ -79,6 +81,7 @@ build "nixos-system-${name}-${version}"
     printf 'loglevel=4' > "$out/kernel-params"
     printf '%s\n' "$hostName" > "$out/etc/hostname"
     printf '%s' "$healthChecksJson" > "$out/etc/nixfleet/health-checks.json"
+    if [ -n "$compliance" ]; then printf '%s' "$compliance" > "$out/etc/nixfleet/compliance.json"; fi
 
     {
       printf 'system=%s\napp=%s\n' "$out" "$app"
@@ -97,6 +100,7 @@ build "nixos-system-${name}-${version}"
     hang = flag hang;
     exitCode = toString exitCode;
     service = flag service;
+    compliance = if compliance == null then "" else compliance;
     healthChecksJson = toJSON {
       schemaVersion = 1;
       checks = healthChecks;
