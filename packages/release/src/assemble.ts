@@ -29,6 +29,7 @@ import type { BuildHost, BuildResult } from './build-result.ts';
 import { channelManifest, type HostClosure } from './channel-manifest.ts';
 import { type AssembledCompliance, assembleCompliance, type StaticGateRefusal } from './compliance.ts';
 import { type Emergency, requireEmergency } from './emergency.ts';
+import type { ApprovedFile } from './read-approved.ts';
 import type { VerifiedTree } from './read-release.ts';
 import type { WaiverFile } from './read-waivers.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
@@ -87,7 +88,7 @@ export type AssembleOutcome =
 export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
   const combined = combineBuilds(input.builds);
   if (!combined.ok) return combined;
-  const { fleet, source, hosts, waivers } = combined.value;
+  const { fleet, source, hosts, waivers, drills } = combined.value;
   const isSensible = requireEmergency(input.emergency, input);
   if (!isSensible.ok) return isSensible;
   const unknown = input.retry?.find((host) => !lookup(fleet.hosts, host));
@@ -103,6 +104,7 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     carriedOver: closures.value.carriedOver,
     previousReport: input.previousReport ?? null,
     waivers,
+    drills,
   });
   if (!gate.ok) return gate;
   const compliance = gate.value;
@@ -155,6 +157,7 @@ interface CombinedBuilds {
   readonly source: Source;
   readonly hosts: ReadonlyMap<HostName, BuildHost>;
   readonly waivers: readonly WaiverFile[];
+  readonly drills: readonly ApprovedFile[];
 }
 
 /** Builders of several systems must have seen the same commit and the same fleet. */
@@ -172,6 +175,9 @@ function combineBuilds(builds: readonly BuildResult[]): ReleaseOutcome<CombinedB
     if (canonicalize((build.waivers ?? []) as Json) !== canonicalize((first.waivers ?? []) as Json)) {
       return refuse('builds-disagree', `the waivers read for ${build.system} differ from those for ${first.system}`);
     }
+    if (canonicalize((build.drills ?? []) as Json) !== canonicalize((first.drills ?? []) as Json)) {
+      return refuse('builds-disagree', `the drills read for ${build.system} differ from those for ${first.system}`);
+    }
     for (const [host, entry] of entriesOf(build.hosts)) {
       if (!lookup(first.fleet.hosts, host)) return refuse('builds-disagree', `${host} is not a host of the fleet`);
       if (hosts.has(host)) return refuse('builds-disagree', `host ${host} was built twice`);
@@ -183,7 +189,8 @@ function combineBuilds(builds: readonly BuildResult[]): ReleaseOutcome<CombinedB
     const names = missing.slice(0, 10).map(([host, { system }]) => `${host} (${system})`);
     return refuse('not-built', `no build result has ${names.join(', ')}`);
   }
-  return accept({ fleet: first.fleet, source: first.source, hosts, waivers: first.waivers ?? [] });
+  const { waivers = [], drills = [] } = first;
+  return accept({ fleet: first.fleet, source: first.source, hosts, waivers, drills });
 }
 
 /**

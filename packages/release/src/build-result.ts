@@ -1,6 +1,7 @@
 import {
   Commit,
   closurePathsMax,
+  documentBytesMax,
   FleetDocument,
   HostCompliance,
   HostName,
@@ -11,6 +12,7 @@ import {
   waiversMax,
 } from '@nixfleet/contracts';
 import { z } from 'zod';
+import { drillsMax } from './drill-records.ts';
 import { ReleaseError } from './errors.ts';
 
 export const PackageName = z.object({ name: z.string().max(255), version: z.string().max(255) });
@@ -54,6 +56,17 @@ export const BuildResult = z.object({
   waivers: z
     .array(z.object({ waiver: z.string().max(16_384), sshSignatures: z.record(z.string(), z.string().max(4096)) }))
     .max(waiversMax)
+    .optional(),
+  /** Records of drills of the source commit, as they lie there. */
+  drills: z
+    .array(
+      z.object({
+        path: z.string().max(256),
+        text: z.string().max(documentBytesMax.drill),
+        sshSignatures: z.record(z.string(), z.string().max(4096)),
+      }),
+    )
+    .max(drillsMax)
     .optional(),
 });
 export type BuildResult = z.infer<typeof BuildResult>;

@@ -23,6 +23,7 @@ import { z } from 'zod';
 import { boundedMap } from './bounded-map.ts';
 import { type BuildFailure, failureLines } from './build-failure.ts';
 import type { BuildHost, BuildResult } from './build-result.ts';
+import { readDrillRecords } from './drill-records.ts';
 import { packagesOf } from './drv-name.ts';
 import { type EvaluationLimits, evaluateHosts } from './evaluate-hosts.ts';
 import type { FleetSource } from './fleet-source.ts';
@@ -172,6 +173,7 @@ export async function buildHosts(
   reportFailures(ports.progress, built);
 
   const waivers = input.sourceGit === null ? [] : await readWaivers(input.sourceGit, input.source.commit);
+  const drills = input.sourceGit === null ? [] : await readDrillRecords(input.sourceGit, input.source.commit);
   const systems = input.systems === 'all' ? systemsOf(fleet) : input.systems;
   const results = systems.map(
     (system): BuildResult => ({
@@ -184,6 +186,9 @@ export async function buildHosts(
       ...(waivers.length === 0
         ? {}
         : { waivers: waivers.map((file) => ({ ...file, sshSignatures: { ...file.sshSignatures } })) }),
+      ...(drills.length === 0
+        ? {}
+        : { drills: drills.map((file) => ({ ...file, sshSignatures: { ...file.sshSignatures } })) }),
     }),
   );
   return { results, closures, warnings: [...warnings, ...hostWarnings(evaluated)] };

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import {
+  addSeconds,
   canonicalBytes,
+  DrillRecord,
   HostName,
+  type Instant,
   type Json,
   lookup,
   reportPath,
@@ -12,6 +15,7 @@ import {
 } from '@nixfleet/contracts';
 import { accepted, present, testCatalogue, testWaiver } from '@nixfleet/testkit';
 import { readStaticReport } from './compliance.ts';
+import { drillsDirectory } from './drill-records.ts';
 import type { ProgressEvent } from './progress.ts';
 import { verifyTree } from './publish.ts';
 import { waiversDirectory } from './read-waivers.ts';
@@ -112,6 +116,50 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     const outcome = await release();
     assert.ok(!outcome.ok && outcome.reason === 'compliance-invalid', JSON.stringify(outcome));
     assert.match(outcome.detail, /canary: its catalogue is that of web-1/);
+  });
+
+  test('a record of a drill that no approver signed is refused by name, unless it is too old to rest on', async () => {
+    await evaluatesTo();
+    await mkdir(lab.at(`source/${drillsDirectory}`), { recursive: true });
+    const now = lab.clock.instant();
+    const record = (endedAt: Instant, more: object = {}) =>
+      DrillRecord.parse({
+        ...{
+          type: 'drill',
+          fleet: lab.fleet.name,
+          schemaVersion: 1,
+          id: 'D-2026-0001',
+          rule: 'SY-01',
+          failAt: 'static',
+        },
+        ...{ hosts: ['web-1'], rolloutId: null, commit: 'c'.repeat(40), startedAt: addSeconds(endedAt, -60) },
+        ...{ deadline: now, endedAt, limitSeconds: 300, passed: true },
+        steps: [{ name: 'release-refused', isObserved: true, afterSeconds: 60, shownBy: [] }],
+        ...more,
+      });
+    const put = async (document: DrillRecord, approvedBy: readonly string[]) => {
+      const { bytes, sshSignatures } = await lab.fleet.sign(document, [], approvedBy);
+      const path = lab.at(`source/${drillsDirectory}/D-2026-0001.json`);
+      await rm(lab.at(`source/${drillsDirectory}`), { recursive: true });
+      await mkdir(lab.at(`source/${drillsDirectory}`), { recursive: true });
+      await writeFile(path, bytes);
+      for (const [keyId, armored] of sshSignatures ?? []) await writeFile(`${path}.${keyId}.sshsig`, armored);
+      await lab.commit();
+      return release();
+    };
+    const recent = addSeconds(now, -86_400);
+    const cases: readonly [DrillRecord, readonly string[], RegExp][] = [
+      [record(recent), [], /D-2026-0001\.json: no approver signed it/],
+      [record(recent), ['ci'], /no approver signed it/],
+      [record(recent, { passed: false }), ['alice'], /passed is false/],
+    ];
+    for (const [document, approvedBy, expected] of cases) {
+      const outcome = await put(document, approvedBy);
+      assert.ok(!outcome.ok && outcome.reason === 'compliance-invalid', JSON.stringify(outcome));
+      assert.match(outcome.detail, expected);
+    }
+    accepted(await put(record(recent), ['alice']));
+    accepted(await put(record(addSeconds(now, -400 * 86_400)), []));
   });
 
   test('a waiver that nobody signed waives nothing, and is told', async () => {

@@ -37,6 +37,8 @@ import {
 } from '@nixfleet/evidence';
 import { z } from 'zod';
 import type { BuildHost } from './build-result.ts';
+import { requireDrillRecords } from './drill-records.ts';
+import type { ApprovedFile } from './read-approved.ts';
 import type { WaiverFile } from './read-waivers.ts';
 import type { ReleaseOutcome, ReleaseRefusal } from './release-refusal.ts';
 import type { ReleaseTree } from './release-tree.ts';
@@ -70,18 +72,23 @@ export interface ComplianceInput {
   /** The static report of that release, if it has one. */
   readonly previousReport: StaticReport | null;
   readonly waivers: readonly WaiverFile[];
+  /** What rules about drills have read. Default: none. */
+  readonly drills?: readonly ApprovedFile[];
   readonly trust: TrustState;
   readonly now: Instant;
 }
 
 /**
  * The static gate: every static rule over every host, waivers applied. Null where the fleet asks for nothing: no channel has a
- * policy and no host has a catalogue. Refuses (`compliance-failed`, with `failures`) what fails under `enforce`.
+ * policy and no host has a catalogue. Refuses (`compliance-failed`, with `failures`) what fails under `enforce`, and
+ * (`compliance-invalid`) a record of a drill that no approver signed.
  */
 export async function assembleCompliance(
   input: ComplianceInput,
 ): Promise<ReleaseOutcome<AssembledCompliance | null> | StaticGateRefusal> {
-  const { crypto, fleet, now } = input;
+  const { crypto, fleet, now, trust, drills = [] } = input;
+  const areSigned = await requireDrillRecords({ crypto, fleet: fleet.fleet }, { drills, trust, now });
+  if (!areSigned.ok) return areSigned;
   const evaluated = await evaluatedHosts(input);
   if (!evaluated.ok) return evaluated;
   const hosts = evaluated.value;
