@@ -13,7 +13,7 @@ import { stepLine } from './describe-drill.ts';
 import type { JournalsOf } from './drill-journals.ts';
 
 /** Between two looks, in milliseconds. */
-const lookMs = 2000;
+const lookMs = 1000;
 
 /** A drill that hosts take part in. */
 export type HostDrillPlan = DrillPlan & { readonly failAt: DrillQuestion['failAt'] };
