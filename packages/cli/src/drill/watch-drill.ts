@@ -37,13 +37,31 @@ export async function watchDrill(
     const journals = await journalsOf(plan.hosts);
     const rolloutId = rolloutIn(plan, journals);
     const observed = rolloutId && observedOf(plan, { journals, held: [], rolloutId, until: now });
-    const ends = observed?.startedAt ? addSeconds(observed.startedAt, plan.limitSeconds) : plan.deadline;
+    const ends = endOf(plan, { observed, isConfirmed: isConfirmedIn(journals, rolloutId) });
     for (const step of observed ? observed.steps : []) if (step.isObserved) tell(stepLine(step));
     if (observed?.passed || !mayWait || now >= ends || signal.aborted) return rolloutId;
-    const what = rolloutId === null ? 'for a release that carries the drill' : 'for what is not observed yet';
+    const what = ends === plan.deadline ? 'for a release that carries the drill' : 'for what is not observed yet';
     tell(`waiting ${what}, until ${ends}`);
     await clock.sleep(lookMs, signal).catch(() => undefined);
   }
+}
+
+/** A host that confirmed was not drilled, or its gate does not work: which of both is known at the deadline. */
+function endOf(
+  { deadline, limitSeconds }: HostDrillPlan,
+  { observed, isConfirmed }: { readonly observed: ObservedDrill | null; readonly isConfirmed: boolean },
+): Instant {
+  const isGoing = observed?.startedAt && !isConfirmed;
+  return isGoing ? addSeconds(observed.startedAt, limitSeconds) : deadline;
+}
+
+function isConfirmedIn(
+  journals: ReadonlyMap<HostName, readonly VerifiedEvent[]>,
+  rolloutId: RolloutId | null,
+): boolean {
+  return [...journals.values()].some((events) =>
+    events.some(({ event }) => event.kind === 'confirmed' && event.body.target.rolloutId === rolloutId),
+  );
 }
 
 /** As far as the journals go; what happened after `until` is of no account. */

@@ -45,12 +45,12 @@ export interface ObservedDrill {
   readonly passed: boolean;
 }
 
-/** What the gate has to say of each collector that fails. `systemctl` says of a unit that was stopped that it failed. */
-const reasonsOf: Readonly<Record<Exclude<DrillFailAt, 'static' | 'runtime'>, readonly RuntimeGateErrorReason[]>> = {
-  timeout: ['timeout', 'collector-failed'],
-  malformed: ['malformed'],
-  stale: ['stale'],
-  unsigned: ['unverified'],
+/** What the gate has to say of each collector that fails. */
+const reasonOf: Readonly<Record<Exclude<DrillFailAt, 'static' | 'runtime'>, RuntimeGateErrorReason>> = {
+  timeout: 'timeout',
+  malformed: 'malformed',
+  stale: 'stale',
+  unsigned: 'unverified',
 };
 
 export function drillTrace(
@@ -171,9 +171,7 @@ function isReport(event: JournalEvent, failAt: DrillQuestion['failAt']): boolean
       isEnforced(event.body.mode)
     );
   }
-  return (
-    event.kind === 'runtime-gate-error' && reasonsOf[failAt].includes(event.body.reason) && isEnforced(event.body.mode)
-  );
+  return event.kind === 'runtime-gate-error' && event.body.reason === reasonOf[failAt] && isEnforced(event.body.mode);
 }
 
 function isEnforced(mode: ComplianceMode): boolean {
