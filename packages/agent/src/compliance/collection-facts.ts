@@ -59,7 +59,8 @@ export async function collectionContext(
 ): Promise<CollectionContext | null> {
   const { ctx, host, documents, source, released } = deps;
   const earlier = target === null && closure === confirmed ? await released.of(closure) : null;
-  if (earlier?.host === host && earlier.fleet === ctx.fleet) return { ...earlier, mode };
+  // With the mode of that release: evidence is held against what it names.
+  if (earlier?.host === host && earlier.fleet === ctx.fleet) return earlier;
   const view = documents?.view ?? null;
   if (documents === null || view === null) return null;
   const found = target && (await documents.manifestOf(target.rolloutId, source, signal));
