@@ -18,6 +18,7 @@ import {
   type StorePath,
   type SystemName,
   sealDocument,
+  type TrustState,
 } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { boundedMap } from './bounded-map.ts';
@@ -58,6 +59,8 @@ export interface BuildInput {
   readonly sourceGit: Git | null;
   /** What somebody else says of the release. */
   readonly stated?: StatedFacts;
+  /** Whose signatures of commits are known; by default nobody's. */
+  readonly trust?: TrustState;
   /** Hosts of this system only. Default: of every system, for builders that can build them all. */
   readonly systems: readonly SystemName[] | 'all';
   readonly limits: EvaluationLimits;
@@ -85,7 +88,7 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
   const now = msToInstant(ports.clock.now());
   const timeless = unresolvableTimes(fleet, now);
   if (timeless) return timeless;
-  const facts = await factsOf(input);
+  const facts = await factsOf(ports, input);
   if (!facts.ok) return facts;
   ports.progress.report({ step: 'evaluate', state: 'line', detail: factsLine(facts.value) });
   const checkouts = await mkdtemp(join(tmpdir(), 'nixfleet-pinned-'));
@@ -104,9 +107,12 @@ export async function buildFleet(ports: BuildPorts, input: BuildInput): Promise<
   }
 }
 
-async function factsOf({ sourceGit, source, fleet, stated = {} }: BuildInput): Promise<ReleaseOutcome<ReleaseFacts>> {
+async function factsOf(
+  { crypto }: BuildPorts,
+  { sourceGit, source, fleet, stated = {}, trust }: BuildInput,
+): Promise<ReleaseOutcome<ReleaseFacts>> {
   if (sourceGit === null) return accept({ ...stated, observed: null });
-  return observeFacts(sourceGit, { commit: source.commit, fleet, stated });
+  return observeFacts(sourceGit, { commit: source.commit, fleet, stated, crypto, trust: trust ?? null });
 }
 
 /** `hosts`: these alone; default every host of the wanted systems. */

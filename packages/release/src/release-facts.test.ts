@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { Commit } from '@nixfleet/contracts';
+import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { accepted } from '@nixfleet/testkit';
 import { parseFleetSource } from './fleet-source.ts';
 import { observeFacts, StatedFacts } from './release-facts.ts';
@@ -29,7 +30,7 @@ describe('what a release sees of itself', () => {
   async function observed({ at = '.', stated = {} }: { at?: string; stated?: StatedFacts } = {}) {
     const commit = Commit.parse((await lab.git.run(['rev-parse', 'HEAD'])).trim());
     const fleet = parseFleetSource(at, { directory: lab.at('source') });
-    return { commit, outcome: await observeFacts(lab.git, { commit, fleet, stated }) };
+    return { commit, outcome: await observeFacts(lab.git, { commit, fleet, stated, crypto: nodeCrypto, trust: null }) };
   }
 
   test('the commit, whether something is not committed, and when it was', async () => {

@@ -1,10 +1,11 @@
-import { accept, type Commit, refuse } from '@nixfleet/contracts';
+import { accept, type Commit, type Crypto, refuse, type TrustState } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { ReleaseError } from './errors.ts';
 import type { FleetSource } from './fleet-source.ts';
 import type { Git } from './git.ts';
 import { belowTop, placeOf } from './pinned-hosts.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
+import { signedReview } from './signed-review.ts';
 
 const lockBytesMax = 4 * 1024 * 1024;
 const inputsMax = 512;
@@ -37,6 +38,9 @@ export interface ReleaseFacts extends StatedFacts {
     readonly isDirty: boolean;
     /** When it was committed, in seconds since 1970: the same commit says the same on every day. */
     readonly evaluatedAt: number;
+    /** By git's own signatures; absent where they do not show both. */
+    readonly author?: string;
+    readonly approvals?: readonly string[];
     /** Of the lock file of that commit; absent where there is none. */
     readonly inputs?: Readonly<Record<string, LockedInput>>;
     /** Null: the source is not here. */
@@ -64,7 +68,20 @@ type Lock = z.infer<typeof Lock>;
 /** Reads from git what a release can see of itself. `bad-lock-file` where the lock file of the commit is none. */
 export async function observeFacts(
   git: Git,
-  { commit, fleet, stated }: { readonly commit: Commit; readonly fleet: FleetSource; readonly stated: StatedFacts },
+  {
+    commit,
+    fleet,
+    stated,
+    crypto,
+    trust,
+  }: {
+    readonly commit: Commit;
+    readonly fleet: FleetSource;
+    readonly stated: StatedFacts;
+    readonly crypto: Crypto;
+    /** Null: nobody's signature is known here. */
+    readonly trust: TrustState | null;
+  },
 ): Promise<ReleaseOutcome<ReleaseFacts>> {
   const status = await git.run(['status', '--porcelain']);
   const committed = Number((await git.run(['show', '--no-patch', '--format=%ct', commit])).trim());
@@ -78,6 +95,7 @@ export async function observeFacts(
       revision: commit,
       isDirty: status !== '',
       evaluatedAt: committed,
+      ...(trust === null ? {} : await signedReview(git, { commit, trust, crypto })),
       ...(inputs.value === null ? {} : { inputs: inputs.value }),
     },
   });
@@ -132,7 +150,8 @@ function nodeOf(lock: Lock, path: readonly string[], depth = 0): string | null {
 /** What was seen and what was said, in one line for people. */
 export function factsLine({ observed, author, approvals, advisories }: ReleaseFacts): string {
   const inputs = Object.keys(observed?.inputs ?? {}).length;
-  const seen = observed === null ? 'nothing' : `the commit${inputs === 0 ? '' : `, ${inputs} locked inputs`}`;
+  const review = observed?.approvals ? `, a merge signed by ${observed.approvals.join(', ')}` : '';
+  const seen = observed === null ? 'nothing' : `the commit${inputs === 0 ? '' : `, ${inputs} locked inputs`}${review}`;
   const said = [
     ...(author === undefined ? [] : ['author']),
     ...(approvals === undefined ? [] : [`${approvals.length} approvals`]),

@@ -114,7 +114,7 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const descends = await checkDescends(input, previous, source.value);
   if (!descends.ok) return descends;
 
-  const built = await buildFleet(ports, { ...input, source: source.value });
+  const built = await buildFleet(ports, { ...input, source: source.value, trust: chain.newest });
   if (!built.ok) return built;
   const { results, warnings } = built.value;
   const named = results[0]?.fleet.fleet;
