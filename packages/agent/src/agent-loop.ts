@@ -19,6 +19,7 @@ import { AgentError, messageOf } from './errors.ts';
 import { HeadExpiry } from './head-expiry.ts';
 import { intentOf, isLate } from './intent.ts';
 import type { JournalFound } from './journal.ts';
+import { observe } from './observe.ts';
 import { OwnBrakes } from './own-brakes.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
@@ -84,7 +85,7 @@ export class AgentLoop {
     const { host, journal, agentVersion, log } = this.#deps;
     this.#workers = workers;
     this.#bootId = await host.bootId();
-    const running = await host.running();
+    const { running, bootDefault } = await observe(host);
     if (found.journal.kind === 'intact' || found.journal.kind === 'other-key') {
       const state = journal.entries.reduce((folded, { event }) => applyEvent(folded, event), this.#memory.state);
       this.#memory = { ...this.#memory, state };
@@ -96,12 +97,11 @@ export class AgentLoop {
     } else {
       if (found.journal.kind === 'corrupt') log('error', 'the journal is corrupt and was put aside', found.journal);
       await journal.startEpoch();
-      const isFirst = found.journal.kind === 'absent' && !found.hadState;
+      const reason = found.journal.kind === 'absent' && !found.hadState ? 'first-contact' : 'state-lost';
       // What the machine boots is where a power cut leads, so it is what a revert goes to: as a rule what runs. A system
       // that runs and is not booted was never confirmed.
-      const confirmed = await host.bootDefault();
-      const reason = isFirst ? 'first-contact' : 'state-lost';
-      await this.#record([{ kind: 'journal-started', body: { reason, running, confirmed, agentVersion } }]);
+      const body = { reason, running, confirmed: bootDefault, agentVersion } as const;
+      await this.#record([{ kind: 'journal-started', body }]);
     }
     if (found.isFloorLost) {
       const detail = 'anti-rollback state was not there: only a head younger than two hours is accepted';
@@ -111,7 +111,7 @@ export class AgentLoop {
     await this.#attempt('clock', () => this.#ownBrakes.lookAtClock());
     const [deadMan, activation, wasBootOrdered] = [host.deadMan(), host.activation(), host.wasBootOrdered()];
     const seen = { deadMan: await deadMan, activation: await activation, wasBootOrdered: await wasBootOrdered };
-    await this.#take({ type: 'started', running, bootId: this.#bootId, agentVersion, ...seen });
+    await this.#take({ type: 'started', running, bootDefault, bootId: this.#bootId, agentVersion, ...seen });
   }
 
   /** A worker's fact. */
@@ -257,7 +257,7 @@ export class AgentLoop {
     });
     if (clock.monotonicMs() - this.#driftMs >= driftMs) {
       this.#driftMs = clock.monotonicMs();
-      await this.#attempt('drift', async () => this.#take({ type: 'observed', running: await host.running() }));
+      await this.#attempt('drift', async () => this.#take({ type: 'observed', ...(await observe(host)) }));
       await this.#attempt('reboot pending', async () => {
         const { state } = this.#memory;
         if (!switchingPhases.has(state.phase.name)) await this.#record(await rebootPendingNews(host, state));

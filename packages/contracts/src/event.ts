@@ -101,8 +101,8 @@ export const eventBodies = {
     consecutiveFailures: z.int().min(0),
     detail: z.string().max(512).optional(),
   }),
-  /** The system was changed outside NixFleet. */
-  drift: z.object({ expected: StorePath, running: StorePath.nullable() }),
+  /** The system was changed outside NixFleet: what it runs, or what it boots by itself, where that is not `expected` either. */
+  drift: z.object({ expected: StorePath, running: StorePath.nullable(), bootDefault: StorePath.optional() }),
   'floor-lost': z.object({ detail }),
   'head-expiring': z.object({ expiresAt: Instant }),
   ...complianceEventBodies,

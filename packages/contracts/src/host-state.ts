@@ -166,6 +166,8 @@ export type RebootsSeen = z.infer<typeof RebootsSeen>;
 export const HostState = z.object({
   bootId: BootId.nullable(),
   running: StorePath.nullable(),
+  /** What it boots by itself, where somebody else than NixFleet has set that. */
+  bootDefault: StorePath.optional(),
   /** The closure a revert goes to. */
   confirmed: z.object({ closure: StorePath, rolloutId: RolloutId.nullable(), at: Instant }).nullable(),
   phase: HostPhase,

@@ -101,7 +101,7 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       const { target, soakUntil } = event.body;
       return enter(
         {
-          ...state,
+          ...withoutStray(state),
           running: target.closure,
           confirmed: { closure: target.closure, rolloutId: target.rolloutId, at },
           retry: null,
@@ -153,7 +153,7 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       const { target, to, cause } = event.body;
       return enter(
         {
-          ...unmeasured(trialEnded(state, target)),
+          ...unmeasured(trialEnded(withoutStray(state), target)),
           running: to,
           confirmed: state.confirmed?.closure === to ? state.confirmed : { closure: to, rolloutId: null, at },
         },
@@ -171,8 +171,10 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
       const probe = { status, mode, at, consecutiveFailures, ...(detail === undefined ? {} : { detail }) };
       return { ...state, probes: withProbe(state.probes, check, probe) };
     }
-    case 'drift':
-      return { ...state, running: event.body.running };
+    case 'drift': {
+      const { running, bootDefault } = event.body;
+      return { ...withoutStray(state), running, ...(bootDefault && { bootDefault }) };
+    }
     case 'document-refused':
     case 'probes-passed':
     case 'floor-lost':
@@ -191,6 +193,11 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
 /** Another system is activated: what was measured before says nothing of it. */
 function unmeasured({ compliance: _, ...state }: HostState): HostState {
   return { ...state, probes: {} };
+}
+
+/** The boot default was set, or was looked at. */
+function withoutStray({ bootDefault: _, ...state }: HostState): HostState {
+  return state;
 }
 
 function trialEnded(state: HostState, { rolloutId, trialUntil }: HostTarget): HostState {

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ChannelPolicy, HostPhaseName, HostState, Instant } from '@nixfleet/contracts';
+import type { ChannelPolicy, HostPhaseName, HostState, Instant, StorePath } from '@nixfleet/contracts';
 import { manifest, PlannedFleet, type SketchedManifest, targetIn } from './fixtures/fleet.ts';
 import {
+  boot,
   closureOf,
   awaitedId as id,
   intentOf,
   memoryIn,
   otherClosure,
   policy,
+  stateIn,
   target,
   targetOf,
 } from './fixtures/host.ts';
@@ -72,6 +74,71 @@ describe('a machine that was changed outside NixFleet', () => {
     }
   });
 
+  it('H24: what it boots by itself is told like what it runs, and its end too', () => {
+    const { closure } = target;
+    const boots = { type: 'observed', running: closure, bootDefault: otherClosure } as const;
+    const told = react(memoryIn('converged'), boots);
+    assert.deepEqual(only(told.events, 'drift'), { expected: closure, running: closure, bootDefault: otherClosure });
+    assert.deepEqual(react(told.after, boots).events, [], 'once');
+    assert.deepEqual(react(told.after, { ...boots, bootDefault: null }).events, [], 'it cannot be told any more');
+    const back = react(told.after, { ...boots, bootDefault: closure });
+    assert.deepEqual(only(back.events, 'drift'), { expected: closure, running: closure });
+    assert.equal(back.after.state.bootDefault, undefined);
+    const started = { type: 'started', bootId: boot, agentVersion: '1', deadMan: { kind: 'absent' } } as const;
+    const more = { activation: 'unknown', wasBootOrdered: false, running: closure } as const;
+    for (const [before, bootDefault, kinds] of [
+      [memoryIn('converged'), otherClosure, ['started', 'drift']],
+      [told.after, closure, ['started', 'drift']],
+      [memoryIn('converged'), closure, ['started']],
+    ] as const) {
+      assert.deepEqual(react(before, { ...started, ...more, bootDefault }).kinds, kinds);
+    }
+  });
+
+  it('H24: a boot default that was changed is held and switched back like a running system', () => {
+    const stray = (name: HostPhaseName) => memoryIn(name, {}, { bootDefault: otherClosure });
+    const held = react(stray('converged'), under('hold', newer));
+    assert.deepEqual(only(held.events, 'withheld').withheld, { code: 'drift', reason: `it boots ${otherClosure}` });
+    assert.deepEqual(react(stray('converged'), under('report', newer)).kinds, ['fetching']);
+    assert.deepEqual(react(stray('converged'), under('report')).events, []);
+    const again = react(stray('converged'), under('reactivate'));
+    assert.deepEqual([again.kinds, only(again.events, 'fetching').target.closure], [['fetching'], target.closure]);
+    assert.deepEqual(react(again.after, under('reactivate')).types, [], 'the fetch goes on');
+    const fetching = memoryIn(
+      'fetching',
+      {},
+      {
+        bootDefault: otherClosure,
+        running: target.closure,
+        confirmed: stateIn('converged').confirmed,
+      },
+    );
+    assert.deepEqual(react(fetching, under('reactivate')).types, ['fetch'], 'after a restart, too');
+    assert.deepEqual(react(fetching, under('report')).kinds, ['converged'], 'unless policy was changed meanwhile');
+    const committing = memoryIn('confirming', busy('commit'), { bootDefault: otherClosure });
+    const committed = react(committing, { type: 'committed', id });
+    assert.equal(committed.after.state.bootDefault, undefined, 'what is confirmed is what boots');
+  });
+
+  it('H24: a boot default that NixFleet sets, or that a boot is waited for, is no change from outside', () => {
+    const boots = (name: HostPhaseName, bootDefault: StorePath) => {
+      const memory = memoryIn(name);
+      return react(memory, { type: 'observed', running: memory.state.running, bootDefault }).events;
+    };
+    for (const name of [
+      'activating',
+      'rebooting',
+      'confirming',
+      'trying',
+      'reverting',
+      'failed',
+      'unconfirmed',
+    ] as const)
+      assert.deepEqual(boots(name, otherClosure), [], name);
+    assert.deepEqual(boots('deferred', target.closure), [], 'a person boots what needs a boot');
+    assert.equal(boots('deferred', otherClosure).length, 1);
+  });
+
   it('H24: what NixFleet itself does is no change from outside', () => {
     for (const name of ['failed', 'unconfirmed', 'reverting', 'confirming', 'trying'] as const) {
       assert.deepEqual(react(memoryIn(name), under('hold', newer)).kinds.includes('withheld'), false, name);
@@ -109,6 +176,17 @@ describe('the planner and a machine that was changed outside NixFleet', () => {
       assert.deepEqual(fleet.goes(), goes, drift);
       assert.deepEqual(fleet.withheld('b'), [], drift);
     }
+  });
+
+  it('P26: so is one that boots something else by itself', () => {
+    const current = of('reactivate');
+    const fleet = converged(current);
+    const { closure } = targetIn(current, 'a');
+    fleet.tell('a', { kind: 'drift', body: { expected: closure, running: closure, bootDefault: running } });
+    assert.deepEqual(fleet.withheld('a'), [{ code: 'drift', reason: `it boots ${running}` }]);
+    assert.deepEqual(fleet.goes(), ['a']);
+    fleet.tell('a', { kind: 'drift', body: { expected: closure, running: closure } });
+    assert.deepEqual([fleet.withheld('a'), fleet.goes()], [[], []]);
   });
 
   it('P26: its go stands while it fetches, until it has armed', () => {

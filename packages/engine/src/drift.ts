@@ -1,4 +1,12 @@
-import type { ChannelPolicy, DriftPolicy, HostPhaseName, HostState, StorePath, Withheld } from '@nixfleet/contracts';
+import type {
+  ChannelPolicy,
+  DriftPolicy,
+  EventOf,
+  HostPhaseName,
+  HostState,
+  StorePath,
+  Withheld,
+} from '@nixfleet/contracts';
 import { complianceWithheld, hasLapsed, heldByCompliance } from './compliance-standing.ts';
 
 /** Where it is not NixFleet that changes the machine. */
@@ -12,11 +20,38 @@ const restingPhases: ReadonlySet<HostPhaseName> = new Set([
   'reverted',
 ]);
 
-/** The machine runs neither what was confirmed last nor `closure`, and it was not NixFleet that changed it; or null. */
-export function driftFrom({ phase, running, confirmed }: HostState, closure: StorePath): Withheld | null {
+/**
+ * What the machine boots by itself, where that is neither what was confirmed last nor what a boot is waited for. Undefined: it
+ * is right, or it is NixFleet that changes it now.
+ */
+export function strayDefault(
+  { phase, confirmed, bootDefault: known }: HostState,
+  found: StorePath | null | undefined,
+): StorePath | undefined {
+  if (!restingPhases.has(phase.name) || found === null || found === undefined) return known;
+  const isAwaited = phase.name === 'deferred' && phase.target.closure === found;
+  return confirmed === null || found === confirmed.closure || isAwaited ? undefined : found;
+}
+
+export function driftBody(
+  expected: StorePath,
+  running: StorePath | null,
+  stray: StorePath | undefined,
+): EventOf<'drift'>['body'] {
+  return { expected, running, ...(stray !== undefined && { bootDefault: stray }) };
+}
+
+/**
+ * The machine runs neither what was confirmed last nor `closure`, or boots something else by itself, and it was not NixFleet
+ * that changed it; or null.
+ */
+export function driftFrom({ phase, running, confirmed, bootDefault }: HostState, closure: StorePath): Withheld | null {
   if (!restingPhases.has(phase.name) || confirmed === null) return null;
-  if (running === confirmed.closure || running === closure) return null;
-  return { code: 'drift', reason: `it runs ${running ?? 'nothing known'}` };
+  if (running !== confirmed.closure && running !== closure) {
+    return { code: 'drift', reason: `it runs ${running ?? 'nothing known'}` };
+  }
+  const isStray = bootDefault !== undefined && bootDefault !== confirmed.closure && bootDefault !== closure;
+  return isStray ? { code: 'drift', reason: `it boots ${bootDefault}` } : null;
 }
 
 /**
@@ -55,13 +90,16 @@ export function isToMend(state: HostState, { compliance: { mode, onDrift } }: Ch
   return mode === 'enforce' && onDrift === 'reactivate' && hasLapsed(state);
 }
 
+type Wanted = { readonly target: { readonly closure: StorePath }; readonly policy: ChannelPolicy };
+
+/** Under `reactivate` what was changed outside NixFleet is put back. */
+export function isToPutBack(state: HostState, { target, policy }: Wanted): boolean {
+  return policy.drift === 'reactivate' && driftFrom(state, target.closure) !== null;
+}
+
 /** Under `reactivate` what the host holds already is switched to like a release, with a go, brakes and probes. */
-export function isToReactivate(
-  state: HostState,
-  { target, policy }: { readonly target: { readonly closure: StorePath }; readonly policy: ChannelPolicy },
-): boolean {
+export function isToReactivate(state: HostState, wanted: Wanted): boolean {
   const holds = state.phase.name === 'converged' || state.phase.name === 'soaking';
   if (!holds) return false;
-  if (policy.drift === 'reactivate' && driftFrom(state, target.closure) !== null) return true;
-  return isToMend(state, policy);
+  return isToPutBack(state, wanted) || isToMend(state, wanted.policy);
 }

@@ -55,6 +55,11 @@ export type DeadManReport =
   /** It fired. `ok` is whether the machine ran `to` afterwards, null while it is still at work. */
   | { readonly kind: 'fired'; readonly to: StorePath; readonly ok: boolean | null; readonly output?: CommandOutput };
 
+interface BootDefault {
+  /** Null or absent: it cannot be told. */
+  readonly bootDefault?: StorePath | null;
+}
+
 /**
  * Facts that workers bring. The agent's loop hands them to `step` one at a time. An input with an `id` answers the effect
  * with that `id`; the machine ignores it unless that effect is still the one it waits for, so a worker that answers late,
@@ -62,7 +67,7 @@ export type DeadManReport =
  */
 export type HostInput =
   /** First input after every start of the agent: what was found on the machine. */
-  | {
+  | ({
       readonly type: 'started';
       readonly running: StorePath | null;
       readonly bootId: BootId;
@@ -72,7 +77,7 @@ export type HostInput =
       readonly activation: ActivationOutcome | 'running' | 'unknown';
       /** The loader was told of the newest boot that was asked for. If not, it did not fail: the power may have. */
       readonly wasBootOrdered: boolean;
-    }
+    } & BootDefault)
   /** Whenever documents, go, brakes or the clock changed; null while there is no verified manifest for this host. */
   | { readonly type: 'intent'; readonly intent: Intent | null }
   | { readonly type: 'fetched'; readonly id: number }
@@ -117,8 +122,8 @@ export type HostInput =
       readonly output?: CommandOutput;
       readonly detail?: string;
     }
-  /** Drift check: what the machine runs now. */
-  | { readonly type: 'observed'; readonly running: StorePath | null }
+  /** Drift check: what the machine runs now, and what it boots by itself. */
+  | ({ readonly type: 'observed'; readonly running: StorePath | null } & BootDefault)
   /** At least every few seconds while a switch is under way or soaks, and when an `until` or deadline is reached. */
   | { readonly type: 'tick' };
 

@@ -1,4 +1,4 @@
-import type { HostPhaseName, Instant, StorePath } from '@nixfleet/contracts';
+import type { HostPhaseName, Instant } from '@nixfleet/contracts';
 import {
   confirmAfterReboot,
   onActivated,
@@ -18,6 +18,7 @@ import {
   onProbe,
   settle,
 } from './confirm.ts';
+import { driftBody, strayDefault } from './drift.ts';
 import type { HostInput, HostMemory, StepResult } from './host-input.ts';
 import { initialHostState } from './host-state.ts';
 import { initialWorkingMemory, Pass, unreachable } from './pass.ts';
@@ -78,7 +79,7 @@ function react(pass: Pass, input: HostInput): void {
     case 'reverted':
       return onReverted(pass, input);
     case 'observed':
-      return onObserved(pass, input.running);
+      return onObserved(pass, input);
     case 'tick':
       return onTick(pass);
     default:
@@ -117,13 +118,15 @@ function onTick(pass: Pass): void {
 const midSwitch: ReadonlySet<HostPhaseName> = new Set(['activating', 'rebooting', 'confirming', 'trying', 'reverting']);
 
 /** A change outside NixFleet is told, and its end too. What becomes of it is the channel's policy. */
-function onObserved(pass: Pass, running: StorePath | null): void {
+function onObserved(pass: Pass, { running, bootDefault }: Extract<HostInput, { type: 'observed' }>): void {
   const { phase, state } = pass;
   if (midSwitch.has(phase.name)) return;
   if (phase.name === 'deferred' && running === phase.target.closure) {
     if (pass.working.busy === null) confirmAfterReboot(pass, phase.target);
     return;
   }
-  if (running === state.running || state.confirmed === null) return;
-  pass.event({ kind: 'drift', body: { expected: state.confirmed.closure, running } });
+  if (state.confirmed === null) return;
+  const stray = strayDefault(state, bootDefault);
+  if (running === state.running && stray === state.bootDefault) return;
+  pass.event({ kind: 'drift', body: driftBody(state.confirmed.closure, running, stray) });
 }

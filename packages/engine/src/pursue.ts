@@ -1,6 +1,6 @@
 import { addSeconds, type HostPhase, type HostTarget, instantToMs, type Withheld } from '@nixfleet/contracts';
 import { backoffSeconds } from './backoff.ts';
-import { heldByDrift, isToMend, isToReactivate } from './drift.ts';
+import { heldByDrift, isToMend, isToPutBack, isToReactivate } from './drift.ts';
 import type { Intent } from './host-input.ts';
 import { failingProbe, isRunning, owesBoot, quarantineOf } from './host-state.ts';
 import { type Pass, unreachable } from './pass.ts';
@@ -55,7 +55,7 @@ function consider(pass: Pass, intent: Intent): void {
   // What it holds already is switched to once more only where the machine was changed and is to be put right.
   if (holds(phase, target) && !isToReactivate(pass.state, intent)) return;
   if (target.trialUntil !== undefined && !mayTry(pass.state, target, pass.now)) return;
-  if (isAt(pass, target) && !isToMend(pass.state, policy)) {
+  if (isAt(pass, target) && !holds(phase, target) && !isToMend(pass.state, policy)) {
     // A boot that was refused is not asked for again at once.
     const isResting = phase.name === 'refused' && phase.reason === 'reboot-refused' && isRefusedLately(pass, target);
     return isResting ? undefined : convergeInPlace(pass, target);
@@ -128,7 +128,8 @@ function isRefusedLately({ phase, working, now }: Pass, target: HostTarget): boo
 function considerFetching(pass: Pass, fetching: HostTarget, intent: Intent): void {
   if (!isSame(fetching, intent.target)) return turnTo(pass, intent);
   // Booted meanwhile by somebody else, which was all that was left.
-  if (isAt(pass, fetching) && !isToMend(pass.state, intent.policy)) return convergeInPlace(pass, fetching);
+  const isToGoOn = isToMend(pass.state, intent.policy) || isToPutBack(pass.state, intent);
+  if (isAt(pass, fetching) && !isToGoOn) return convergeInPlace(pass, fetching);
   const held = heldByDrift(pass.state, { closure: fetching.closure, policy: intent.policy });
   if (held) return withhold(pass, held);
   // A fetch may outlast a minute of silence: what counts is the recheck before arming.

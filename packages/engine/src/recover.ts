@@ -1,6 +1,7 @@
 import type { HostPhase, StorePath } from '@nixfleet/contracts';
 import { activated, confirmAfterReboot, probeRunning } from './activate.ts';
 import { confirmed } from './confirm.ts';
+import { driftBody, strayDefault } from './drift.ts';
 import type { HostInput } from './host-input.ts';
 import { initialWorkingMemory, type Pass, unreachable } from './pass.ts';
 import { startReboot } from './reboot.ts';
@@ -40,17 +41,19 @@ export function onStarted(pass: Pass, input: Started): void {
     case 'converged':
     case 'refused':
     case 'reverted':
-      reportDrift(pass, input.running);
+      reportDrift(pass, input);
       return probeRunning(pass);
     default:
       return unreachable(phase);
   }
 }
 
-function reportDrift(pass: Pass, running: StorePath | null): void {
-  const { confirmed: last } = pass.state;
-  if (last === null || running === last.closure) return;
-  pass.event({ kind: 'drift', body: { expected: last.closure, running } });
+function reportDrift(pass: Pass, { running, bootDefault }: Started): void {
+  const { confirmed: last, bootDefault: known } = pass.state;
+  if (last === null) return;
+  const stray = strayDefault(pass.state, bootDefault);
+  if (running === last.closure && stray === undefined && known === undefined) return;
+  pass.event({ kind: 'drift', body: driftBody(last.closure, running, stray) });
 }
 
 /** Killed between arming and the end of the switch. */

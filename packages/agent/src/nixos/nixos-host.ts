@@ -89,8 +89,9 @@ export class NixosHost implements Host {
     });
   }
 
+  /** A specialisation counts as the system that it belongs to, as in `running`. */
   bootDefault(): Promise<StorePath | null> {
-    return this.#system.bootDefault();
+    return this.#system.bootedByItself();
   }
 
   isClockSynchronised(): Promise<boolean> {
@@ -253,7 +254,7 @@ export class NixosHost implements Host {
     if (lacking !== null) return refused(lacking);
     const obstacle = await whatKeepsUp(this.#options.systemd);
     if (obstacle !== null) return refused(obstacle);
-    if (revertTo === null && (await this.bootDefault()) !== closure) {
+    if (revertTo === null && (await this.#system.bootDefault()) !== closure) {
       return refused('there is nothing to go back to, should the boot fail');
     }
     if (await this.#releaseAll()) return refused('an earlier dead man’s switch is at work');
@@ -279,7 +280,7 @@ export class NixosHost implements Host {
     const boot = currentBootId();
     // No timer stands for it in this boot: nothing is to be undone before the next.
     await record.arm({ to: revertTo, kind: 'boot', deadline: 0, boot, seconds: Math.ceil(guardSeconds) });
-    if ((await this.bootDefault()) === closure) return record.bootOrdered().then(() => null);
+    if ((await this.#system.bootDefault()) === closure) return record.bootOrdered().then(() => null);
     const loader = await this.#system.bootLoader();
     if (loader === null) {
       await this.#settle(record, 'released');
@@ -342,13 +343,13 @@ export class NixosHost implements Host {
   async #isBackByBoot(to: StorePath, armedIn: string | undefined): Promise<boolean> {
     if (armedIn === undefined || armedIn === currentBootId()) return false;
     const [running, profile] = [await this.running(), await this.#system.profileClosure()];
-    return running === to && profile === to && (await this.bootDefault()) === to;
+    return running === to && profile === to && (await this.#system.bootDefault()) === to;
   }
 
   async #firedReport(record: GuardRecord, to: StorePath): Promise<DeadManReport> {
     const result = await record.result();
     const service = await this.#options.systemd.service(record.deadManUnit);
-    if (result?.isDone === true) return { kind: 'fired', to, ok: (await this.bootDefault()) === to };
+    if (result?.isDone === true) return { kind: 'fired', to, ok: (await this.#system.bootDefault()) === to };
     const isAtWork = service === 'running' || (result === null && (await this.#isWatched(record)));
     return { kind: 'fired', to, ok: isAtWork ? null : false };
   }

@@ -69,6 +69,12 @@ export class NixosSystem {
     return (await (await this.bootLoader())?.default()) ?? this.profileClosure();
   }
 
+  /** The same, where a specialisation counts as the system that it belongs to. */
+  async bootedByItself(): Promise<StorePath | null> {
+    const path = await this.bootDefault();
+    return path === null ? null : (await this.#variant(path, async () => [])).system;
+  }
+
   async profileClosure(): Promise<StorePath | null> {
     const generation = await readlink(this.profile).catch(() => null);
     return generation === null ? null : storePathAt(join(this.profile, '..', generation));

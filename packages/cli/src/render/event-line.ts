@@ -109,6 +109,7 @@ export function eventText(event: JournalEvent): string {
       break;
     case 'drift':
       parts.push(`expected ${closure(event.body.expected)}, runs ${closure(event.body.running)}`);
+      if (event.body.bootDefault) parts.push(`and boots ${closure(event.body.bootDefault)}`);
       break;
     case 'floor-lost':
       said(event.body.detail);
