@@ -46,6 +46,9 @@ export type FailedCause = z.infer<typeof FailedCause>;
 export const RevertCause = z.enum(['unconfirmed', 'failed', 'withdrawn', 'trial-ended']);
 export type RevertCause = z.infer<typeof RevertCause>;
 
+/** Longest detail of a refusal that is kept in a host's state, in characters. */
+export const refusalDetailMax = 300;
+
 /** Where a host stands with its newest target (design §7). */
 export const HostPhase = z.discriminatedUnion('name', [
   z.object({ name: z.literal('pending') }),
@@ -80,7 +83,14 @@ export const HostPhase = z.discriminatedUnion('name', [
     deadline: Instant,
   }),
   z.object({ name: z.literal('converged'), target: HostTarget, at: Instant }),
-  z.object({ name: z.literal('refused'), target: HostTarget, at: Instant, reason: AgentRefusalCode }),
+  z.object({
+    name: z.literal('refused'),
+    target: HostTarget,
+    at: Instant,
+    reason: AgentRefusalCode,
+    /** In words for people. */
+    detail: z.string().max(refusalDetailMax).optional(),
+  }),
   z.object({
     name: z.literal('rebooting'),
     target: HostTarget,

@@ -128,6 +128,7 @@ export {
   quarantineMax,
   RebootsSeen,
   RevertCause,
+  refusalDetailMax,
   UnconfirmedCause,
 } from './host-state.ts';
 export { addSeconds, Instant, instantToMs, isBefore, latest, msToInstant, nearestInstant } from './instant.ts';

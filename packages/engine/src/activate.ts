@@ -1,7 +1,8 @@
 import { addSeconds, type HostPhase, type HostTarget, type Instant } from '@nixfleet/contracts';
+import { clip } from './clip.ts';
 import type { ActivationOutcome, HostInput, Intent } from './host-input.ts';
 import { owesBoot } from './host-state.ts';
-import { clip, type Pass, unreachable } from './pass.ts';
+import { type Pass, unreachable } from './pass.ts';
 import { isStillWanted } from './pursue.ts';
 import { bootInto, rebootIfDue, seeReboots } from './reboot.ts';
 import { refused } from './refused.ts';

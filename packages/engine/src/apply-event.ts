@@ -1,14 +1,16 @@
-import type {
-  BootId,
-  CheckName,
-  EventContent,
-  HostPhase,
-  HostState,
-  HostTarget,
-  Instant,
-  ProbeStatus,
-  RebootsSeen,
+import {
+  type BootId,
+  type CheckName,
+  type EventContent,
+  type HostPhase,
+  type HostState,
+  type HostTarget,
+  type Instant,
+  type ProbeStatus,
+  type RebootsSeen,
+  refusalDetailMax,
 } from '@nixfleet/contracts';
+import { clip } from './clip.ts';
 import { afterCollection } from './compliance-standing.ts';
 import { initialHostState, withQuarantine } from './host-state.ts';
 
@@ -79,6 +81,7 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
         target: event.body.target,
         at,
         reason: event.body.reason,
+        ...(event.body.detail && { detail: clip(event.body.detail, refusalDetailMax) }),
       });
     case 'deferred':
       return enter(state, { name: 'deferred', target: event.body.target, at, component: event.body.component });

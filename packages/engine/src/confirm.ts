@@ -1,6 +1,7 @@
 import { addSeconds, type CheckName, complianceCheck, type HostTarget } from '@nixfleet/contracts';
+import { clip } from './clip.ts';
 import type { CheckProgress, HostInput, WorkingMemory } from './host-input.ts';
-import { clip, type Pass } from './pass.ts';
+import type { Pass } from './pass.ts';
 import { pursue } from './pursue.ts';
 import { fail, unconfirm } from './revert.ts';
 import { guardTrial } from './trial.ts';

@@ -95,11 +95,6 @@ export class Pass {
   }
 }
 
-/** Text from a worker, made to fit an event and well-formed: a lone surrogate has no canonical form. */
-export function clip(text: string, charactersMax: number): string {
-  return text.slice(0, charactersMax).toWellFormed();
-}
-
 export function unreachable(value: never): never {
   throw new TypeError(`not of the host machine: ${JSON.stringify(value)}`);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Instant } from '@nixfleet/contracts';
+import { describeWithheld } from './describe-withheld.ts';
 import { manifest, PlannedFleet, targetIn } from './fixtures/fleet.ts';
 import { closureOf } from './fixtures/host.ts';
 
@@ -144,6 +145,24 @@ describe('failures', () => {
     assert.deepEqual([refused.goes(), refused.goes(until)], [['b'], ['b']], 'one that refused comes last');
     refused.offline('2026-06-01T12:00:00Z', 'b');
     assert.deepEqual([refused.goes(), refused.goes(until)], [[], ['a']]);
+  });
+});
+
+describe('a refusal', () => {
+  it('is shown in the words of the host, while it is resting and afterwards', () => {
+    const current = manifest({ introducedIn: 1, waves: [['a']] });
+    const detail = 'alice is logged in';
+    const fleet = new PlannedFleet({ stable: { current } }).fetching(current, 'a');
+    fleet.tell('a', { kind: 'refused', body: { target: targetIn(current, 'a'), reason: 'reboot-refused', detail } });
+    for (const now of [fleet.now, '2026-06-01T13:00:00Z' as Instant]) {
+      fleet.now = now;
+      const [withheld] = fleet.withheld('a').filter(({ code }) => code === 'refused');
+      assert.deepEqual([withheld?.refusal, withheld?.reason], ['reboot-refused', detail], now);
+    }
+    assert.match(
+      describeWithheld({ code: 'refused', refusal: 'reboot-refused', reason: detail }),
+      /alice is logged in/,
+    );
   });
 });
 

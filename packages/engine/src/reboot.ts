@@ -1,7 +1,8 @@
 import { addSeconds, type HostPhase, type HostTarget, type StorePath } from '@nixfleet/contracts';
+import { clip } from './clip.ts';
 import { heldByDrift } from './drift.ts';
 import type { HostInput, Intent } from './host-input.ts';
-import { clip, type Pass } from './pass.ts';
+import type { Pass } from './pass.ts';
 import { refused } from './refused.ts';
 import { isSame } from './same-target.ts';
 import { confirmSeconds } from './switch-times.ts';

@@ -1,5 +1,6 @@
 import type { AgentRefusalCode, HostTarget } from '@nixfleet/contracts';
-import { clip, type Pass } from './pass.ts';
+import { clip } from './clip.ts';
+import type { Pass } from './pass.ts';
 
 /** Nothing was changed, and the reason is not the closure's health: tried again with back-off. */
 export function refused(

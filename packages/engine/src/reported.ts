@@ -34,7 +34,7 @@ export function reported(
     case 'soaking':
       return [now < phase.soakUntil ? { code: 'soak', until: phase.soakUntil } : { code: 'soak' }];
     case 'refused':
-      return [{ code: 'refused', refusal: phase.reason }];
+      return [{ code: 'refused', refusal: phase.reason, ...(phase.detail && { reason: phase.detail }) }];
     case 'failed':
       return [{ code: 'failed', reason: phase.cause }];
     case 'activating':

@@ -7,8 +7,9 @@ import {
   type UnconfirmedCause,
 } from '@nixfleet/contracts';
 import { backoffSeconds } from './backoff.ts';
+import { clip } from './clip.ts';
 import type { DeadManReport, HostInput } from './host-input.ts';
-import { clip, type Pass } from './pass.ts';
+import type { Pass } from './pass.ts';
 
 /** Wait before a failed revert is tried again, doubling up to the maximum, in seconds. */
 export const revertRetrySeconds = 30;

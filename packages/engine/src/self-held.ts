@@ -36,7 +36,8 @@ export function selfHeld(
   }
   if (phase.name === 'refused' && phase.target.rolloutId === rolloutId) {
     const until = addSeconds(phase.at, refusedRetrySeconds);
-    if (now < until) return { code: 'refused', until, refusal: phase.reason };
+    const { reason: refusal, detail } = phase;
+    if (now < until) return { code: 'refused', until, refusal, ...(detail && { reason: detail }) };
   }
   if (retry?.rolloutId === rolloutId && now < retry.notBefore) {
     return { code: 'retry-backoff', until: retry.notBefore, have: retry.count };

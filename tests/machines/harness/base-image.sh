@@ -6,7 +6,7 @@ set -eu
 suite=bookworm
 packages=systemd,systemd-sysv,dbus,iproute2,ca-certificates,nftables,git,procps,libfaketime,libstdc++6
 # Not for debootstrap, which does not follow what these depend on.
-more='nix-bin grub2-common openssh-client'
+more='nix-bin grub2-common openssh-client libpam-systemd'
 
 script=$(readlink -f -- "$0")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nixfleet/machines

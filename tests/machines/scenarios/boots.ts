@@ -46,6 +46,25 @@ async function fellBack(stage: Stage, cause: string): Promise<void> {
   assert.equal(stage.state.quarantine.at(-1)?.closure, stage.closure('next').closure);
 }
 
+/** Releases what needs a boot, and cuts the power while the loader is being told, just before or just after it knows. */
+async function cutWhileOrdering(stage: Stage, when: 'before' | 'after'): Promise<void> {
+  const { machine } = stage;
+  const [program, aside, reached] = ['/usr/sbin/grub-reboot', '/usr/sbin/grub-reboot.aside', '/run/ordering'];
+  const telling = `${aside} "$@"`;
+  const waiting = `touch ${reached}; sleep 1000`;
+  const steps = when === 'before' ? [waiting, telling] : [telling, waiting];
+  machine.run('mv', program, aside);
+  machine.write(program, `#!/bin/sh\n${steps.join('\n')}\n`, 0o755);
+  try {
+    await stage.release('next', booting(stage, 'immediate'));
+    await until('the loader is being told', () => machine.read(reached) !== null, { explain: () => stage.explain() });
+    await machine.cutPower();
+  } finally {
+    if (!machine.isUp) await machine.start();
+    machine.run('mv', aside, program);
+  }
+}
+
 /** What only a boot takes up: deferred or pending, booted by policy, confirmed after the boot, or fallen back from. */
 export const boots: readonly Scenario[] = [
   {
@@ -229,6 +248,66 @@ export const boots: readonly Scenario[] = [
       await stage.until('converged', (event) => event.body.target.closure === next);
       await stage.endsOn(next);
       hasBooted(stage, next);
+    },
+  },
+  {
+    name: 'a person who is logged in keeps the machine up, and is named: it boots when they have left',
+    seconds: 90,
+    systems: { next: { system: needsBoot } },
+    async run(stage) {
+      const { machine, world } = stage;
+      const next = stage.closure('next').closure;
+      const unit = 'person-at-work.service';
+      // As sshd and login do it: logind learns of them from PAM.
+      machine.write('/etc/pam.d/person', 'account required pam_permit.so\nsession required pam_systemd.so type=tty\n');
+      const session = ['--property=PAMName=person', '--property=User=root', 'sleep', '1000'];
+      machine.run('systemd-run', '--quiet', '--collect', `--unit=${unit}`, ...session);
+      const isLoggedIn = (): boolean => /\broot\b/.test(machine.tryRun('loginctl', 'list-sessions', '--no-legend'));
+      await until('somebody is logged in', isLoggedIn, { explain: () => machine.tryRun('systemctl', 'status', unit) });
+      await stage.release('next', booting(stage, 'immediate'));
+      const { body } = await stage.until('refused');
+      assert.deepEqual([body.reason, body.detail], ['reboot-refused', 'root is logged in']);
+      const saysWhy = async (): Promise<boolean> =>
+        (await world.why(machine.name)).sentences.some((said) => said.includes('root is logged in'));
+      await until('why it does not boot', saysWhy, { explain: () => stage.explain() });
+      const { boots } = machine;
+      await stays('it stays up', () => machine.boots === boots && machine.profile === stage.before, 2);
+      machine.run('systemctl', 'stop', unit);
+      stage.begin();
+      await stage.until('converged', (event) => event.body.target.closure === next);
+      await stage.endsOn(next);
+      hasBooted(stage, next);
+    },
+  },
+  {
+    name: 'the power is cut after a boot was decided and before the loader was told: no failure, and it boots again',
+    seconds: 120,
+    systems: { next: { system: newInit } },
+    async run(stage) {
+      const next = stage.closure('next').closure;
+      await cutWhileOrdering(stage, 'before');
+      const { body } = await stage.until('unconfirmed');
+      assert.equal(body.cause, 'rebooted', 'it did not fail to boot: it was never told to');
+      await stage.until('converged', (event) => event.body.target.closure === next);
+      await stage.endsOn(next);
+      hasBooted(stage, next);
+      assert.deepEqual(stage.state.quarantine, []);
+      assert.ok(!stage.kinds.includes('failed'));
+    },
+  },
+  {
+    name: 'the power is cut after the loader was told, before the machine goes down: it comes up in the new one, and confirms',
+    seconds: 90,
+    systems: { next: { system: newInit } },
+    async run(stage) {
+      const next = stage.closure('next').closure;
+      const boots = stage.machine.boots;
+      await cutWhileOrdering(stage, 'after');
+      await stage.until('converged', (event) => event.body.target.closure === next);
+      await stage.endsOn(next);
+      hasBooted(stage, next);
+      assert.equal(stage.machine.boots, boots + 1);
+      for (const kind of ['failed', 'unconfirmed'] as const) assert.ok(!stage.kinds.includes(kind), kind);
     },
   },
   {

@@ -101,6 +101,31 @@ export const changedByHand: readonly Scenario[] = [
     },
   },
   {
+    name: 'what it boots is changed by hand while the right system runs: told, shown, and set back by policy `reactivate`',
+    seconds: 75,
+    systems: { next: {}, other: {} },
+    async run(stage) {
+      const { machine } = stage;
+      const [next, other] = [stage.closure('next').closure, stage.closure('other').closure];
+      await stage.release('next');
+      await stage.endsOn(next);
+      await machine.fetch(other);
+      machine.run('nix-env', '--profile', '/nix/var/nix/profiles/system', '--set', other);
+      machine.run(`${other}/bin/switch-to-configuration`, 'boot');
+      assert.deepEqual([machine.running, machine.bootDefault], [next, other]);
+      lookNow(stage);
+      const { body } = await stage.until('drift');
+      assert.deepEqual(body, { expected: next, running: next, bootDefault: other });
+      await untilShown(stage, 'drift');
+      await stays('it is left alone', () => machine.bootDefault === other, 2);
+      await stage.release('next', drifting(stage, 'reactivate'));
+      await stage.until('confirmed');
+      await stage.endsOn(next);
+      await untilShown(stage, null);
+      assert.equal(stage.state.bootDefault, undefined);
+    },
+  },
+  {
     name: 'a specialisation is no change: it is kept by a release and by a revert, and one without it says so',
     seconds: 90,
     systems: {
