@@ -68,4 +68,34 @@ describe('a closure that an agent could not undo', () => {
     rmSync(join(root, closure), { recursive: true });
     assert.equal(await found(), null);
   });
+
+  describe('of a Mac', () => {
+    const mac = StorePath.parse(`/nix/store/${'d'.repeat(32)}-darwin-system-25.05`);
+    const foundOfMac = (): Promise<string | null> => undoObstacle(mac, { root });
+    const parts = ['activate', 'etc/nixfleet/dead-man', 'Library/LaunchDaemons/org.nixos.nixfleet-recover.plist'];
+    beforeEach(() => {
+      write(`${mac}/darwin-version`, '25.05');
+      for (const part of parts) write(`${mac}/${part}`, '', 0o755);
+    });
+
+    test('one with every part is none, and one without any of them says which', async () => {
+      assert.equal(await foundOfMac(), null);
+      for (const part of parts) {
+        rmSync(join(root, mac, part));
+        assert.match((await foundOfMac()) ?? '', new RegExp(`${part} is not .*services\\.nixfleet-agent`), part);
+        write(`${mac}/${part}`, '', 0o755);
+      }
+    });
+
+    test('it is known by the agent’s settings, or else by its version', async () => {
+      rmSync(join(root, mac, 'etc/nixfleet/dead-man'));
+      assert.match((await foundOfMac()) ?? '', /dead-man is not a program/);
+      rmSync(join(root, mac, 'darwin-version'));
+      assert.equal(await foundOfMac(), null, 'nobody knows what it is');
+      write(`${mac}/etc/nixfleet/agent.json`, backend('darwin'));
+      assert.match((await foundOfMac()) ?? '', /dead-man is not a program/);
+      write(`${mac}/etc/nixfleet/agent.json`, backend('profile'));
+      assert.equal(await foundOfMac(), null);
+    });
+  });
 });
