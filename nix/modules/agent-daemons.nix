@@ -31,6 +31,7 @@ rec {
     PATH=${searchPath}
     export PATH
   ''
+  + builtins.readFile ./dead-man-record.sh
   + builtins.readFile ./dead-man-darwin.sh;
 
   logFile = "/var/log/nixfleet-agent.log";

@@ -62,6 +62,7 @@ rec {
     PATH=${searchPath}
     export PATH
   ''
+  + builtins.readFile ./dead-man-record.sh
   + builtins.readFile ./dead-man.sh;
 
   # As `systemd.services` of NixOS has them.

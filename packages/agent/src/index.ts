@@ -14,6 +14,7 @@ export { fileSystem } from './file-system.ts';
 export type { Files } from './files.ts';
 export { parseFloors } from './floors.ts';
 export { Gate } from './gate.ts';
+export { type GuardFacts, parseGuardFacts, printGuardFacts } from './guard/guard-record.ts';
 export type { Host, RebootOrder } from './host.ts';
 export { clientIdentity, readHostKey } from './host-key.ts';
 export { HttpsTransport, type HttpsTransportOptions } from './https-transport.ts';
@@ -29,7 +30,6 @@ export {
 export { jsonLog, type Log, type LogLevel } from './log.ts';
 export type { Nix, NixSources } from './nix.ts';
 export { NixCommands } from './nix-commands.ts';
-export { type GuardFacts, parseGuardFacts, printGuardFacts } from './nixos/guard-record.ts';
 export {
   type ClientIdentity,
   connectPinned,

@@ -3,14 +3,13 @@ import type { BootId, Clock, Random, StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
 import { messageOf } from '../errors.ts';
 import type { Files } from '../files.ts';
+import type { GuardRecord } from '../guard/guard-record.ts';
+import { MachineGuard } from '../guard/machine-guard.ts';
 import type { ActivationRules, Armed, Disarmed, Host, RebootOutcome, RevertOutcome } from '../host.ts';
 import { lostActivation } from '../lost-activation.ts';
-import { GuardRecord } from '../nixos/guard-record.ts';
-import { nameValueLines } from '../nixos/name-value-lines.ts';
+import { nameValueLines } from '../name-value-lines.ts';
 import { outputOf } from '../nixos/nixos-switch.ts';
 import { describe } from '../profile-system.ts';
-import { RecordDirectory } from '../record-directory.ts';
-import { waitUntil } from '../wait-until.ts';
 import { darwinOutcome, switchEndFrom } from './darwin-switch.ts';
 import { type DarwinPaths, DarwinSystem, darwinPaths } from './darwin-system.ts';
 import type { Launchd } from './launchd.ts';
@@ -47,13 +46,32 @@ export interface DarwinHostOptions {
 export class DarwinHost implements Host {
   readonly #options: DarwinHostOptions;
   readonly #system: DarwinSystem;
-  readonly #records: RecordDirectory;
+  readonly #guard: MachineGuard;
 
   constructor(options: DarwinHostOptions) {
     const { directory, files, random, launchd, clock, path, paths = darwinPaths } = options;
     this.#options = options;
-    this.#records = new RecordDirectory({ path: directory, files, random });
-    this.#system = new DarwinSystem({ paths, launchd, clock, path });
+    const system = new DarwinSystem({ paths, launchd, clock, path });
+    this.#system = system;
+    const isWatched = (record: GuardRecord): Promise<boolean> => launchd.isRunning(jobLabel(record, 'dead-man'));
+    this.#guard = new MachineGuard({
+      ...{ directory, files, clock, random, standsMsMax: startedMsMax, revertSecondsMax },
+      machine: {
+        bootId: () => system.bootId(),
+        uptimeSeconds: () => system.uptimeSeconds(),
+        running: () => system.running(),
+        bootDefault: () => system.profile.closure(),
+        whatLacks: (closure) => system.whatLacks(closure),
+        watch: (record, to) => this.#script(to, ['watch', record.directory]),
+        isWatched,
+        endWatch: (record) => launchd.remove(jobLabel(record, 'dead-man')),
+        isFiring: isWatched,
+        isReverting: (record) => launchd.isRunning(jobLabel(record, 'revert')),
+        forget: async (record) => {
+          for (const job of jobs) await launchd.remove(jobLabel(record, job));
+        },
+      },
+    });
   }
 
   get environment(): Readonly<Record<string, string>> {
@@ -73,7 +91,7 @@ export class DarwinHost implements Host {
   }
 
   bootDefault(): Promise<StorePath | null> {
-    return this.#system.profileClosure();
+    return this.#system.profile.closure();
   }
 
   async isClockSynchronised(): Promise<boolean> {
@@ -94,79 +112,28 @@ export class DarwinHost implements Host {
     return false;
   }
 
-  async arm(to: StorePath | null, seconds: number): Promise<Armed> {
-    try {
-      if (await this.#releaseAll()) return { ok: false, detail: 'an earlier dead man’s switch is at work' };
-      const record = await this.#newRecord();
-      if (to === null) return { ok: true };
-      const lacking = await this.#system.whatLacks(to);
-      if (lacking !== null) return { ok: false, detail: `cannot go back: ${lacking}` };
-      const deadline = Math.ceil((await this.#system.uptimeSeconds()) + seconds);
-      const boot = await this.bootId();
-      await record.arm({ to, kind: 'switch', deadline, boot, seconds: Math.ceil(seconds) });
-      const problem = await this.#script(to, ['watch', record.directory]);
-      const stands = problem === null && (await this.#until(() => this.#isWatched(record), startedMsMax));
-      const readBack = await record.state();
-      const isRight = readBack?.name === 'armed' && readBack.facts.to === to && readBack.facts.deadline === deadline;
-      if (stands && isRight) return { ok: true };
-      await this.#settle(record, 'released');
-      return { ok: false, detail: problem ?? 'the job of the dead man’s switch does not run' };
-    } catch (error) {
-      return { ok: false, detail: messageOf(error) };
-    }
+  arm(to: StorePath | null, seconds: number): Promise<Armed> {
+    return this.#guard.arm(to, seconds);
   }
 
-  async deadMan(): Promise<DeadManReport> {
-    const record = await this.#current();
-    const state = (await record?.state()) ?? null;
-    if (record === null || state === null) return { kind: 'absent' };
-    const { to, boot } = state.facts;
-    switch (state.name) {
-      case 'armed':
-        // Armed in another boot, or with its job gone, it will not fire.
-        return boot === (await this.bootId()) && (await this.#isWatched(record))
-          ? { kind: 'armed', to }
-          : { kind: 'absent' };
-      case 'fired': {
-        const result = await record.result();
-        if (result?.isDone === true) return { kind: 'fired', to, ok: (await this.bootDefault()) === to };
-        return { kind: 'fired', to, ok: (await this.#isWatched(record)) ? null : false };
-      }
-      case 'disarmed':
-        return { kind: 'disarmed' };
-      case 'reverting':
-      case 'released':
-        return { kind: 'absent' };
-    }
+  deadMan(): Promise<DeadManReport> {
+    return this.#guard.deadMan();
   }
 
-  async keepGuarded(): Promise<void> {
-    const record = await this.#current();
-    const state = await record?.state();
-    if (!record || state?.name !== 'armed' || state.facts.boot !== (await this.bootId())) return;
-    if (!(await this.#isWatched(record))) await this.#script(state.facts.to, ['watch', record.directory]);
+  keepGuarded(): Promise<void> {
+    return this.#guard.keepGuarded();
   }
 
-  async awaitDeadMan(signal: AbortSignal): Promise<DeadManReport> {
-    let report = await this.deadMan();
-    const isOver = async (): Promise<boolean> => {
-      report = await this.deadMan();
-      return report.kind !== 'fired' || report.ok !== null;
-    };
-    const isDone = await this.#until(isOver, revertSecondsMax * 1000, signal);
-    return isDone || report.kind !== 'fired' ? report : { ...report, ok: false };
+  awaitDeadMan(signal: AbortSignal): Promise<DeadManReport> {
+    return this.#guard.awaitDeadMan(signal);
   }
 
-  async disarm(): Promise<Disarmed> {
-    const record = await this.#current();
-    if (record === null) return 'absent';
-    if (await this.#settle(record, 'disarmed')) return 'disarmed';
-    const state = await record.state();
-    return state?.name === 'fired' || state?.name === 'disarmed' ? state.name : 'absent';
+  disarm(): Promise<Disarmed> {
+    return this.#guard.disarm();
   }
 
   async standDown(): Promise<void> {
-    await this.#releaseAll();
+    await this.#guard.releaseAll();
   }
 
   async activate(
@@ -176,13 +143,13 @@ export class DarwinHost implements Host {
   ): Promise<ActivationOutcome> {
     const lacking = await this.#system.whatLacks(closure);
     if (lacking !== null) return { kind: 'refused', reason: 'not-a-system', detail: lacking };
-    const record = (await this.#current()) ?? (await this.#newRecord());
+    const record = await this.#guard.currentOrNext();
     await this.#options.files.remove(exitFile(record));
     await record.begin({ target: closure, failedBefore: [], onFailedUnits });
     const problem = await this.#script(closure, ['switch', record.directory, String(Math.ceil(timeoutSeconds))]);
     if (problem !== null) return lostActivation(problem);
     // launchd says yes before the job runs.
-    await this.#until(async () => (await this.activation()) !== 'unknown', startedMsMax, signal);
+    await this.#guard.until(async () => (await this.activation()) !== 'unknown', startedMsMax, signal);
     return this.awaitActivation(signal);
   }
 
@@ -196,7 +163,7 @@ export class DarwinHost implements Host {
   }
 
   async activation(): Promise<ActivationOutcome | 'running' | 'unknown'> {
-    const record = await this.#current();
+    const record = await this.#guard.current();
     const start = (await record?.switchStart()) ?? null;
     if (record === null || start === null) return 'unknown';
     // Looked at in this order, since the exit code is written before the job ends.
@@ -208,29 +175,15 @@ export class DarwinHost implements Host {
   }
 
   async setDefault(closure: StorePath) {
-    const record = await this.#current();
+    const record = await this.#guard.current();
     await record?.defaultChanges();
-    const problem = await this.#system.setProfile(closure).catch(messageOf);
+    const problem = await this.#system.profile.set(closure).catch(messageOf);
     return problem === null ? ({ ok: true } as const) : ({ ok: false, detail: problem } as const);
   }
 
   async revert(to: StorePath, signal: AbortSignal): Promise<RevertOutcome> {
-    const record = (await this.#current()) ?? (await this.#newRecord());
-    const state = await record.state();
-    if (state?.name === 'armed') {
-      // Going back does not wait for a disk that takes no rename.
-      await record.settle('armed', 'reverting').catch(() => false);
-    } else if (state?.name === 'fired') {
-      const report = await this.awaitDeadMan(signal);
-      const running = await this.running();
-      if (report.kind === 'fired' && report.ok === true && running === to) return { running, by: 'dead-man' };
-      await record.settle('fired', 'reverting');
-    } else if (state?.name !== 'reverting') {
-      const boot = await this.bootId();
-      await record.arm({ to, kind: 'switch', deadline: 0, boot, seconds: revertSecondsMax });
-      await record.settle('armed', 'reverting');
-    }
-    return this.#goBack(record, to, signal);
+    const taken = await this.#guard.takeRevert(to, signal);
+    return 'by' in taken ? taken : this.#goBack(taken, to, signal);
   }
 
   /** The kernel is the system's own: nothing that a closure brings waits for a boot. */
@@ -259,9 +212,9 @@ export class DarwinHost implements Host {
     const began = clock.monotonicMs();
     const isRunning = (): Promise<boolean> => launchd.isRunning(label);
     const hasResult = async (): Promise<boolean> => (await record.result()) !== null;
-    await this.#until(async () => (await hasResult()) || isRunning(), startedMsMax, signal);
+    await this.#guard.until(async () => (await hasResult()) || isRunning(), startedMsMax, signal);
     const isOver = async (): Promise<boolean> => (await hasResult()) || !(await isRunning());
-    await this.#until(isOver, revertSecondsMax * 1000, signal);
+    await this.#guard.until(isOver, revertSecondsMax * 1000, signal);
     const [running, result] = [await this.running(), await record.result()];
     const isDone = result?.isDone === true;
     const end = { result: 'unknown', exitCode: isDone ? 0 : 1, signal: null, durationMs: clock.monotonicMs() - began };
@@ -284,47 +237,6 @@ export class DarwinHost implements Host {
     if (script === null) return `${closure} has no dead man’s switch`;
     const result = await this.#options.launchd.run([script, ...args]);
     return result.exitCode === 0 ? null : `dead-man ${args[0] ?? ''}: ${describe(result.output)}`;
-  }
-
-  /** Nothing that was armed before may fire into what comes now. True if one has fired, or goes back, and is not done. */
-  async #releaseAll(): Promise<boolean> {
-    for (const directory of await this.#records.list()) {
-      const record = new GuardRecord(this.#options.files, directory);
-      await this.#settle(record, 'released');
-      const state = await record.state();
-      if (state?.name === 'fired' && (await record.result())?.isDone !== true) return true;
-    }
-    return false;
-  }
-
-  /** True for the one that wins; its job is ended then. */
-  async #settle(record: GuardRecord, as: 'disarmed' | 'released'): Promise<boolean> {
-    if (!(await record.settle('armed', as))) return false;
-    await this.#options.launchd.remove(jobLabel(record, 'dead-man'));
-    return true;
-  }
-
-  #isWatched(record: GuardRecord): Promise<boolean> {
-    return this.#options.launchd.isRunning(jobLabel(record, 'dead-man'));
-  }
-
-  async #current(): Promise<GuardRecord | null> {
-    const newest = await this.#records.newest();
-    return newest === null ? null : new GuardRecord(this.#options.files, newest);
-  }
-
-  async #newRecord(): Promise<GuardRecord> {
-    const last = await this.#current();
-    // How they ended was asked by then, or will be by nobody.
-    for (const job of last === null ? [] : jobs) {
-      if (last !== null) await this.#options.launchd.remove(jobLabel(last, job));
-    }
-    return new GuardRecord(this.#options.files, await this.#records.create());
-  }
-
-  #until(isTrue: () => Promise<boolean>, msMax: number, signal?: AbortSignal): Promise<boolean> {
-    const { clock } = this.#options;
-    return waitUntil(isTrue, { clock, msMax, everyMs: pollMs, ...(signal ? { signal } : {}) });
   }
 }
 

@@ -1,12 +1,10 @@
-import { readlink, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { BootId, type Clock, StorePath } from '@nixfleet/contracts';
+import { stat } from 'node:fs/promises';
+import { BootId, type Clock, type StorePath } from '@nixfleet/contracts';
 import { AgentError } from '../errors.ts';
 import { describe } from '../profile-system.ts';
+import { isProgram, profileSeconds, SystemProfile, storePathAt } from '../system-profile.ts';
 import type { Launchd } from './launchd.ts';
 
-/** Setting the profile, in milliseconds. */
-const profileMs = 120_000;
 /** Most readings of the clock until it stood still between two looks at the boot's time. */
 const readingsMax = 5;
 /** What a closure must contain to be switched to, and for a later one to go back to it: `nix/modules/agent-daemons.nix`. */
@@ -30,6 +28,7 @@ export const darwinPaths: DarwinPaths = {
 
 /** What a Mac runs, and what it activates when it boots: that is what the profile names, since the kernel is not ours. */
 export class DarwinSystem {
+  readonly profile: SystemProfile;
   readonly #paths: DarwinPaths;
   readonly #launchd: Launchd;
   readonly #clock: Clock;
@@ -44,6 +43,7 @@ export class DarwinSystem {
   }) {
     this.#paths = options.paths;
     this.#launchd = options.launchd;
+    this.profile = new SystemProfile(options.paths.profile, (argv) => options.launchd.run(argv, profileSeconds * 1000));
     this.#clock = options.clock;
     this.environment = { PATH: options.path, HOME: '/var/root', LC_ALL: 'C' };
   }
@@ -54,12 +54,6 @@ export class DarwinSystem {
 
   running(): Promise<StorePath | null> {
     return storePathAt(this.#paths.currentSystem);
-  }
-
-  async profileClosure(): Promise<StorePath | null> {
-    const { profile } = this.#paths;
-    const generation = await readlink(profile).catch(() => null);
-    return generation === null ? null : storePathAt(join(dirname(profile), generation));
   }
 
   /** The kernel makes a new one at every boot. */
@@ -112,29 +106,9 @@ export class DarwinSystem {
     return job === null ? `${closure}/${recoverPath} is not there: nothing would undo it after a reboot` : null;
   }
 
-  /** Points the profile at `closure` and reads it back. Null, or what is wrong. */
-  async setProfile(closure: StorePath): Promise<string | null> {
-    if ((await this.profileClosure()) === closure) return null;
-    const { profile } = this.#paths;
-    const result = await this.#launchd.run(['nix-env', '--profile', profile, '--set', closure], profileMs);
-    if (result.exitCode !== 0) return `nix-env --set: ${describe(result.output)}`;
-    const found = await this.profileClosure();
-    return found === closure ? null : `expected the profile at ${closure}, read back ${found ?? 'nothing'}`;
-  }
-
   async #sysctl(name: string): Promise<string> {
     const shown = await this.#launchd.run(['sysctl', '-n', name]);
     if (shown.exitCode !== 0) throw new AgentError('io', `sysctl ${name}: ${describe(shown.output)}`);
     return shown.stdout.trim();
   }
-}
-
-async function storePathAt(link: string): Promise<StorePath | null> {
-  const parsed = StorePath.safeParse(await readlink(link).catch(() => null));
-  return parsed.success ? parsed.data : null;
-}
-
-async function isProgram(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => null);
-  return found?.isFile() === true && (found.mode & 0o111) !== 0;
 }

@@ -19,7 +19,9 @@ import { systemClock } from '../system-clock.ts';
 import { DarwinHost } from './darwin-host.ts';
 import { Launchd } from './launchd.ts';
 
-const script = readFileSync(join(import.meta.dirname, '../../../../nix/modules/dead-man-darwin.sh'), 'utf8');
+const script = ['dead-man-record.sh', 'dead-man-darwin.sh']
+  .map((name) => readFileSync(join(import.meta.dirname, '../../../../nix/modules', name), 'utf8'))
+  .join('');
 /** Real milliseconds for which anything that sleeps here sleeps. */
 const napMs = 20;
 

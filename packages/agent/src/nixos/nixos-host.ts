@@ -1,7 +1,8 @@
 import { BootId, type Clock, type Random, type StorePath } from '@nixfleet/contracts';
 import type { ActivationOutcome, DeadManReport } from '@nixfleet/engine';
-import { messageOf } from '../errors.ts';
 import type { Files } from '../files.ts';
+import type { GuardRecord } from '../guard/guard-record.ts';
+import { MachineGuard } from '../guard/machine-guard.ts';
 import type {
   ActivationRules,
   Armed,
@@ -15,11 +16,7 @@ import type {
 import { lostActivation } from '../lost-activation.ts';
 import { currentBootId } from '../process-identity.ts';
 import { describe } from '../profile-system.ts';
-import { RecordDirectory } from '../record-directory.ts';
 import { runCommand } from '../run-command.ts';
-import { waitUntil } from '../wait-until.ts';
-import { GuardRecord } from './guard-record.ts';
-import { releaseGuards, settleArmed } from './guard-release.ts';
 import { awaitSwitch, outputOf, runSwitch, type SwitchDeps, switchOf } from './nixos-switch.ts';
 import { NixosSystem } from './nixos-system.ts';
 import { refused, whatKeepsUp } from './reboot-obstacle.ts';
@@ -32,8 +29,6 @@ import type { Systemd } from './systemd.ts';
 const revertSecondsMax = 45 * 60;
 /** How long the dead man's script may take to start its timer, in milliseconds. */
 const watchMs = 60_000;
-/** Between two looks at a revert, in milliseconds. */
-const pollMs = 500;
 /** How long a machine that was told to go down may take, in milliseconds. */
 const shutdownMsMax = 10 * 60_000;
 
@@ -54,16 +49,34 @@ export interface NixosHostOptions {
 export class NixosHost implements Host {
   readonly #options: NixosHostOptions;
   readonly #system: NixosSystem;
-  readonly #records: RecordDirectory;
+  readonly #guard: MachineGuard;
   readonly #synchronised: SynchronisedClock;
 
   constructor(options: NixosHostOptions) {
-    const { directory: path, files, random, systemd } = options;
+    const { directory, files, clock, random, systemd, path } = options;
     this.#options = options;
     this.#synchronised = new SynchronisedClock(options);
-    this.#records = new RecordDirectory({ path, files, random });
     const unitName = () => `nixfleet-run-${Buffer.from(random.bytes(8)).toString('hex')}.service`;
-    this.#system = new NixosSystem({ systemd, path: options.path, unitName });
+    const system = new NixosSystem({ systemd, path, unitName });
+    this.#system = system;
+    this.#guard = new MachineGuard({
+      ...{ directory, files, clock, random, standsMsMax: 0, revertSecondsMax },
+      machine: {
+        bootId: async () => currentBootId(),
+        uptimeSeconds: async () => clock.monotonicMs() / 1000,
+        running: () => this.running(),
+        bootDefault: () => system.bootDefault(),
+        whatLacks: (closure) => system.whatLacks(closure),
+        watch: (record, to) => this.#watch(record, to),
+        isWatched: (record) => systemd.isActive(record.timer),
+        endWatch: (record) => systemd.stop(record.timer),
+        isFiring: async (record, hasResult) =>
+          (await systemd.service(record.deadManUnit)) === 'running' ||
+          (!hasResult && (await systemd.isActive(record.timer))),
+        isReverting: async (record) => (await systemd.service(record.revertUnit)) === 'running',
+        forget: (record) => systemd.forget(record.switchUnit),
+      },
+    });
   }
 
   get environment(): Readonly<Record<string, string>> {
@@ -84,7 +97,7 @@ export class NixosHost implements Host {
 
   #variant(): Promise<Variant | null> {
     return this.#system.running(async () => {
-      const start = await (await this.#current())?.switchStart();
+      const start = await (await this.#guard.current())?.switchStart();
       return start ? [start.target] : [];
     });
   }
@@ -106,79 +119,35 @@ export class NixosHost implements Host {
     return this.#options.systemd.isGoingDown();
   }
 
-  async arm(to: StorePath | null, seconds: number): Promise<Armed> {
-    try {
-      if (await this.#releaseAll()) return { ok: false, detail: 'an earlier dead man’s switch is at work' };
-      const record = await this.#newRecord();
-      if (to === null) return { ok: true };
-      const lacking = await this.#system.whatLacks(to);
-      if (lacking !== null) return { ok: false, detail: `cannot go back: ${lacking}` };
-      const deadline = Math.ceil(this.#options.clock.monotonicMs() / 1000 + seconds);
+  arm(to: StorePath | null, seconds: number): Promise<Armed> {
+    return this.#guard.arm(to, seconds, async (record) => {
       const running = await this.#variant();
       // After a boot into it: what the dead man's switch would leave, and whose generation it would remove.
       if (running !== null && running.system !== to) await record.setTarget(running.system);
       if (running?.system === to && running.specialisation !== null) {
         await record.setSpecialisation(running.specialisation);
       }
-      await record.arm({ to, kind: 'switch', deadline, boot: currentBootId(), seconds: Math.ceil(seconds) });
-      const problem = await this.#watch(record, to);
-      const readBack = await record.state();
-      const isRight = readBack?.name === 'armed' && readBack.facts.to === to && readBack.facts.deadline === deadline;
-      if (problem === null && isRight && (await this.#isWatched(record))) return { ok: true };
-      await this.#settle(record, 'released');
-      return { ok: false, detail: problem ?? 'the timer of the dead man’s switch does not stand' };
-    } catch (error) {
-      return { ok: false, detail: messageOf(error) };
-    }
+    });
   }
 
-  async deadMan(): Promise<DeadManReport> {
-    const record = await this.#current();
-    const state = (await record?.state()) ?? null;
-    if (record === null || state === null) return { kind: 'absent' };
-    const { to, boot } = state.facts;
-    switch (state.name) {
-      case 'armed':
-        // Armed in another boot, or with its timer gone, it will not fire.
-        return boot === currentBootId() && (await this.#isWatched(record)) ? { kind: 'armed', to } : { kind: 'absent' };
-      case 'fired':
-        return this.#firedReport(record, to);
-      case 'disarmed':
-        return { kind: 'disarmed' };
-      case 'reverting':
-      case 'released':
-        return { kind: 'absent' };
-    }
+  deadMan(): Promise<DeadManReport> {
+    return this.#guard.deadMan();
   }
 
-  async keepGuarded(): Promise<void> {
-    const record = await this.#current();
-    const state = await record?.state();
-    if (!record || state?.name !== 'armed' || state.facts.boot !== currentBootId()) return;
-    if (!(await this.#isWatched(record))) await this.#watch(record, state.facts.to);
+  keepGuarded(): Promise<void> {
+    return this.#guard.keepGuarded();
   }
 
-  async awaitDeadMan(signal: AbortSignal): Promise<DeadManReport> {
-    let report = await this.deadMan();
-    const isOver = async (): Promise<boolean> => {
-      report = await this.deadMan();
-      return report.kind !== 'fired' || report.ok !== null;
-    };
-    const msMax = revertSecondsMax * 1000;
-    const isDone = await waitUntil(isOver, { clock: this.#options.clock, msMax, everyMs: pollMs, signal });
-    return isDone || report.kind !== 'fired' ? report : { ...report, ok: false };
+  awaitDeadMan(signal: AbortSignal): Promise<DeadManReport> {
+    return this.#guard.awaitDeadMan(signal);
   }
 
-  async disarm(): Promise<Disarmed> {
-    const record = await this.#current();
-    if (record === null) return 'absent';
-    if (await this.#settle(record, 'disarmed')) return 'disarmed';
-    const state = await record.state();
-    return state?.name === 'fired' || state?.name === 'disarmed' ? state.name : 'absent';
+  disarm(): Promise<Disarmed> {
+    return this.#guard.disarm();
   }
 
   async standDown(): Promise<void> {
-    await this.#releaseAll();
+    await this.#guard.releaseAll();
   }
 
   async activate(closure: StorePath, rules: ActivationRules, signal: AbortSignal): Promise<ActivationOutcome> {
@@ -188,57 +157,42 @@ export class NixosHost implements Host {
     const variant = await this.#system.inPlaceOf(running, closure);
     const component = running === null ? null : await switchInhibitor(running.path, variant.path);
     if (component !== null) return { kind: 'needs-reboot', component };
-    const record = (await this.#current()) ?? (await this.#newRecord());
+    const record = await this.#guard.currentOrNext();
     const before = running?.specialisation ?? null;
     return runSwitch(record, { closure, variant, before, ...rules, signal }, this.#switchDeps);
   }
 
   async awaitActivation(signal: AbortSignal): Promise<ActivationOutcome> {
-    const record = await this.#current();
+    const record = await this.#guard.current();
     return record === null ? lostActivation('no switch was started') : awaitSwitch(record, signal, this.#switchDeps);
   }
 
   async activation(): Promise<ActivationOutcome | 'running' | 'unknown'> {
-    const record = await this.#current();
+    const record = await this.#guard.current();
     return record === null ? 'unknown' : switchOf(record, this.#switchDeps);
   }
 
   /** Units that had failed before the newest switch. */
   async failedBeforeSwitch(): Promise<readonly string[]> {
-    const start = await (await this.#current())?.switchStart();
+    const start = await (await this.#guard.current())?.switchStart();
     return start?.failedBefore ?? [];
   }
 
   async setDefault(closure: StorePath) {
-    const record = await this.#current();
+    const record = await this.#guard.current();
     await record?.defaultChanges();
-    const problem = (await this.#system.setProfile(closure)) ?? (await this.#system.setBootDefault(closure));
+    const problem = (await this.#system.profile.set(closure)) ?? (await this.#system.setBootDefault(closure));
     return problem === null ? ({ ok: true } as const) : ({ ok: false, detail: problem } as const);
   }
 
   async revert(to: StorePath, signal: AbortSignal): Promise<RevertOutcome> {
-    const record = (await this.#current()) ?? (await this.#newRecord());
-    const state = await record.state();
-    if (await this.#isBackByBoot(to, state?.facts.boot)) {
-      await this.#settle(record, 'released');
+    const record = await this.#guard.currentOrNext();
+    if (await this.#isBackByBoot(to, (await record.state())?.facts.boot)) {
+      await this.#guard.settle(record, 'released');
       return { running: to, by: 'boot' };
     }
-    if (state?.name === 'armed') {
-      // Going back does not wait for a disk that takes no rename.
-      await record.settle('armed', 'reverting').catch(() => false);
-    } else if (state?.name === 'fired') {
-      const report = await this.awaitDeadMan(signal);
-      const running = await this.running();
-      if (report.kind === 'fired' && report.ok === true && running === to) {
-        return { running, by: 'dead-man', ...(report.output ? { output: report.output } : {}) };
-      }
-      await record.settle('fired', 'reverting');
-    } else if (state?.name !== 'reverting') {
-      const boot = currentBootId();
-      await record.arm({ to, kind: 'switch', deadline: 0, boot, seconds: revertSecondsMax });
-      await record.settle('armed', 'reverting');
-    }
-    return this.#goBack(record, to, signal);
+    const taken = await this.#guard.takeRevert(to, signal);
+    return 'by' in taken ? taken : this.#goBack(taken, to, signal);
   }
 
   async rebootPending(): Promise<string | null> {
@@ -257,8 +211,8 @@ export class NixosHost implements Host {
     if (revertTo === null && (await this.#system.bootDefault()) !== closure) {
       return refused('there is nothing to go back to, should the boot fail');
     }
-    if (await this.#releaseAll()) return refused('an earlier dead man’s switch is at work');
-    const record = await this.#newRecord();
+    if (await this.#guard.releaseAll()) return refused('an earlier dead man’s switch is at work');
+    const record = await this.#guard.next();
     const problem = revertTo === null ? null : await this.#prepareBoot(record, { closure, revertTo, guardSeconds });
     if (problem !== null) return refused(problem);
     const failure = await this.#options.systemd.reboot();
@@ -268,7 +222,7 @@ export class NixosHost implements Host {
   }
 
   async wasBootOrdered(): Promise<boolean> {
-    return (await (await this.#current())?.wasBootOrdered()) ?? false;
+    return (await (await this.#guard.current())?.wasBootOrdered()) ?? false;
   }
 
   /** The record says what the next boot is; then the loader is told. Null, or what is wrong, with everything undone. */
@@ -283,12 +237,12 @@ export class NixosHost implements Host {
     if ((await this.#system.bootDefault()) === closure) return record.bootOrdered().then(() => null);
     const loader = await this.#system.bootLoader();
     if (loader === null) {
-      await this.#settle(record, 'released');
+      await this.#guard.settle(record, 'released');
       return 'this boot loader cannot boot something once: boot the machine by hand';
     }
     await record.defaultChanges();
     // The loader's entries are those of the profile's generations; its default goes back to what it was.
-    const problem = (await this.#system.setProfile(closure)) ?? (await this.#system.setBootDefault(revertTo));
+    const problem = (await this.#system.profile.set(closure)) ?? (await this.#system.setBootDefault(revertTo));
     const once = problem === null ? await loader.bootOnce(closure) : ({ ok: false, detail: problem } as const);
     if (once.ok) return record.bootOrdered().then(() => null);
     await this.#undoBoot(record, revertTo);
@@ -319,8 +273,7 @@ export class NixosHost implements Host {
     });
     if (problem !== null) return { running: await this.running(), by: 'agent', detail: problem };
     const isOver = async (): Promise<boolean> => (await systemd.service(record.revertUnit)) !== 'running';
-    const msMax = revertSecondsMax * 1000 + shutdownMsMax;
-    await waitUntil(isOver, { clock, msMax, everyMs: pollMs, signal });
+    await this.#guard.until(isOver, revertSecondsMax * 1000 + shutdownMsMax, signal);
     const end = await systemd.service(record.revertUnit);
     const [running, result] = [await this.running(), await record.result()];
     await systemd.forget(record.revertUnit);
@@ -342,28 +295,8 @@ export class NixosHost implements Host {
   /** The machine booted since, into what was confirmed, and boots nothing else. */
   async #isBackByBoot(to: StorePath, armedIn: string | undefined): Promise<boolean> {
     if (armedIn === undefined || armedIn === currentBootId()) return false;
-    const [running, profile] = [await this.running(), await this.#system.profileClosure()];
+    const [running, profile] = [await this.running(), await this.#system.profile.closure()];
     return running === to && profile === to && (await this.#system.bootDefault()) === to;
-  }
-
-  async #firedReport(record: GuardRecord, to: StorePath): Promise<DeadManReport> {
-    const result = await record.result();
-    const service = await this.#options.systemd.service(record.deadManUnit);
-    if (result?.isDone === true) return { kind: 'fired', to, ok: (await this.#system.bootDefault()) === to };
-    const isAtWork = service === 'running' || (result === null && (await this.#isWatched(record)));
-    return { kind: 'fired', to, ok: isAtWork ? null : false };
-  }
-
-  async #releaseAll(): Promise<boolean> {
-    return releaseGuards(await this.#records.list(), this.#options);
-  }
-
-  #settle(record: GuardRecord, as: 'disarmed' | 'released'): Promise<boolean> {
-    return settleArmed(record, as, this.#options.systemd);
-  }
-
-  async #isWatched(record: GuardRecord): Promise<boolean> {
-    return this.#options.systemd.isActive(record.timer);
   }
 
   /** Null, or what is wrong. */
@@ -384,17 +317,5 @@ export class NixosHost implements Host {
   get #switchDeps(): SwitchDeps {
     const { systemd, clock } = this.#options;
     return { systemd, system: this.#system, clock };
-  }
-
-  async #current(): Promise<GuardRecord | null> {
-    const newest = await this.#records.newest();
-    return newest === null ? null : new GuardRecord(this.#options.files, newest);
-  }
-
-  async #newRecord(): Promise<GuardRecord> {
-    const last = await this.#current();
-    // How it ended was asked by then, or will be by nobody.
-    if (last !== null) await this.#options.systemd.forget(last.switchUnit);
-    return new GuardRecord(this.#options.files, await this.#records.create());
   }
 }

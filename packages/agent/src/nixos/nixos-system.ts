@@ -1,16 +1,16 @@
-import { readdir, readlink, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { StorePath } from '@nixfleet/contracts';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { StorePath } from '@nixfleet/contracts';
 import type { BootParts } from '../host.ts';
 import { describe } from '../profile-system.ts';
 import type { CommandResult } from '../run-command.ts';
+import { isProgram, profileSeconds, SystemProfile, storePathAt } from '../system-profile.ts';
 import { type BootLoader, findBootLoader } from './boot-loader.ts';
 import { bootShortage } from './boot-room.ts';
 import { specialised, type Variant, variantOf } from './specialisation.ts';
 import type { Systemd } from './systemd.ts';
 
-/** Setting the profile, and writing the boot loader's configuration, in seconds. */
-const profileSeconds = 120;
+/** Writing the boot loader's configuration, in seconds. */
 const bootLoaderSeconds = 600;
 /** Generations of the profile among which a running specialisation is looked for, the newest. */
 const generationsMax = 100;
@@ -28,7 +28,7 @@ export interface NixosSystemOptions {
 
 /** What a NixOS machine runs, has booted and boots next; changed only by programs in units of their own. */
 export class NixosSystem {
-  readonly profile = '/nix/var/nix/profiles/system';
+  readonly profile = new SystemProfile('/nix/var/nix/profiles/system', (argv) => this.#run(argv, profileSeconds));
   readonly #options: NixosSystemOptions;
   /** The specialisation that was told apart last. */
   #known: Variant | null = null;
@@ -66,18 +66,13 @@ export class NixosSystem {
 
   /** What the loader boots, by its own configuration; what the profile names where that cannot be told. */
   async bootDefault(): Promise<StorePath | null> {
-    return (await (await this.bootLoader())?.default()) ?? this.profileClosure();
+    return (await (await this.bootLoader())?.default()) ?? this.profile.closure();
   }
 
   /** The same, where a specialisation counts as the system that it belongs to. */
   async bootedByItself(): Promise<StorePath | null> {
     const path = await this.bootDefault();
     return path === null ? null : (await this.#variant(path, async () => [])).system;
-  }
-
-  async profileClosure(): Promise<StorePath | null> {
-    const generation = await readlink(this.profile).catch(() => null);
-    return generation === null ? null : storePathAt(join(this.profile, '..', generation));
   }
 
   async bootShortage(parts: () => Promise<BootParts>): Promise<string | null> {
@@ -111,15 +106,6 @@ export class NixosSystem {
     return unit === null ? `${closure}/${recoverUnit} is not there: nothing would undo it after a reboot` : null;
   }
 
-  /** Points the profile at `closure` and reads it back. Null, or what is wrong. */
-  async setProfile(closure: StorePath): Promise<string | null> {
-    if ((await this.profileClosure()) === closure) return null;
-    const result = await this.#run(['nix-env', '--profile', this.profile, '--set', closure], profileSeconds);
-    if (result.exitCode !== 0) return `nix-env --set: ${describe(result.output)}`;
-    const found = await this.profileClosure();
-    return found === closure ? null : `expected the profile at ${closure}, read back ${found ?? 'nothing'}`;
-  }
-
   /** Makes `closure` what boots by itself, and reads it back. Null, or what is wrong. */
   async setBootDefault(closure: StorePath): Promise<string | null> {
     const result = await this.#run([`${closure}/bin/switch-to-configuration`, 'boot'], bootLoaderSeconds);
@@ -138,7 +124,7 @@ export class NixosSystem {
   }
 
   async #generations(): Promise<readonly StorePath[]> {
-    const profiles = join(this.profile, '..');
+    const profiles = dirname(this.profile.path);
     const numbers = (await readdir(profiles).catch(() => []))
       .map((name) => Number(/^system-(\d{1,9})-link$/.exec(name)?.[1] ?? 0))
       .filter((number) => number > 0)
@@ -159,14 +145,4 @@ export class NixosSystem {
       timeoutSeconds,
     });
   }
-}
-
-export async function storePathAt(link: string): Promise<StorePath | null> {
-  const parsed = StorePath.safeParse(await readlink(link).catch(() => null));
-  return parsed.success ? parsed.data : null;
-}
-
-async function isProgram(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => null);
-  return found?.isFile() === true && (found.mode & 0o111) !== 0;
 }

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { nameValueLines } from '../name-value-lines.ts';
 import { systemClock } from '../system-clock.ts';
-import { nameValueLines } from './name-value-lines.ts';
 import { Systemd, serviceFrom } from './systemd.ts';
 
 const shown = (text: string) => serviceFrom(nameValueLines(text));

@@ -1,8 +1,8 @@
 import type { Clock } from '@nixfleet/contracts';
 import { AgentError } from '../errors.ts';
+import { nameValueLines } from '../name-value-lines.ts';
 import { describe } from '../profile-system.ts';
 import { type CommandResult, runCommand } from '../run-command.ts';
-import { nameValueLines } from './name-value-lines.ts';
 
 /** Longest answer of PID 1 that is waited for, in milliseconds: it may be re-executing itself. */
 const answerMsMax = 90_000;

@@ -3,8 +3,8 @@ import type { ActivationOutcome } from '@nixfleet/engine';
 import { z } from 'zod';
 import { AgentError } from '../errors.ts';
 import type { Files } from '../files.ts';
+import { nameValueLines } from '../name-value-lines.ts';
 import { StoredOutcome } from '../switch-record.ts';
-import { nameValueLines } from './name-value-lines.ts';
 
 /** Largest file of a record, in bytes. */
 const bytesMax = 256 * 1024;
