@@ -68,9 +68,12 @@ export async function audit({ fleet, tell }: Scene): Promise<void> {
   await cp(places.packet, places.forged, { recursive: true });
   await flipBit(join(places.forged, forgedFile));
   const verify = (packet: string): Promise<Ran> =>
-    fleet.nixfleet('compliance', 'packet', 'verify', packet, '--trust', trust);
+    fleet.nixfleet('compliance', 'packet', 'verify', packet, '--trust', trust, '--require-compliant');
   const [whole, forged] = await Promise.all([verify(places.packet), verify(places.forged)]);
-  expect(done(whole).stdout.includes('everything holds'), 'the packet verifies offline');
+  expect(
+    done(whole).stdout.includes('everything holds'),
+    'the packet verifies offline, and nothing failed but on purpose',
+  );
   const named = forged.stdout.split('\n').find((line) => line.startsWith('broken') && line.includes(forgedFile));
   expect(forged.exitCode === 1 && named !== undefined, `the changed file is named: ${forged.stdout}`);
   tell.detail(`${named?.slice(0, 120)}…`);

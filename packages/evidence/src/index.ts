@@ -8,7 +8,7 @@ export {
 } from './build-evidence.ts';
 export { type CoreEvidence, verifyCoreEvidence } from './core-profile.ts';
 export { combineDecisions, combineStatuses, decideRule, effectiveMode, type RuleDecision } from './decide.ts';
-export { collectorFailure, type DeclaredDrill, declaredDrill } from './drill/declared-drill.ts';
+export { collectorFailure, type DeclaredDrill, declaredDrill, isDrilled } from './drill/declared-drill.ts';
 export { drillProblem, questionOf, type RecheckedDrill, recheckDrill } from './drill/drill-problem.ts';
 export { heldHosts } from './drill/held-hosts.ts';
 export {

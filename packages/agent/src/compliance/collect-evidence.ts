@@ -16,7 +16,14 @@ import {
   type Sha256Hex,
   type Signer,
 } from '@nixfleet/contracts';
-import { buildEvidence, collectorFailure, type ProbeRunResult, rulesToRun, signEvidence } from '@nixfleet/evidence';
+import {
+  buildEvidence,
+  collectorFailure,
+  isDrilled,
+  type ProbeRunResult,
+  rulesToRun,
+  signEvidence,
+} from '@nixfleet/evidence';
 import type { Files } from '../files.ts';
 import { failInTheEnd, overrun, staleFrom } from './collector-drill.ts';
 import { EvidenceArchive } from './evidence-archive.ts';
@@ -74,6 +81,7 @@ export async function collectEvidence(
   const fleet = context?.fleet ?? options.fleet;
   const mode = context?.mode ?? catalogue.governance.mode;
   const drill = collectorFailure(catalogue, mode, clock.now());
+  const isDrill = isDrilled(catalogue, mode, clock.now());
   if (drill === 'timeout') return overrun(clock, deps.signal);
   const archive = new EvidenceArchive({
     ...{ files, directory, random },
@@ -90,7 +98,7 @@ export async function collectEvidence(
       ...{ fleet, hostname: catalogue.host, ...about },
       collectedAt: drill === 'stale' ? staleFrom(collectedAt) : collectedAt,
       ...(await archive.next(collectedAt)),
-      trigger: nonce === null ? (order?.trigger ?? 'timer') : 'challenge',
+      trigger: nonce === null ? (isDrill ? 'drill' : (order?.trigger ?? 'timer')) : 'challenge',
       nonce: nonce ?? order?.nonce ?? null,
       system: { ...system, closureDigest: context?.closureDigest ?? null },
       release: context?.release ?? null,

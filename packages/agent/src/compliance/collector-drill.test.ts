@@ -177,6 +177,8 @@ describe('a drill on a host', () => {
       const [first] = await assertWholeChain(drilled);
       const last = (await assertWholeChain(drilled)).at(-1);
       assert.ok(first?.release);
+      const triggers = (await assertWholeChain(drilled)).map(({ trigger }) => trigger);
+      assert.equal(triggers.includes('drill'), failAt === 'runtime', 'what is kept of a drill says that it is one');
       assert.deepEqual(last?.release, first.release, 'it names the release that it went back to');
       assert.equal(last.system.closureDigest, first.system.closureDigest);
       await world.stop();

@@ -22,13 +22,23 @@ export function declaredDrill(catalogue: ComplianceCatalogue, mode: ComplianceMo
   return { failAt: failAt.data, until, mode: effectiveMode(mode, control.mode) };
 }
 
+/** Whether a drill fails on this host at `nowMs`, wherever it does. */
+export function isDrilled(catalogue: ComplianceCatalogue, mode: ComplianceMode, nowMs: number): boolean {
+  return armedDrill(catalogue, mode, nowMs) !== null;
+}
+
+function armedDrill(catalogue: ComplianceCatalogue, mode: ComplianceMode, nowMs: number): DeclaredDrill | null {
+  const drill = declaredDrill(catalogue, mode);
+  return drill === null || drill.mode === 'disabled' || nowMs >= drill.until * 1000 ? null : drill;
+}
+
 /** How a collector has to fail at `nowMs`; null where the drill is over, or fails elsewhere. */
 export function collectorFailure(
   catalogue: ComplianceCatalogue,
   mode: ComplianceMode,
   nowMs: number,
 ): Exclude<DrillFailAt, 'static' | 'runtime'> | null {
-  const drill = declaredDrill(catalogue, mode);
-  if (drill === null || drill.mode === 'disabled' || nowMs >= drill.until * 1000) return null;
+  const drill = armedDrill(catalogue, mode, nowMs);
+  if (drill === null) return null;
   return drill.failAt === 'static' || drill.failAt === 'runtime' ? null : drill.failAt;
 }
