@@ -177,6 +177,8 @@ in
           );
           evidence.collector = {
             enable = mkDefault (enabled != [ ]);
+            # The one that the fleet declares: evidence by another is refused everywhere.
+            key = mkIf (config.services.nixfleet-agent.enable or false) (mkDefault config.services.nixfleet-agent.key);
             collectIntervalSeconds = mkIf (asked.collectIntervalSeconds != null) (mkDefault asked.collectIntervalSeconds.value);
             interval = mkIf (cfg.evidence.collector.collectIntervalSeconds <= 3600) (mkDefault "hourly");
           };

@@ -179,6 +179,7 @@ in
       key = mkOption {
         type = types.str;
         default = "/etc/ssh/ssh_host_ed25519_key";
+        defaultText = lib.literalExpression "config.services.nixfleet-agent.key, or that of sshd on a host without an agent";
         description = "The ed25519 key that evidence is signed with: the one that the fleet declares for this host.";
         example = "/persist/ssh_host_ed25519_key";
       };

@@ -180,6 +180,7 @@ describe('compliance on vanilla NixOS', { skip: withoutNixpkgsLib }, () => {
         services.nixfleet-agent = { enable = ${agent}; controlPlanes = [ "https://control.example.org:8443" ]; };
         compliance.controls.accessControl.enable = true;
         compliance.evidence.collector.outputDir = "/persist/compliance";
+        services.nixfleet-agent.key = "/persist/agent-key";
       }`);
     const [alone, beside] = await Promise.all([machine(false), machine(true)]);
     const wantedBy = (of: Machine): unknown =>
@@ -190,6 +191,9 @@ describe('compliance on vanilla NixOS', { skip: withoutNixpkgsLib }, () => {
       writable.includes('/persist/compliance') && writable.includes('/var/lib/nixfleet-agent'),
       String(writable),
     );
+    const keyOf = (of: Machine): unknown =>
+      / --key (\S+)/.exec(String(serviceOf(of, 'compliance-evidence-collector').serviceConfig.ExecStart))?.[1];
+    assert.deepEqual([keyOf(alone), keyOf(beside)], ['/etc/ssh/ssh_host_ed25519_key', '/persist/agent-key']);
     assert.deepEqual(Object.keys(alone.services), ['compliance-evidence-collector']);
     assert.deepEqual(beside.tmpfiles, ['d /persist/compliance 0755 root root - -']);
     assert.equal(serviceOf(beside, 'compliance-evidence-collector').serviceConfig.StateDirectory, undefined);
