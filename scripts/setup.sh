@@ -5,7 +5,7 @@
 #
 #   node      the npm packages of package-lock.json, and through them Node 24
 #   demo      node, and Nix, git and OpenSSH
-#   tests     demo, and OpenSSL, procps, Chromium, PostgreSQL, a TPM in software (swtpm, tpm2-tools), and in .cache an nginx
+#   tests     demo, and OpenSSL, procps, Chromium, PostgreSQL, a TPM in software (swtpm, tpm2-tools), and in .cache an nginx and a bootctl
 #   machines  demo, systemd-nspawn, debootstrap and iproute2, and in the user's cache two Debians for test machines
 #
 # Debian packages are installed by root or by whoever has sudo without a password; for everybody else this says in one
@@ -27,7 +27,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 missing=''
 wanted=''
 image_wanted=''
-nginx_wanted=''
+aside_wanted=''
 need() { # $1: program, $2: Debian package
   wanted="$wanted $1"
   have "$1" || missing="$missing $2"
@@ -41,15 +41,15 @@ need_postgres() {
   missing="$missing postgresql"
 }
 
-# Put aside, not installed: the package would start a server on port 80.
-nginx_aside() {
-  [ -x /usr/sbin/nginx ] || [ -x .cache/nginx/usr/sbin/nginx ] && return 0
-  have apt-get && have dpkg-deb || die 'please install: nginx'
-  mkdir -p .cache/nginx
+# Put aside, not installed: one package would start a server on port 80, the other set up a boot loader.
+aside() { # $1: Debian package, $2: its program
+  [ -x "$2" ] || [ -x ".cache/$1$2" ] && return 0
+  have apt-get && have dpkg-deb || die "please install: $1"
+  mkdir -p ".cache/$1"
   (
-    cd .cache/nginx
-    apt-get download nginx && dpkg-deb --extract nginx_*.deb . && rm nginx_*.deb
-  ) </dev/null >.cache/nginx.log 2>&1 || die 'nginx could not be fetched; all that was said is in .cache/nginx.log'
+    cd ".cache/$1"
+    apt-get download "$1" && dpkg-deb --extract "$1"_*.deb . && rm "$1"_*.deb
+  ) </dev/null >".cache/$1.log" 2>&1 || die "$1 could not be fetched; all that was said is in .cache/$1.log"
 }
 
 need_nix() {
@@ -144,7 +144,9 @@ for what in "$@"; do
         need_postgres
         need setpriv util-linux
         need swtpm swtpm
-        nginx_wanted=1
+        need systemd-detect-virt systemd
+        need unshare util-linux
+        aside_wanted=1
         need tpm2_createprimary tpm2-tools
       fi
       if [ "$what" = machines ]; then
@@ -162,6 +164,9 @@ need_first_node
 install_missing
 case $wanted in *nix-build*) advise_on_namespaces ;; esac
 npm_packages
-[ -z "$nginx_wanted" ] || nginx_aside
+if [ -n "$aside_wanted" ]; then
+  aside nginx /usr/sbin/nginx
+  aside systemd-boot /usr/bin/bootctl
+fi
 # Both here and not by the scenarios, which have no network but their own.
 [ -z "$image_wanted" ] || tests/machines/harness/probe-image.sh "$(tests/machines/harness/base-image.sh)" > /dev/null

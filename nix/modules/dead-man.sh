@@ -28,6 +28,7 @@ boots_max=2
 
 profiles=/nix/var/nix/profiles
 lock=/run/nixos/switch-to-configuration.lock
+loader_default=/sys/firmware/efi/efivars/LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
 newline='
 '
 
@@ -134,10 +135,15 @@ END
   return 1
 }
 
+# `bootctl set-default`, by hand, would count before what is installed.
+installed_counts() {
+  [ ! -e "$loader_default" ] || bootctl set-default ''
+}
+
 restore_default() {
   if [ ! -e "$record/default-changed" ] && { [ ! -e "$profiles/system" ] || is_profile_set; }; then return 0; fi
   say "boot default and profile go back to $to"
-  set_profile && { switch_to boot || is_boot_default; } && rm -f "$record/default-changed"
+  set_profile && { switch_to boot || is_boot_default; } && installed_counts && rm -f "$record/default-changed"
 }
 
 # The machine came up in the target, and what differs cannot be exchanged while it runs.

@@ -66,6 +66,58 @@ test('GRUB boots a generation once, and only what is read back counts', async ()
   assert.ok(unknown && !unknown.ok && /no entry/.test(unknown.detail));
 });
 
+const asideBootctl = join(import.meta.dirname, '../../../../.cache/systemd-boot/usr/bin/bootctl');
+
+/**
+ * The real bootctl, as on a machine that this systemd-boot has booted: a root of its own with the partition and a folder in
+ * place of the firmware's variables, and no sign of a container, in which it would do nothing.
+ */
+function inPrivateRoot(
+  [program, ...args]: readonly [string, ...string[]],
+  { boot, efiVariables }: { readonly boot: string; readonly efiVariables: string },
+): Promise<CommandResult> {
+  assert.equal(program, 'bootctl');
+  const bootctl = existsSync(asideBootctl) ? asideBootctl : '/usr/bin/bootctl';
+  const script = `
+root=$1 bootctl=$2 boot=$3 variables=$4
+shift 4
+mount -t tmpfs none "$root"
+for part in usr bin sbin lib lib64 etc; do
+  if [ -L "/$part" ]; then cp -a "/$part" "$root/$part"
+  elif [ -d "/$part" ]; then mkdir "$root/$part" && mount --bind "/$part" "$root/$part"; fi
+done
+mkdir -p "$root/proc" "$root/boot" "$root/sys/firmware/efi/efivars" "$root/run"
+mount -t proc proc "$root/proc"
+mount --bind "$boot" "$root/boot"
+mount --bind "$variables" "$root/sys/firmware/efi/efivars"
+cp "$bootctl" "$root/run/bootctl"
+exec chroot "$root" /run/bootctl "$@"`;
+  const root = mkdtempSync(join(folder, 'root-'));
+  const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+  return runCommand({
+    argv: [
+      'unshare',
+      ...asRoot,
+      '--mount',
+      '--pid',
+      '--fork',
+      'sh',
+      '-euc',
+      script,
+      'sh',
+      root,
+      bootctl,
+      boot,
+      efiVariables,
+      ...args,
+    ],
+    environment: { PATH: '/usr/bin:/usr/sbin:/bin:/sbin' },
+    timeoutMs: 30_000,
+    stdoutBytesMax: 4096,
+    clock: systemClock,
+  });
+}
+
 test('systemd-boot: the entry by its system, read back from the firmware’s variable', async () => {
   const boot = join(folder, 'esp');
   const efiVariables = join(folder, 'efivars');
@@ -78,34 +130,21 @@ test('systemd-boot: the entry by its system, read back from the firmware’s var
       `title NixOS\noptions init=${system}/init loglevel=4\n`,
     );
   }
-  const variable = join(efiVariables, 'LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f');
-  // No container has the firmware's variables, so this bootctl is a program of the test's: it takes `set-oneshot <entry>`
-  // and nothing else, and writes what bootctl would (UEFI 8.2: attributes, then UTF-16), or takes it away.
-  const programs = join(folder, 'programs');
-  mkdirSync(programs);
-  writeFileSync(
-    join(programs, 'bootctl'),
-    `#!/bin/sh
-[ "$1" = set-oneshot ] && [ $# = 2 ] || exit 64
-if [ -z "$2" ]; then rm "${variable}"; exit; fi
-[ -e "${boot}/loader/entries/$2" ] || exit 1
-{ printf '\\007\\000\\000\\000'; printf '%s\\000' "$2" | iconv -f UTF-8 -t UTF-16LE; } > "${variable}"
-`,
-    { mode: 0o755 },
-  );
+  const variable = (name: string): string => join(efiVariables, `${name}-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f`);
+  // Whoever came up by systemd-boot has this; without it bootctl does nothing.
+  writeFileSync(variable('LoaderInfo'), Buffer.from(`\x06\0\0\0${[...'systemd-boot 257\0'].join('\0')}\0`, 'latin1'));
   const run = (argv: readonly [string, ...string[]]): Promise<CommandResult> =>
-    runCommand({
-      argv,
-      environment: { PATH: `${programs}:${process.env.PATH}` },
-      timeoutMs: 10_000,
-      stdoutBytesMax: 4096,
-      clock: systemClock,
-    });
+    inPrivateRoot(argv, { boot, efiVariables });
   const loader = await findBootLoader({ bootDirectories: [boot], efiVariables, run });
   assert.equal(await loader?.default(), old);
   assert.deepEqual(await loader?.bootOnce(next), { ok: true });
   await loader?.forgetOnce();
-  assert.equal(existsSync(variable), false);
+  assert.equal(existsSync(variable('LoaderEntryOneShot')), false);
+  // Somebody chooses by hand, and what NixOS installs next counts again.
+  assert.equal((await run(['bootctl', 'set-default', 'nixos-generation-2.conf'])).exitCode, 0);
+  assert.equal(await loader?.default(), next);
+  await loader?.installedCounts();
+  assert.equal(await loader?.default(), old);
   const deaf = await findBootLoader({ bootDirectories: [boot], efiVariables, run: async () => done() });
   const refused = await deaf?.bootOnce(next);
   assert.ok(refused && !refused.ok && /read back nothing/.test(refused.detail));

@@ -20,6 +20,8 @@ export interface BootLoader {
   readonly directory: string;
   /** What it boots by itself, from its own configuration; null where that cannot be told. */
   default(): Promise<StorePath | null>;
+  /** What was installed last is what boots by itself, whatever somebody told the firmware before. */
+  installedCounts(): Promise<void>;
   /** The next boot, and only that one, is into `closure`; read back. */
   bootOnce(closure: StorePath): Promise<Once>;
   /** Takes `bootOnce` back. */
@@ -35,17 +37,28 @@ export async function findBootLoader(deps: BootLoaderDeps): Promise<BootLoader |
   return null;
 }
 
+/** Vendor of the variables that systemd-boot reads. */
+const loaderGuid = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
+
 /** systemd-boot: one file an entry, and a variable of the firmware for the next boot. */
 function systemdBoot(directory: string, { run, efiVariables }: BootLoaderDeps): BootLoader {
-  const variable = `${efiVariables}/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f`;
+  /** An entry that a variable of the firmware names; null for none. Four bytes of attributes, then UTF-16 (UEFI specification, 8.2). */
+  const chosenBy = async (variable: 'LoaderEntryOneShot' | 'LoaderEntryDefault'): Promise<string | null> => {
+    const bytes = await readFile(`${efiVariables}/${variable}-${loaderGuid}`).catch(() => null);
+    return bytes?.subarray(4).toString('utf16le').replaceAll('\0', '') || null;
+  };
   const systemOf = async (entry: string) => initOf((await textAt(`${directory}/loader/entries/${entry}`)) ?? '');
   return {
     directory,
     async default() {
       const settings = (await textAt(`${directory}/loader/loader.conf`)) ?? '';
-      const entry = /^default[ \t]+(\S+)[ \t]*$/m.exec(settings)?.[1];
+      // `bootctl set-default`, by hand: it counts before what NixOS wrote.
+      const entry = (await chosenBy('LoaderEntryDefault')) ?? /^default[ \t]+(\S+)[ \t]*$/m.exec(settings)?.[1];
       // A pattern chooses among entries by rules that are the loader's own.
-      return entry === undefined || /[*?[]/.test(entry) ? null : systemOf(entry);
+      return entry === undefined || /[*?[]|^@/.test(entry) ? null : systemOf(entry);
+    },
+    async installedCounts() {
+      if ((await chosenBy('LoaderEntryDefault')) !== null) await run(['bootctl', 'set-default', '']);
     },
     async bootOnce(closure) {
       const names = await readdir(`${directory}/loader/entries`).catch(() => []);
@@ -54,12 +67,10 @@ function systemdBoot(directory: string, { run, efiVariables }: BootLoaderDeps): 
       if (chosen === null) return refused(`no entry of ${directory}/loader/entries starts ${closure}`);
       const set = await run(['bootctl', 'set-oneshot', chosen]);
       if (set.exitCode !== 0) return refused(`bootctl set-oneshot: ${describe(set.output)}`);
-      // Four bytes of attributes, then UTF-16 (UEFI specification, 8.2).
-      const bytes = await readFile(variable).catch(() => null);
-      const found = bytes?.subarray(4).toString('utf16le').replaceAll('\0', '') ?? '';
+      const found = await chosenBy('LoaderEntryOneShot');
       return found === chosen
         ? { ok: true }
-        : refused(`expected the next boot to be ${chosen}, read back ${found || 'nothing'}`);
+        : refused(`expected the next boot to be ${chosen}, read back ${found ?? 'nothing'}`);
     },
     async forgetOnce() {
       await run(['bootctl', 'set-oneshot', '']);
@@ -73,6 +84,7 @@ function grub(directory: string, { run }: BootLoaderDeps): BootLoader {
   const environment = `${directory}/grub/grubenv`;
   return {
     directory,
+    async installedCounts() {},
     async default() {
       return grubEntries(await config())[0]?.system ?? null;
     },

@@ -110,6 +110,7 @@ export class NixosSystem {
   async setBootDefault(closure: StorePath): Promise<string | null> {
     const result = await this.#run([`${closure}/bin/switch-to-configuration`, 'boot'], bootLoaderSeconds);
     if (result.exitCode !== 0) return `switch-to-configuration boot: ${describe(result.output)}`;
+    await (await this.bootLoader())?.installedCounts();
     const found = await this.bootDefault();
     return found === closure ? null : `expected ${closure} to boot by itself, read back ${found ?? 'nothing'}`;
   }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { RebootOutcome } from '../host.ts';
+import { describe } from '../profile-system.ts';
+import type { CommandResult } from '../run-command.ts';
 import type { Systemd } from './systemd.ts';
 
 const Replied = z.object({ data: z.array(z.unknown()) });
@@ -8,35 +10,57 @@ const Inhibitors = z.array(z.tuple([z.string(), z.string(), z.string(), z.string
 const manager = ['org.freedesktop.login1', '/org/freedesktop/login1', 'org.freedesktop.login1.Manager'] as const;
 
 /**
- * Why the machine must not go down now, in one line for people, or null: somebody holds a lock that inhibits it, or is
- * logged in. `systemctl reboot` as root would ask for neither. Without logind there are no such things.
+ * Sessions of people, at work or on another terminal: `user`, for root's `user-early` since systemd 256, and their variants. A
+ * session that is closing, or one of a service manager, is nobody's.
  */
-export async function whatKeepsUp(systemd: Systemd): Promise<string | null> {
-  const lock = (await inhibitors(systemd)).find(
-    ([what, , , mode]) => what.split(':').includes('shutdown') && mode.startsWith('block'),
-  );
-  if (lock) return `${lock[1]} inhibits a shutdown: ${lock[2]}`.slice(0, 300);
+const personal = /^Class=user(?:-[a-z-]+)?$/m;
+const present = /^State=(?:active|online)$/m;
+/** What is said where there is no logind, or no message bus: then there are neither locks nor sessions. */
+const isAbsent =
+  /ServiceUnknown|not provided by any|not activatable|Unit \S+ not found|Failed to connect to (?:system )?bus/i;
+
+/**
+ * Why the machine must not go down now, in one line for people, or null: somebody holds a lock that inhibits it, or is
+ * logged in, or nobody can say so. `systemctl reboot` as root would ask for neither.
+ */
+export async function whatKeepsUp(systemd: Pick<Systemd, 'query'>): Promise<string | null> {
+  return (await lockHeld(systemd)) ?? (await somebodyThere(systemd));
+}
+
+async function lockHeld(systemd: Pick<Systemd, 'query'>): Promise<string | null> {
+  const asked = await systemd.query(['busctl', '--json=short', 'call', ...manager, 'ListInhibitors']);
+  if (asked.exitCode !== 0) return silence(asked);
+  const locks = inhibitorsIn(asked.stdout);
+  if (locks === null) return 'nobody can say who inhibits a shutdown: the answer of logind is in another form';
+  const lock = locks.find(([what, , , mode]) => what.split(':').includes('shutdown') && mode.startsWith('block'));
+  return lock ? `${lock[1]} inhibits a shutdown: ${lock[2]}`.slice(0, 300) : null;
+}
+
+async function somebodyThere(systemd: Pick<Systemd, 'query'>): Promise<string | null> {
   const listed = await systemd.query(['loginctl', 'list-sessions', '--no-legend', '--no-pager']);
-  if (listed.exitCode !== 0) return null;
+  if (listed.exitCode !== 0) return silence(listed);
   for (const line of listed.stdout.split('\n')) {
     const [session] = line.trim().split(/\s+/);
     if (!session) continue;
     const shown = await systemd.query(['loginctl', 'show-session', session, '--property=Class,State,Name']);
-    // A session that is closing, or a manager's own, is nobody at work.
-    if (/^Class=user$/m.test(shown.stdout) && /^State=(?:active|online)$/m.test(shown.stdout)) {
+    if (personal.test(shown.stdout) && present.test(shown.stdout)) {
       return `${/^Name=(.*)$/m.exec(shown.stdout)?.[1] ?? 'somebody'} is logged in`;
     }
   }
   return null;
 }
 
-async function inhibitors(systemd: Systemd): Promise<z.infer<typeof Inhibitors>> {
-  const asked = await systemd.query(['busctl', '--json=short', 'call', ...manager, 'ListInhibitors']);
-  if (asked.exitCode !== 0) return [];
+/** Null where there is nobody to ask. */
+function silence({ output }: CommandResult): string | null {
+  if (isAbsent.test(output.excerpt)) return null;
+  return `nobody can say who inhibits a shutdown, or is logged in: ${describe(output)}`.slice(0, 300);
+}
+
+function inhibitorsIn(json: string): z.infer<typeof Inhibitors> | null {
   try {
-    return Inhibitors.parse(Replied.parse(JSON.parse(asked.stdout)).data[0]);
+    return Inhibitors.parse(Replied.parse(JSON.parse(json)).data[0]);
   } catch {
-    return [];
+    return null;
   }
 }
 
