@@ -25,7 +25,7 @@ import {
   signEvidence,
 } from '@nixfleet/evidence';
 import type { Files } from '../files.ts';
-import { failInTheEnd, overrun, staleFrom } from './collector-drill.ts';
+import { failInTheEnd, overrun, staleFrom, undoDrill } from './collector-drill.ts';
 import { EvidenceArchive } from './evidence-archive.ts';
 
 const saltBytes = 32;
@@ -75,6 +75,7 @@ export async function collectEvidence(
 ): Promise<EvidenceDocument> {
   const { catalogue, catalogueSha256, directory, retentionDays, nonce } = options;
   const { files, clock, crypto, random, signer } = deps;
+  await undoDrill({ files, crypto, directory });
   const order = await takeOrder(files, directory);
   const { system, ...about } = await deps.facts();
   const context = await contextFor(files, { directory, closure: system.toplevel, host: catalogue.host });
@@ -115,7 +116,7 @@ export async function collectEvidence(
   });
   const signatures = await signEvidence(crypto, { signer, bytes, fleet });
   if (drill === null) await archive.keep(document, bytes, signatures, retentionDays);
-  else await failInTheEnd(drill, { files, directory, bytes, signatures });
+  else await failInTheEnd(drill, { files, crypto, directory }, { bytes, signatures });
   return document;
 }
 

@@ -128,6 +128,7 @@ class DrilledWorld {
           },
         }),
         run: async (tasks) => {
+          await this.#assertCopyIsArchived();
           const ran = { exitCode: 0, durationMs: 1 };
           const isDrill = (args: readonly string[]) => args.join(' ').startsWith('synthetic --fail-at runtime');
           return new Map(
@@ -140,6 +141,15 @@ class DrilledWorld {
       },
     );
     return 'ended';
+  }
+
+  /** What rules about evidence itself look at: a copy that the archive has not would be one that somebody took out. */
+  async #assertCopyIsArchived(): Promise<void> {
+    const directory = new CollectorDirectory(this.files, kept);
+    const copy = await directory.newest();
+    if (copy === null) return;
+    const newest = (await directory.documents(null)).at(-1);
+    assert.deepEqual(copy, newest, 'before each collection the copy is of the newest document of the archive');
   }
 }
 
