@@ -291,7 +291,7 @@ export const boots: readonly Scenario[] = [
       await stage.until('converged', (event) => event.body.target.closure === next);
       await stage.endsOn(next);
       hasBooted(stage, next);
-      assert.deepEqual(stage.state.quarantine, []);
+      assert.ok(!stage.state.quarantine.some(({ closure }) => closure === next));
       assert.ok(!stage.kinds.includes('failed'));
     },
   },
