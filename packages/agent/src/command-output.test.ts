@@ -16,6 +16,14 @@ test('what looks like a secret does not leave the host', () => {
   assert.match(excerpt, /https:\/\/\[credentials\]@example.org/);
 });
 
+test('nor does the rest of a key of which the beginning is not kept', () => {
+  const collector = new OutputCollector();
+  collector.add(Buffer.from(`-----BEGIN RSA PRIVATE KEY-----\n${'hunter2'.repeat(2400)}\n`));
+  collector.add(Buffer.from('-----END RSA PRIVATE KEY-----\nerror: no such file\n'));
+  const { excerpt } = collector.output({ exitCode: 1, durationMs: 1 });
+  assert.equal(excerpt, '[private key]\nerror: no such file\n');
+});
+
 test('an excerpt is bounded, of the end, and safe for a terminal', () => {
   const excerpt = excerptOf(`${'x'.repeat(10_000)}\n\u001b[31mred\u001b[0m\u0007 \ud800 end`);
   assert.ok(excerpt.length <= excerptMax);

@@ -9,6 +9,8 @@ const tailBytes = 16 * 1024;
 /** What looks like a secret, and what stands in its place. An excerpt is shown to operators and stored centrally. */
 const secrets: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, '[private key]'],
+  // The rest of one whose beginning is not among what was kept.
+  [/^[\s\S]*-----END [A-Z ]*PRIVATE KEY-----/g, '[private key]'],
   [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/:@]+:[^\s/@]+@/gi, '$1[credentials]@'],
   [/\b(authorization\s*[:=]\s*(?:bearer|basic)?\s*)\S+/gi, '$1[redacted]'],
   [
