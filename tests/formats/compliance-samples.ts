@@ -214,6 +214,16 @@ export const complianceDocuments: Readonly<Record<string, Readonly<Record<string
 /** And of what is no document. */
 export const complianceMessages: Readonly<Record<string, unknown>> = {
   'compliance-catalogue': catalogue,
+  'drill-plan': {
+    schemaVersion: 1,
+    id: 'D-2026-0001',
+    failAt: 'stale',
+    hosts: ['canary-1'],
+    startedAt: '2026-06-01T08:00:00Z',
+    deadline: '2026-06-01T09:00:00Z',
+    until: 1_780_304_400,
+    limitSeconds: 900,
+  },
   'host-compliance': {
     catalogue: canonicalize(catalogue as Json),
     static: [

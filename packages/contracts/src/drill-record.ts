@@ -45,7 +45,7 @@ export type DrillId = z.infer<typeof DrillId>;
  * `compliance/drill.json` of a fleet's repository: the drill that the next release is. It signs nothing and orders nothing;
  * mkFleet makes the option lines of it, and a release like any other carries them.
  */
-export const DrillPlan = z.strictObject({
+export const DrillPlan = z.object({
   schemaVersion: z.literal(1),
   id: DrillId,
   failAt: DrillFailAt,

@@ -16,7 +16,7 @@ export const complianceDrillStartCommand: CommandDefinition = {
     { flags: '--repository <directory>', description: 'work tree of the fleet; default .' },
     jsonOption,
   ],
-  json: { sentence: 'An object with path, plan (compliance/drill.json) and expected (names of steps).' },
+  json: { sentence: 'An object with path, plan (docs/schemas/drill-plan.schema.json) and expected (names of steps).' },
   examples: [
     {
       line: 'nixfleet compliance drill start --fail-at runtime --host canary-1',
