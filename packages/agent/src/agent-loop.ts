@@ -318,8 +318,9 @@ export class AgentLoop {
   /** One step: its events are durable before its effects start. */
   async #take(input: HostInput): Promise<void> {
     const before = this.#memory;
-    const result = step(before, input, { now: this.#deps.time.now() });
-    if (result.events.length > 0 && !(await this.#write(result))) {
+    const now = this.#deps.time.now();
+    const result = step(before, input, { now });
+    if (result.events.length > 0 && !(await this.#write(result, now))) {
       if (input.type === 'armed') return this.#standDown(input.id);
       const isRepeated = input.type === 'intent' || input.type === 'tick' || input.type === 'observed';
       if (!isRepeated && this.#stalled.length < stalledMax) this.#stalled.push(input);
@@ -347,9 +348,9 @@ export class AgentLoop {
   }
 
   /** True when the events are durable, or must not be waited for. */
-  async #write({ events, effects }: StepResult, at = this.#deps.time.now()): Promise<boolean> {
+  async #write({ events, effects }: StepResult, at: Instant): Promise<boolean> {
     try {
-      await this.#append(events);
+      await this.#append(events, at);
       return true;
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
@@ -363,17 +364,18 @@ export class AgentLoop {
   /** Events that are no step's: the state is the fold of the journal all the same. */
   async #record(contents: readonly EventContent[]): Promise<void> {
     if (contents.length === 0) return;
-    await this.#append(contents);
-    const place = { at: this.#deps.time.now(), bootId: this.#bootId };
+    // Once: what is journalled and what is remembered say the same time, however long the disk takes.
+    const at = this.#deps.time.now();
+    await this.#append(contents, at);
+    const place = { at, bootId: this.#bootId };
     let { state } = this.#memory;
     for (const content of contents) state = applyEvent(state, { ...content, ...place });
     this.#memory = { ...this.#memory, state };
     this.#workers?.delivery.kick();
   }
 
-  async #append(contents: readonly EventContent[]): Promise<void> {
-    const { journal, time } = this.#deps;
-    await journal.append([...this.#unwritten, ...contents], { at: time.now(), bootId: this.#bootId });
+  async #append(contents: readonly EventContent[], at: Instant): Promise<void> {
+    await this.#deps.journal.append([...this.#unwritten, ...contents], { at, bootId: this.#bootId });
     this.#unwritten = [];
   }
 }

@@ -4,6 +4,8 @@ export {
   type CollectEvidenceOptions,
   collectEvidence,
 } from './compliance/collect-evidence.ts';
+export type { Collected, Collector } from './compliance/collector.ts';
+export { CollectorDirectory } from './compliance/collector-directory.ts';
 export { type MachineFactsOptions, machineFacts } from './compliance/machine-facts.ts';
 export { parseReleasedContexts } from './compliance/released-contexts.ts';
 export { AgentConfig, parseAgentConfig } from './config.ts';

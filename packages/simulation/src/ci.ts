@@ -10,6 +10,7 @@ import {
 import { createTestFleet, type TestFleet, type TestIntent, type TestRelease } from '@nixfleet/testkit';
 import type { Behaviour } from './behaviour.ts';
 import type { Closures } from './closures.ts';
+import type { Conduct } from './conduct.ts';
 
 export const fleetName = 'demo';
 
@@ -66,17 +67,22 @@ export class Ci {
     return this.fleet.intent;
   }
 
-  /** New closures for these hosts, each turning out as `behaviourOf` says; `change` changes more of the fleet. */
+  /**
+   * New closures for these hosts, each turning out as `behaviourOf` says, its controls as `conductOf` does; `change` changes
+   * more of the fleet.
+   */
   async release(
     hosts: readonly string[],
     behaviourOf: (host: string) => Behaviour,
     change: (next: TestIntent) => void = () => {},
+    conductOf: (host: string) => Conduct = () => 'passing',
   ): Promise<void> {
     const version = ++this.#version;
     const built = new Map(
       await Promise.all(
         hosts.map(
-          async (host) => [host, await this.#options.closures.build(host, version, behaviourOf(host))] as const,
+          async (host) =>
+            [host, await this.#options.closures.build(host, version, behaviourOf(host), conductOf(host))] as const,
         ),
       ),
     );

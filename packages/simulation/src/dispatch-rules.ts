@@ -1,4 +1,5 @@
 import type { Go, HostPhaseName, Instant, ManifestHost, RolloutManifest } from '@nixfleet/contracts';
+import { controlsPassed, mayBeMended } from './compliance-rules.ts';
 import { type Facts, StoredFacts } from './facts.ts';
 import { type Broken, broken } from './rule.ts';
 
@@ -34,6 +35,7 @@ export function mayDispatch(
     notRebuilding(facts, dispatch) ??
     notAgain(facts, dispatch) ??
     wavesPromoted(facts, dispatch) ??
+    controlsPassed(facts, { host, go, manifest, wave: entry.wave, nowMs }) ??
     edgesOpen(facts, dispatch) ??
     channelsBefore(facts, dispatch) ??
     finishedFirst(facts, dispatch)
@@ -86,6 +88,8 @@ function notRebuilding({ stored, ledgers }: Facts, { host, nowMs }: Dispatch): B
 function notAgain(facts: Facts, { host, go, entry, nowMs }: Dispatch): Broken {
   if (facts.restored.has(host) || go.reboot === true) return null;
   const { stored } = facts;
+  // What does not pass its controls any more may be switched to once more, where policy says so.
+  if (mayBeMended(facts, host, go)) return null;
   const isSettled = (atMs: number | undefined): boolean => atMs !== undefined && nowMs - atMs > settleMs;
   const isThere = facts.ledger(host).target?.closure === entry.closure;
   if (isThere && isSettled(stored.events.get(StoredFacts.key('converged', host, go)))) {

@@ -30,8 +30,15 @@ async function judgeHost(
 const trialOverMs = 5 * 60_000;
 
 /** S5: what it remembers as failed, it has signed as failed. S18: a trial whose time is over is over. */
-export function judgeState(witness: Witness, host: SimulatedHost, now: Instant): void {
-  const { name, machine, isOn } = host;
+export function judgeState(
+  witness: Witness,
+  host: SimulatedHost,
+  { now, nowMs }: { readonly now: Instant; readonly nowMs: number },
+): void {
+  const { name, machine, isOn, time, hasCollector } = host;
+  if (machine.disk.isFull || time.wallOffsetMs !== 0 || !hasCollector) {
+    witness.facts.knowledge(name).hinderedAtMs = nowMs;
+  }
   const { phase, target, trialEndsAt } = witness.facts.ledger(name);
   const isLate = trialEndsAt !== null && Date.parse(now) - Date.parse(trialEndsAt) > trialOverMs;
   if (

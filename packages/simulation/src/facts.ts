@@ -29,6 +29,11 @@ export interface Knowledge {
   changedTo: string | null;
   /** The head that it has accepted, and since when: its journal may have been told later. */
   acceptedHead: { readonly sha256: string; readonly atMs: number } | null;
+  /** The newest evidence that a collector left there, and when what runs was activated. */
+  collected: { readonly closure: string; readonly atMs: number } | null;
+  activatedAtMs: number;
+  /** When its disk was full or its clock off for the last time: then no collection may be to be had. */
+  hinderedAtMs: number;
   /** What it remembers against going back cannot be read. */
   areFloorsSpoilt: boolean;
   /** Its Nix has been set up to take unsigned paths. */
@@ -86,6 +91,9 @@ export class Facts {
       unsynchronisedSinceMs: null,
       changedTo: null,
       acceptedHead: null,
+      collected: null,
+      activatedAtMs: 0,
+      hinderedAtMs: Number.NEGATIVE_INFINITY,
       areFloorsSpoilt: false,
       unsafeSinceMs: null,
       headShownSignedMs: 0,
@@ -119,6 +127,12 @@ export interface StoredReleaseFact {
   readonly atMs: number;
 }
 
+export interface ControlsTold {
+  readonly closure: string;
+  readonly hasPassed: boolean;
+  readonly failingSinceMs: number | null;
+}
+
 /** What the control plane has durably stored since its state was last empty; times in virtual milliseconds. */
 export class StoredFacts {
   release: StoredReleaseFact | null = null;
@@ -132,6 +146,10 @@ export class StoredFacts {
     string,
     { readonly closure: string; readonly attempt: number; readonly atMs: number }[]
   >();
+  /** What was last told of a host's enforced controls, on the closure that it ran then. */
+  readonly standings = new Map<string, ControlsTold>();
+  /** When a host failed for its controls, by host and rollout. */
+  readonly failedControls = new Map<string, number>();
   /** Rollouts that somebody began to fetch, or was told to start. */
   readonly begun = new Set<string>();
   /** When a rollout's failures were more than it bears. */
@@ -144,6 +162,21 @@ export class StoredFacts {
     { rolloutId, attempt }: Pick<HostTarget, 'rolloutId' | 'attempt'>,
   ): string {
     return `${kind} ${host} ${rolloutId} ${attempt}`;
+  }
+
+  /** An event of a collection, or one that makes a host forget them all. */
+  measured(host: string, event: JournalEvent, nowMs: number): void {
+    const { kind, body } = event;
+    if (kind === 'activating' || kind === 'rebooting' || kind === 'reverted' || kind === 'journal-started') {
+      this.standings.delete(host);
+    } else if (kind === 'compliance-passed') {
+      this.standings.set(host, { closure: body.closure, hasPassed: true, failingSinceMs: null });
+    } else if ((kind === 'compliance-failure' || kind === 'runtime-gate-error') && body.mode === 'enforce') {
+      const failingSinceMs = this.standings.get(host)?.failingSinceMs ?? nowMs;
+      this.standings.set(host, { closure: body.closure, hasPassed: false, failingSinceMs });
+    } else if (kind === 'failed' && body.cause === 'compliance-failed' && body.target.trialUntil === undefined) {
+      this.failedControls.set(`${host} ${body.target.rolloutId}`, nowMs);
+    }
   }
 
   /** True where this halts the rollout. */

@@ -44,7 +44,7 @@ export function throwFleet(dice: Dice, { hosts, hours }: FleetSize): TestIntent 
         { convergedPercent: 75, receiptsPercent: 50 },
       ]);
     }
-    declared.policy = throwPolicy(dice);
+    declared.policy = throwPolicy(dice, channel);
     if (dice.chance(0.25)) Object.assign(declared, throwWindows(dice, hours + windowHoursMore));
     intent.channels[channel] = declared;
     intent.edges.push(...throwEdges(waves, dice));
@@ -63,7 +63,7 @@ function wavesOf(hosts: readonly string[], count: number, dice: Dice): string[][
   return filled.length > 0 ? filled : [[]];
 }
 
-function throwPolicy(dice: Dice): ChannelPolicy {
+function throwPolicy(dice: Dice, channel: string): ChannelPolicy {
   return ChannelPolicy.parse({
     ...testPolicy,
     confirm: { by: 'control-plane', timeoutSeconds: dice.pick([60, 120, 180]) },
@@ -76,7 +76,14 @@ function throwPolicy(dice: Dice): ChannelPolicy {
     unconfirmedRetryMaxSeconds: 600,
     fetchesMax: dice.pick([null, null, 2]),
     reboot: dice.pick(['never', 'window', 'immediate']),
+    compliance: throwCompliance(dice.of(`compliance of ${channel}`)),
   });
+}
+
+/** Most channels measure nothing: a collection costs more than everything else that a host does in a minute. */
+function throwCompliance(dice: Dice): ChannelPolicy['compliance'] {
+  const mode = dice.pick(['disabled', 'disabled', 'disabled', 'permissive', 'enforce', 'enforce'] as const);
+  return { mode, frameworks: [], onDrift: dice.pick(['report', 'hold', 'reactivate'] as const) };
 }
 
 /** Open for a part of every hour. */

@@ -44,6 +44,11 @@ export class Ledger {
   confirmedAt: Instant | null = null;
   /** Enforced probes of what runs that fail now. */
   readonly failing = new Set<string>();
+  /** Since when enforced controls of what runs, which passed, do not any more; null: they do, or never did. */
+  lapsedAt: Instant | null = null;
+  /** The same, when the newest switch or boot began. */
+  lapsedBefore: Instant | null = null;
+  #hasPassed = false;
   #isFloorLost = false;
   /** Trials that began, and when the newest ends. */
   readonly trials: RolloutId[] = [];
@@ -85,6 +90,11 @@ export class Ledger {
     this.events++;
     const { kind } = event;
     if ('target' in event.body) this.target = event.body.target;
+    if (kind === 'activating' || kind === 'rebooting' || kind === 'reverted') {
+      this.lapsedBefore = this.lapsedAt;
+      this.lapsedAt = null;
+      this.#hasPassed = false;
+    }
     switch (kind) {
       case 'journal-started':
         this.phase = 'pending';
@@ -144,6 +154,14 @@ export class Ledger {
       case 'unconfirmed':
         this.unconfirmed = event;
         this.phase = kind;
+        break;
+      case 'compliance-passed':
+        this.lapsedAt = null;
+        this.#hasPassed = true;
+        break;
+      case 'compliance-failure':
+      case 'runtime-gate-error':
+        if (event.body.mode === 'enforce' && this.#hasPassed) this.lapsedAt ??= event.at;
         break;
       case 'activating':
       case 'reverted':

@@ -22,9 +22,11 @@ export function machineProbes(
     readonly dice: Dice;
     readonly closures: Closures;
     readonly intervalSeconds: number;
+    /** Controls of what runs here are measured. */
+    readonly hasControls: boolean;
   },
 ): Probes {
-  const { life, scheduler, dice, closures, intervalSeconds } = deps;
+  const { life, scheduler, dice, closures, intervalSeconds, hasControls } = deps;
   const check = HealthCheck.parse({
     kind: 'exec',
     command: ['/check'],
@@ -47,7 +49,7 @@ export function machineProbes(
   };
   return {
     declared: () => life.cross(() => ({ ok: true, checks: [[web, check]] })),
-    controls: () => life.cross(() => ({ ok: true, bytes: null })),
+    controls: (closure) => life.cross(() => ({ ok: true, bytes: hasControls ? closures.catalogueOf(closure) : null })),
     run: () =>
       life.cross(
         () => (isPassing() ? { status: 'pass' } : { status: 'fail', detail: 'expected 0, got 1' }),

@@ -1,7 +1,11 @@
 import type { EventOf, StorePath } from '@nixfleet/contracts';
 import { type Behaviour, mayFail } from './behaviour.ts';
+import type { Conduct } from './conduct.ts';
 import { type Facts, StoredFacts } from './facts.ts';
 import { type Broken, broken } from './rule.ts';
+
+/** From a full disk or a clock that is off to a switch that has no evidence to show for it, in milliseconds. */
+const hinderedMs = 10 * 60_000;
 
 /** S1: a closure runs. */
 export function mayRun(
@@ -63,10 +67,17 @@ export function mayBeDefault(
 
 /** S5: a host calls a closure failed. */
 export function mayBeCalledFailed(
+  facts: Facts,
   host: string,
   { body: { cause, target, detail } }: EventOf<'failed'>,
-  behaviour: Behaviour,
+  { behaviour, conduct, nowMs }: { readonly behaviour: Behaviour; readonly conduct: Conduct; readonly nowMs: number },
 ): Broken {
+  // What has no evidence to show has failed too, where a crash or a full disk kept it from that.
+  const isEnforced = facts.rollouts.get(target.rolloutId)?.policy.compliance.mode === 'enforce';
+  if (cause === 'compliance-failed' && isEnforced) {
+    if (conduct !== 'passing' || nowMs - facts.knowledge(host).hinderedAtMs < hinderedMs) return null;
+    return broken('S5', `${host} fails ${target.closure} for its controls, which pass (${detail ?? 'no reason'})`);
+  }
   // A disk without room for the profile is no silence: it is told as what it is.
   // Nor is a boot that was cut short: nobody can tell that from a loader that fell back.
   if (mayFail(behaviour) || cause === 'profile-not-set' || cause === 'boot-failed') return null;

@@ -55,8 +55,8 @@ export const hostMutations: readonly Mutation[] = [
   {
     name: 'host: events are not waited for',
     file: 'agent/src/agent-loop.ts',
-    from: 'await this.#append(events);\n      return true;',
-    to: 'void this.#append(events);\n      return true;',
+    from: 'await this.#append(events, at);\n      return true;',
+    to: 'void this.#append(events, at);\n      return true;',
     breaks: ['S13'],
   },
   {

@@ -1,4 +1,5 @@
 import { throwBehaviour } from './behaviour.ts';
+import { type Conduct, throwConduct } from './conduct.ts';
 import type { Dice } from './dice.ts';
 import type { SimulatedFleet } from './simulated-fleet.ts';
 
@@ -12,12 +13,14 @@ const headMs = 60 * minuteMs;
 export class ReleasePlan {
   readonly #fleet: SimulatedFleet;
   readonly #dice: Dice;
+  readonly #conducts: Dice;
   readonly #badShare: number;
   #isOver = false;
 
   constructor(fleet: SimulatedFleet, { dice, badShare }: { readonly dice: Dice; readonly badShare: number }) {
     this.#fleet = fleet;
     this.#dice = dice;
+    this.#conducts = dice.of('conduct');
     this.#badShare = badShare;
   }
 
@@ -97,7 +100,9 @@ export class ReleasePlan {
     const hosts = this.#names.filter(() => dice.chance(share));
     const bad = throwBehaviour(dice, this.#badShare);
     const badFor = dice.pick([1, 0.5, 0.15]);
-    void this.#fleet.ci.release(hosts, () => (dice.chance(badFor) ? bad : 'good'));
+    const conduct = throwConduct(this.#conducts, this.#badShare);
+    const conductOf = (): Conduct => (this.#conducts.chance(badFor) ? conduct : 'passing');
+    void this.#fleet.ci.release(hosts, () => (dice.chance(badFor) ? bad : 'good'), undefined, conductOf);
   }
 
   /** A pipeline tells the control plane that there is something new; not every one does. */

@@ -16,7 +16,9 @@ export type Invariant =
   | 'S15'
   | 'S16'
   | 'S17'
-  | 'S18';
+  | 'S18'
+  | 'S19'
+  | 'S20';
 
 export interface Breach {
   readonly invariant: Invariant;

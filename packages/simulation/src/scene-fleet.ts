@@ -5,6 +5,8 @@ interface Shape {
   /** Hosts of the channel `main`, wave by wave. */
   readonly waves: readonly (readonly string[])[];
   readonly policy?: Partial<ChannelPolicy>;
+  /** Default: everybody, of every wave. */
+  readonly promoteWhen?: TestChannel['waves'][number]['promoteWhen'];
   /** At most so many of all hosts in flight. */
   readonly budget?: number;
   readonly edges?: TestIntent['edges'];
@@ -14,10 +16,18 @@ interface Shape {
 }
 
 /** A fleet of a few hosts, with what a scene is about and nothing else. */
-export function sceneFleet({ waves, policy = {}, budget, edges = [], channel = {}, before = [] }: Shape): TestIntent {
+export function sceneFleet({
+  waves,
+  policy = {},
+  budget,
+  edges = [],
+  channel = {},
+  before = [],
+  promoteWhen,
+}: Shape): TestIntent {
   const names = waves.flat();
   const main = testChannel(waves, before.length > 0 ? ['first'] : []);
-  for (const wave of main.waves) wave.soakSeconds = 30;
+  for (const wave of main.waves) Object.assign(wave, { soakSeconds: 30, ...(promoteWhen && { promoteWhen }) });
   main.policy = ChannelPolicy.parse({ ...testPolicy, offlineGraceSeconds: null, ...policy });
   return {
     repository: 'https://git.example.org/fleet.git',

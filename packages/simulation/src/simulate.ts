@@ -65,7 +65,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 export async function runUntil(fleet: SimulatedFleet, witness: Witness, ms: number): Promise<void> {
   while (fleet.scheduler.nowMs < ms && !isOver(fleet, witness)) {
     await fleet.scheduler.runUntil(Math.min(ms, fleet.scheduler.nowMs + sliceMs));
-    for (const host of fleet.hosts.values()) judgeState(witness, host, fleet.now);
+    for (const host of fleet.hosts.values())
+      judgeState(witness, host, { now: fleet.now, nowMs: fleet.scheduler.nowMs });
     if (fleet.scheduler.nowMs % viewsMs === 0) await judgeReasons(fleet, witness);
   }
 }

@@ -1,11 +1,12 @@
 import { parseAgentConfig, type RunningAgent, startAgent, type Transport } from '@nixfleet/agent';
-import type { Crypto, Memo } from '@nixfleet/contracts';
+import type { Crypto, Memo, Signer } from '@nixfleet/contracts';
 import type { Closures } from './closures.ts';
 import type { Dice } from './dice.ts';
 import { diskFiles } from './disk.ts';
 import { Life } from './life.ts';
 import type { Machine } from './machine.ts';
 import { type MachineTime, machineClock } from './machine-clock.ts';
+import { machineCollector } from './machine-collector.ts';
 import { machineHost } from './machine-host.ts';
 import { machineNix } from './machine-nix.ts';
 import { machineProbes } from './machine-probes.ts';
@@ -14,6 +15,8 @@ import type { Scheduler } from './scheduler.ts';
 export const keyPath = '/etc/ssh/ssh_host_ed25519_key';
 export const trustPath = '/etc/nixfleet/trust.json';
 export const stateDirectory = '/var/lib/nixfleet';
+/** Where the collector leaves what it measured. */
+export const evidenceDirectory = '/var/lib/nixfleet-compliance';
 
 export interface SimulatedAgentOptions {
   readonly fleet: string;
@@ -25,6 +28,10 @@ export interface SimulatedAgentOptions {
   readonly closures: Closures;
   readonly machine: Machine;
   readonly probeSeconds: number;
+  /** Null: no controls are measured in this fleet. */
+  readonly collecting: { readonly key: Signer; readonly otherKey: Signer } | null;
+  /** The settings of the agent name a collector. */
+  readonly hasCollector: () => boolean;
   readonly checkinWaitSeconds: number;
   readonly isCacheReachable: () => boolean;
   readonly isClockSynchronised: () => boolean;
@@ -63,8 +70,19 @@ export class SimulatedAgent {
     const life = new Life(scheduler);
     this.#life = life;
     const own = dice.of(`incarnation ${scheduler.nowMs}`);
+    const clock = machineClock(time, life, scheduler);
+    const files = diskFiles(machine.disk, life, own);
+    const { collecting, hasCollector, fleet } = this.#options;
+    const collector =
+      collecting && hasCollector()
+        ? machineCollector(machine, {
+            ...{ life, scheduler, random: own, clock, crypto, files, closures, fleet, directory: evidenceDirectory },
+            ...collecting,
+            dice: own.of('collector'),
+          })
+        : null;
     const config = parseAgentConfig({
-      fleet: this.#options.fleet,
+      fleet,
       host: machine.name,
       stateDirectory,
       key: keyPath,
@@ -76,11 +94,12 @@ export class SimulatedAgent {
     });
     startAgent(config, {
       agentVersion: '0.1.0',
-      clock: machineClock(time, life, scheduler),
+      clock,
       random: own,
       crypto,
       memo: this.#options.memo,
-      files: diskFiles(machine.disk, life, own),
+      files,
+      ...(collector && { collector }),
       host: machineHost(machine, { life, scheduler, isClockSynchronised: this.#options.isClockSynchronised }),
       nix: machineNix(machine, {
         life,
@@ -91,7 +110,14 @@ export class SimulatedAgent {
         fetchSeconds: this.#options.fetchSeconds,
         isSafe: this.#options.isNixSafe,
       }),
-      probes: machineProbes(machine, { life, scheduler, dice: own, closures, intervalSeconds: probeSeconds }),
+      probes: machineProbes(machine, {
+        life,
+        scheduler,
+        dice: own,
+        closures,
+        intervalSeconds: probeSeconds,
+        hasControls: collecting !== null,
+      }),
       log: (level, message, fields = {}) => {
         if (!life.isOver && (level === 'warn' || level === 'error')) onLog(message, fields);
       },

@@ -127,6 +127,8 @@ export class SimulatedFleet {
       watch: watchers.store,
       onFault: (error) => fleet.#failed('control plane', error),
     });
+    const hasControls = Object.values(intent.channels).some(({ policy }) => policy.compliance.mode !== 'disabled');
+    const otherKey = hasControls ? await testKey('somebody', 'ed25519', crypto) : null;
     const probeSeconds = dice.of('probes').pick([60, 120]);
     for (const name of Object.keys(intent.hosts)) {
       const { closure } = await closures.build(name, 1, 'good');
@@ -134,6 +136,7 @@ export class SimulatedFleet {
         name,
         first: closure,
         key: await ci.fleet.hostKey(name),
+        otherKey,
         trust,
         fleet: fleetName,
         scheduler,

@@ -14,6 +14,8 @@ export interface SimulatedHostOptions {
   readonly name: string;
   readonly first: StorePath;
   readonly key: TestKey;
+  /** Somebody else's, where controls are measured; null: they are not. */
+  readonly otherKey: TestKey | null;
   readonly trust: Uint8Array;
   readonly fleet: string;
   readonly scheduler: Scheduler;
@@ -64,6 +66,8 @@ export class SimulatedHost {
   fetchSeconds: number | null = null;
   #isClockSynchronised = true;
   #isNixSafe = true;
+  /** Counts from the agent's next start. */
+  hasCollector = true;
   /** Off until it boots. */
   isOn = true;
   #snapshot: ReturnType<Machine['snapshot']> | null = null;
@@ -102,6 +106,8 @@ export class SimulatedHost {
       closures,
       machine: this.machine,
       probeSeconds: options.probeSeconds,
+      collecting: options.otherKey && { key: options.key, otherKey: options.otherKey },
+      hasCollector: () => this.hasCollector,
       checkinWaitSeconds: options.checkinWaitSeconds,
       isCacheReachable: () => this.isCacheReachable && this.isConnected,
       isClockSynchronised: () => this.#isClockSynchronised,

@@ -2,6 +2,7 @@ import { type Go, StorePath } from '@nixfleet/contracts';
 import type { RealTestClosure, TestIntent } from '@nixfleet/testkit';
 import type { Behaviour } from './behaviour.ts';
 import type { Ci } from './ci.ts';
+import type { Conduct } from './conduct.ts';
 import { judgeEnd } from './end.ts';
 import { ScriptedThief } from './scripted-thief.ts';
 import type { SignedFacts } from './signed-facts.ts';
@@ -80,6 +81,13 @@ export class Stage {
   /** New closures for some hosts, which turn out as said. */
   async release(turnsOut: Readonly<Record<string, Behaviour>>, change?: (next: TestIntent) => void): Promise<void> {
     await this.ci.release(Object.keys(turnsOut), (host) => turnsOut[host] ?? 'good', change);
+    this.hint();
+  }
+
+  /** New closures for some hosts, which work, and whose controls do as said. */
+  async releaseMeasured(conducts: Readonly<Record<string, Conduct>>): Promise<void> {
+    const conductOf = (host: string): Conduct => conducts[host] ?? 'passing';
+    await this.ci.release(Object.keys(conducts), () => 'good', undefined, conductOf);
     this.hint();
   }
 

@@ -7,6 +7,7 @@ import type {
   ReleaseDocument,
   RolloutManifest,
 } from '@nixfleet/contracts';
+import { notLapsed } from './compliance-rules.ts';
 import type { Facts } from './facts.ts';
 import { type Broken, broken } from './rule.ts';
 
@@ -141,6 +142,8 @@ function notHeld(facts: Facts, { host, event, manifest, nowMs }: Start): Broken 
     return broken('S4', `${host} starts although somebody has changed it, and ${channel} is to hold then`);
   }
   if (policy.mode === 'observe') return broken('S4', `${host} starts on ${channel}, which only observes`);
+  const lapsed = notLapsed(facts, { host, at, policy, channel });
+  if (lapsed) return lapsed;
   const accepted = facts.ledger(host).accepted.at(-1);
   const sha256 = accepted?.release.sha256 ?? '';
   if (facts.signed.isEmergency(sha256, at)) return null;

@@ -94,10 +94,6 @@ export const unmutatedGates: Readonly<Record<string, string>> = {
     'decide-host.ts: unheard-after-rebuild',
     'decide-trial.ts: unheard-after-rebuild',
   ]),
-  ...because('the modelled machine measures no controls', [
-    'compliance-standing.ts: compliance',
-    'wave-gate.ts: compliance',
-  ]),
   ...because(
     'order among boots, and repetitions that the other side refuses: plan-reboots and plan-trials tests see it',
     [

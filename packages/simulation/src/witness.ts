@@ -1,11 +1,12 @@
 import type { Go, HeadDocument, JournalEvent, StorePath } from '@nixfleet/contracts';
 import { mayAcceptRelease, mayAcceptTrust } from './acceptance-rules.ts';
+import { mayConfirm } from './compliance-rules.ts';
 import { mayDispatch } from './dispatch-rules.ts';
 import { Facts, StoredFacts } from './facts.ts';
 import { startAt } from './fleet-shape.ts';
 import { mayBeCalledFailed, mayBeDefault, mayRun, maySwitch } from './machine-rules.ts';
 import { type Breach, type Broken, broken } from './rule.ts';
-import { stateDirectory } from './simulated-agent.ts';
+import { evidenceDirectory, stateDirectory } from './simulated-agent.ts';
 import type { SimulatedFleet, Watchers } from './simulated-fleet.ts';
 import { mayStart } from './start-rules.ts';
 import { mayConverge, mayFetch } from './switch-rules.ts';
@@ -15,6 +16,7 @@ const startMs = Date.parse(startAt);
 const silenceMs = 150_000;
 const journalPath = `${stateDirectory}/journal/journal.jsonl`;
 const floorsPath = `${stateDirectory}/floors.json`;
+const evidencePath = `${evidenceDirectory}/evidence.json`;
 const headPath = `${stateDirectory}/documents/head.json`;
 
 /** Sees everything that happens, keeps the facts, and judges each of them by the rules. The first breach ends the run. */
@@ -42,7 +44,9 @@ export class Witness {
       running: (host, closure) => {
         if (this.facts.knowledge(host).changedTo !== closure) this.facts.knowledge(host).changedTo = null;
         const behaviour = this.#seen.closures.behaviourOf(closure);
-        this.note(host, `runs ${closure.slice(44)} (${behaviour})`);
+        this.facts.knowledge(host).activatedAtMs = this.#nowMs;
+        const conduct = this.#seen.closures.conductOf(closure);
+        this.note(host, `runs ${closure.slice(44)} (${behaviour}${conduct === 'passing' ? '' : `, ${conduct}`})`);
         if (closure !== this.#firstOf(host)) this.judge(host, mayRun(this.facts, { host, closure, behaviour }));
       },
       switching: (host, closure, guardedTo) => {
@@ -64,6 +68,7 @@ export class Witness {
         }
         if (path === headPath) this.#headRead(host, bytes);
         if (path === floorsPath) this.#floorsRaised(host, bytes);
+        if (path === evidencePath) this.#collected(host, bytes);
       },
       restored: (host) => {
         this.facts.restored.add(host);
@@ -144,14 +149,20 @@ export class Witness {
       const behaviour = this.#seen.closures.behaviourOf(running);
       this.judge(host, mayConverge(this.facts, host, event, { running, behaviour }));
     }
+    if (kind === 'confirmed') {
+      const conduct = this.#seen.closures.conductOf(event.body.target.closure);
+      this.judge(host, mayConfirm(this.facts, host, event, conduct));
+    }
     if (kind === 'failed') {
       const behaviour = this.#seen.closures.behaviourOf(event.body.target.closure);
-      this.judge(host, mayBeCalledFailed(host, event, behaviour));
+      const conduct = this.#seen.closures.conductOf(event.body.target.closure);
+      this.judge(host, mayBeCalledFailed(this.facts, host, event, { behaviour, conduct, nowMs: this.#nowMs }));
     }
   }
 
   #stored(host: string, event: JournalEvent): void {
     const { body, kind } = event;
+    this.facts.stored.measured(host, event, this.#nowMs);
     if (!('target' in body)) return;
     const { stored, everStored, rollouts } = this.facts;
     const key = StoredFacts.key(kind, host, body.target);
@@ -185,6 +196,12 @@ export class Witness {
     if (head !== null && head.sha256 !== known.acceptedHead?.sha256) {
       known.acceptedHead = { sha256: head.sha256, atMs: this.#nowMs };
     }
+  }
+
+  #collected(host: string, bytes: Uint8Array): void {
+    // A drill cuts it off.
+    const [, closure] = /"toplevel":"([^"]+)"/.exec(new TextDecoder().decode(bytes)) ?? [];
+    if (closure !== undefined) this.facts.knowledge(host).collected = { closure, atMs: this.#nowMs };
   }
 
   #dispatched(host: string, go: Go): void {
