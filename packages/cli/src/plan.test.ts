@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { addSeconds, msToInstant, PlanView } from '@nixfleet/contracts';
+import { addSeconds, msToInstant, PlanView, RefusedPlanView } from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
+import { testCatalogue } from '@nixfleet/testkit';
 import {
   at,
   built,
@@ -115,4 +116,63 @@ test('plan: from what a control plane sees, where one answers', async () => {
   const gone = ['--control-plane', 'https://127.0.0.1:1', '--pin', server.pin, '--identity', at('approver.pem')];
   const finished = await succeeds('plan', ...placed(), ...built(), ...gone, '--json');
   assert.match(finished.stderr, /^warning: control plane .*; the forecast starts from the last release instead$/m);
+});
+
+/** Both hosts declare controls; `failing` rules of web-1 fail. */
+async function gate(mode: 'permissive' | 'enforce', failing: readonly string[]): Promise<void> {
+  const hostOf = (host: string) => {
+    const catalogue = testCatalogue(host);
+    const rules = catalogue.controls.flatMap((control) => control.rules.filter(({ hasStatic }) => hasStatic));
+    const observed = rules.map(({ id }) => {
+      const passed = host !== 'web-1' || !failing.includes(id);
+      const fix = passed ? '' : 'services.openssh.x = false;\nservices.openssh.y = false;';
+      return { id, passed, expected: false, observed: !passed, optionPath: 'services.openssh.x', fix };
+    });
+    return [host, { catalogue: JSON.stringify(catalogue), static: observed }];
+  };
+  const policy = { mode, frameworks: ['nis2'] };
+  const hosts = Object.fromEntries(['web-1', 'web-2'].map(hostOf));
+  await writeFile(at('source/gate.json'), JSON.stringify({ policy, hosts }));
+  await commit({ 'web-1': '1.0', 'web-2': '1.0' });
+}
+
+test('plan: which static rules would stand otherwise, on whom, and how they are mended', async () => {
+  await gate('permissive', ['AC-02']);
+  await succeeds(...release());
+  const plan = (...more: readonly string[]) => ['plan', ...placed(), ...built(), ...more];
+  await gate('permissive', ['AC-01']);
+  const { stdout } = await succeeds(...plan());
+  assert.match(stdout, /^HOST .*CONTROLS$/m);
+  assert.match(stdout, /^web-1 .* 2 pass, 1 fail$/m);
+  assert.match(stdout, /^web-2 .* 3 pass$/m);
+  const failing =
+    /^web-1: access-control AC-01 \(permissive\): pass → fail, services\.openssh\.x; fix: services\.openssh\.x = false; services\.openssh\.y = false;$/m;
+  assert.match(stdout, failing);
+  assert.match(stdout, /^web-1: access-control AC-02 \(permissive\): fail → pass$/m);
+  assert.doesNotMatch(stdout, /^web-2: /m);
+
+  const json = PlanView.parse(JSON.parse((await succeeds(...plan('--json'))).stdout));
+  const [first, second] = json.hosts.map(({ controls }) => controls);
+  assert.deepEqual([first?.fail, second?.changes], [1, []]);
+  assert.deepEqual(
+    first?.changes.map(({ ruleId, before, after }) => [ruleId, before, after]),
+    [
+      ['AC-01', 'pass', 'fail'],
+      ['AC-02', 'fail', 'pass'],
+    ],
+  );
+  const { stdout: comment } = await succeeds(...plan('--format', 'markdown'));
+  assert.match(
+    comment,
+    /^#### Controls\n\n5 pass, 1 fail on 2 hosts:\n\n- web-1: access-control AC-01 \(permissive\): pass → fail/m,
+  );
+
+  await gate('enforce', ['AC-01']);
+  const refused = await fails(1, /refused \(compliance-failed\)/, ...plan());
+  assert.match(refused.stdout, /^web-1: access-control AC-01 \(enforce\): pass → fail, services\.openssh\.x; fix: /m);
+  const { stdout: text } = await fails(1, /refused \(compliance-failed\)/, ...plan('--json'));
+  const view = RefusedPlanView.parse(JSON.parse(text));
+  assert.deepEqual(view.hosts[0]?.controls.changes.find(({ after }) => after === 'fail')?.ruleId, 'AC-01');
+  const { stdout: blocked } = await fails(1, /refused/, ...plan('--format', 'markdown'));
+  assert.match(blocked, /^### no release: 1 rules fail under enforce on web-1/m);
 });

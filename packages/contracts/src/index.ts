@@ -179,7 +179,16 @@ export {
 export { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './parse-document.ts';
 export { type ParsedMessage, parseMessage } from './parse-message.ts';
 export { isPinExpired, Pin } from './pin.ts';
-export { PackageChanges, PlanHost, PlanView, SystemChanges } from './plan-view.ts';
+export {
+  ControlStanding,
+  PackageChanges,
+  PlanControlChange,
+  PlanControls,
+  PlanHost,
+  PlanView,
+  RefusedPlanView,
+  SystemChanges,
+} from './plan-view.ts';
 export type { Clock, Random } from './ports.ts';
 export { declaredKeyOf, hasRawLength, keyIdOf, parseSpki, publicKeyOf, spkiOf } from './public-key.ts';
 export { entriesOf, lookup } from './record.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ComplianceMode, ControlId, RuleId, WaiverId } from './compliance-names.ts';
 import { Forecast } from './forecast.ts';
 import { Instant } from './instant.ts';
 import { ChannelName, HostName, Sha256Hex, StorePath } from './names.ts';
@@ -24,6 +25,34 @@ export const SystemChanges = z.object({
 });
 export type SystemChanges = z.infer<typeof SystemChanges>;
 
+/** What follows for one rule of one host; `error`: nobody knows, which is no pass. */
+export const ControlStanding = z.enum(['pass', 'fail', 'error', 'waived', 'not-applicable']);
+export type ControlStanding = z.infer<typeof ControlStanding>;
+
+/** One static rule that would stand otherwise than under the last release. Null: that release, or this one, does not have it. */
+export const PlanControlChange = z.object({
+  controlId: ControlId,
+  ruleId: RuleId,
+  mode: ComplianceMode,
+  before: ControlStanding.nullable(),
+  after: ControlStanding.nullable(),
+  waiverId: WaiverId.nullable(),
+  optionPath: z.string().nullable(),
+  /** The lines that would make it pass, where it does not. */
+  fix: z.string().nullable(),
+});
+export type PlanControlChange = z.infer<typeof PlanControlChange>;
+
+/** Static rules of one host: how many stand how, and which of them would stand otherwise than before. */
+export const PlanControls = z.object({
+  pass: z.int().min(0),
+  fail: z.int().min(0),
+  error: z.int().min(0),
+  waived: z.int().min(0),
+  changes: z.array(PlanControlChange),
+});
+export type PlanControls = z.infer<typeof PlanControls>;
+
 export const PlanHost = z.object({
   host: HostName,
   /** Null for a host that is no longer in the fleet. */
@@ -39,8 +68,18 @@ export const PlanHost = z.object({
   packages: PackageChanges.nullable(),
   /** Null where one of the two systems is not on this machine, or is no NixOS. */
   system: SystemChanges.nullable(),
+  /** Null where neither release measures anything here. */
+  controls: PlanControls.nullable(),
 });
 export type PlanHost = z.infer<typeof PlanHost>;
+
+/** What `nixfleet plan --json` prints where the static gate refuses: nothing more can be said of a release that will not be. */
+export const RefusedPlanView = z.object({
+  refused: z.object({ reason: z.string(), detail: z.string() }),
+  /** Every host that has controls. */
+  hosts: z.array(z.object({ host: HostName, controls: PlanControls })),
+});
+export type RefusedPlanView = z.infer<typeof RefusedPlanView>;
 
 /** What `nixfleet plan --json` prints: what a release of this commit would do, before anything is signed. */
 export const PlanView = z.object({

@@ -68,6 +68,7 @@ export {
   type RuntimeVerdict,
 } from './runtime-gate.ts';
 export { type EvidenceSignatures, signEvidence } from './sign-evidence.ts';
+export { type StaticChange, staticChanges } from './static-changes.ts';
 export {
   type EvaluatedCompliance,
   type StaticFailure,

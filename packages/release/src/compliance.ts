@@ -60,6 +60,8 @@ export interface AssembledCompliance {
 /** A refusal with everything that has to be mended. */
 export type StaticGateRefusal = ReleaseRefusal & {
   readonly failures: readonly StaticFailure[];
+  /** What the release would have bound. */
+  readonly report: StaticReport;
   readonly refusedWaivers: readonly string[];
 };
 
@@ -117,7 +119,7 @@ export async function assembleCompliance(
     const names = new Set(gate.blocking.map(({ host }) => host));
     const detail = `${gate.blocking.length} rules fail under enforce on ${[...names].slice(0, 10).join(', ')}: mend them, or have an approver waive them`;
     const refusedWaivers = verified.refused;
-    return { ...refuse('compliance-failed', detail), failures: gate.blocking, refusedWaivers };
+    return { ...refuse('compliance-failed', detail), failures: gate.blocking, report: gate.report, refusedWaivers };
   }
   for (const [host, built] of input.hosts) {
     const one = hosts.get(host);

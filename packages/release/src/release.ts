@@ -17,7 +17,7 @@ import { verifyCachedClosures } from './cached-closure.ts';
 import type { HostClosure } from './channel-manifest.ts';
 import { closurePaths } from './closure-paths.ts';
 import type { Commands } from './commands.ts';
-import { readStaticReport } from './compliance.ts';
+import { readStaticReport, type StaticGateRefusal } from './compliance.ts';
 import { reportComplianceWarnings, reportStaticFailures } from './compliance-lines.ts';
 import { type Emergency, requireEmergency } from './emergency.ts';
 import type { EvaluationLimits } from './evaluate-hosts.ts';
@@ -96,7 +96,10 @@ export type ReleaseRun =
  * The one command: build → push → check the cache → assemble → sign → verify as an agent would → publish. Nothing at the
  * target changes before the last step, which is one compare-and-swap.
  */
-export async function release(ports: ReleasePorts, input: ReleaseInput): Promise<ReleaseOutcome<ReleaseRun>> {
+export async function release(
+  ports: ReleasePorts,
+  input: ReleaseInput,
+): Promise<ReleaseOutcome<ReleaseRun> | StaticGateRefusal> {
   const { publisher, isDryRun = false } = input;
   const ctx: VerifyContext = { crypto: ports.crypto, fleet: publisher.start.document.fleet };
   const source = await sourceOf(input);

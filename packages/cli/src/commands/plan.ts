@@ -9,7 +9,8 @@ export const planCommand: CommandDefinition = {
     'Evaluates and builds like release --dry-run, then lets the planner and the host machines of the real engine run ' +
     'forward on a virtual clock. Where hosts stand and how long their switches take comes from a control plane, where ' +
     'one is configured and answers; else every host is taken to have converged on the last release, and switches to take ' +
-    'what --journal files or stated defaults say. Needs no key and changes nothing.',
+    'what --journal files or stated defaults say. Where controls are declared, every static rule that would stand otherwise ' +
+    'than under the last release is listed, also where the static gate refuses (exit 1). Needs no key and changes nothing.',
   options: [
     ...buildOptions,
     cacheOption,

@@ -7,7 +7,7 @@ import {
   type StaticRuleResult,
   type TrustState,
 } from '@nixfleet/contracts';
-import { verifyHistoricRelease } from '@nixfleet/evidence';
+import { staticChanges, verifyHistoricRelease } from '@nixfleet/evidence';
 import { readSigned } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -16,13 +16,6 @@ import type { CommandValues } from '../command-values.ts';
 import { walkTrustStates } from '../packet/trust-states.ts';
 import type { Chain } from '../verification/chain.ts';
 import { openChain } from '../verification/open-chain.ts';
-
-interface Change {
-  readonly host: string;
-  readonly ruleId: string;
-  readonly before: string;
-  readonly after: string;
-}
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal } = context;
@@ -60,22 +53,11 @@ async function reportOf({ ctx, place }: Chain, trust: readonly TrustState[], ver
   throw new CliError('failed', `release ${version} is not in ${place.name}`, 'check the version');
 }
 
-function changesBetween(before: StaticReport, after: StaticReport): readonly Change[] {
-  const [left, right] = [rulesOf(before), rulesOf(after)];
-  const keys = [...new Set([...left.keys(), ...right.keys()])].sort();
-  return keys.flatMap((key) => {
-    const [host = '', ruleId = ''] = key.split(' ');
-    const [one, two] = [wordOf(left.get(key)), wordOf(right.get(key))];
+function changesBetween(before: StaticReport, after: StaticReport) {
+  return staticChanges(before, after).flatMap(({ host, ruleId, ...rule }) => {
+    const [one, two] = [wordOf(rule.before), wordOf(rule.after)];
     return one === two ? [] : [{ host, ruleId, before: one, after: two }];
   });
-}
-
-function rulesOf({ hosts }: StaticReport): ReadonlyMap<string, StaticRuleResult> {
-  const found = new Map<string, StaticRuleResult>();
-  for (const [host, { controls }] of Object.entries(hosts)) {
-    for (const rule of controls.flatMap(({ rules }) => rules)) found.set(`${host} ${rule.id}`, rule);
-  }
-  return found;
 }
 
 function wordOf(rule: StaticRuleResult | undefined): string {

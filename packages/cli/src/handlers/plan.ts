@@ -1,7 +1,22 @@
-import { type Instant, msToInstant, type PlanView } from '@nixfleet/contracts';
+import {
+  accept,
+  type Instant,
+  msToInstant,
+  type PlanView,
+  type RefusedPlanView,
+  type StaticReport,
+  type VerifyContext,
+} from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
 import { expectedSeconds, forecast } from '@nixfleet/engine';
-import { type ReleaseBase, type ReleaseOutcome, readBase, release } from '@nixfleet/release';
+import {
+  type ReleaseBase,
+  type ReleaseOutcome,
+  readBase,
+  readStaticReport,
+  release,
+  type StaticGateRefusal,
+} from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
@@ -10,6 +25,7 @@ import { loadSettings } from '../config/settings.ts';
 import { type ControlPlaneReader, openReader } from '../control-plane-reader.ts';
 import { hostsOfControlPlane, hostsOfLastRelease } from '../plan/hosts-now.ts';
 import { type PastDurations, pastDurations } from '../plan/past-durations.ts';
+import { planControls } from '../plan/plan-controls.ts';
 import { planHosts } from '../plan/plan-hosts.ts';
 import { type PlannedRelease, plannedRelease } from '../plan/planned-release.ts';
 import { parseWhatIf, requireHosts, type WhatIf } from '../plan/what-if.ts';
@@ -17,7 +33,8 @@ import { printable } from '../printable.ts';
 import { showRefusal } from '../refusal-line.ts';
 import { cacheOf, openBuild } from '../release-setup/build-setup.ts';
 import { openPublisher, openWorkshop } from '../release-setup/workshop.ts';
-import { planMarkdown } from '../render/plan-markdown.ts';
+import { controlLines } from '../render/control-lines.ts';
+import { planMarkdown, refusedMarkdown } from '../render/plan-markdown.ts';
 import { planPage } from '../render/plan-page.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
@@ -25,7 +42,10 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const whatIf = parseWhatIf(values.list('what-if'));
   const format = formatOf(values);
   const view = await planView(context, values, whatIf);
-  if (!view.ok) return showRefusal(terminal, view);
+  if (!view.ok) {
+    if ('refusedPlan' in view) showRefusedPlan(context, values, { plan: view.refusedPlan, format });
+    return showRefusal(terminal, view);
+  }
   if (values.flag('json')) terminal.result(JSON.stringify(view.value, null, 2));
   else {
     const lines = format === 'markdown' ? planMarkdown(view.value) : planPage(view.value, terminal);
@@ -44,15 +64,17 @@ async function planView(
   context: CommandContext,
   values: CommandValues,
   whatIf: WhatIf,
-): Promise<ReleaseOutcome<PlanView>> {
+): Promise<ReleaseOutcome<PlanView> | PlanRefusal> {
   const workshop = await openWorkshop(context, values);
   const publisher = await openPublisher(context, values, workshop);
   const { ports, ...build } = await openBuild(context, values, workshop);
   const carryOver = values.flag('carry-over');
   const run = await release(ports, { ...build, cache: cacheOf(values), publisher, carryOver, isDryRun: true });
-  if (!run.ok) return run;
   const base = await readBase(workshop.ctx, publisher, systemClock);
-  if (!base.ok) return base;
+  if (!base.ok) return run.ok ? base : run;
+  const last = await lastReport(workshop.ctx, base.value);
+  if (!last.ok) return run.ok ? last : run;
+  if (!run.ok) return 'report' in run ? refusedPlan(run, last.value) : run;
   const now = msToInstant(systemClock.now());
   const summary = run.value.kind === 'nothing-to-release' ? null : run.value.summary;
   const assembly = summary?.assembly ?? null;
@@ -64,6 +86,7 @@ async function planView(
     base: base.value,
     changes: summary?.changes ?? null,
     root: storeRoot(values),
+    controls: planControls(last.value, assembly === null ? last.value : (assembly.compliance?.report ?? null)),
   });
   const known = await whatIsKnown(context, values, { planned, base: base.value, now });
   const { document } = planned.release;
@@ -93,6 +116,32 @@ async function planView(
       whatIf: { offline: [...whatIf.offline].sort(), fail: [...whatIf.fail].sort() },
     },
   };
+}
+
+/** The static gate refuses, and says how every rule would stand. */
+type PlanRefusal = StaticGateRefusal & { readonly refusedPlan: RefusedPlanView };
+
+function refusedPlan(refusal: StaticGateRefusal, before: StaticReport | null): PlanRefusal {
+  const { reason, detail, report } = refusal;
+  const hosts = [...planControls(before, report)].map(([host, controls]) => ({ host, controls }));
+  return { ...refusal, refusedPlan: { refused: { reason, detail }, hosts } };
+}
+
+function showRefusedPlan(
+  { terminal }: CommandContext,
+  values: CommandValues,
+  { plan, format }: { readonly plan: RefusedPlanView; readonly format: 'text' | 'markdown' },
+): void {
+  if (values.flag('json')) return terminal.result(JSON.stringify(plan, null, 2));
+  const lines =
+    format === 'markdown'
+      ? refusedMarkdown(plan)
+      : plan.hosts.flatMap(({ host, controls }) => controlLines(host, controls));
+  for (const line of lines) terminal.result(line);
+}
+
+async function lastReport(ctx: VerifyContext, { previous, snapshot }: ReleaseBase) {
+  return previous ? readStaticReport(ctx, snapshot.tree, previous.release.document) : accept(null);
 }
 
 /** Folder of a store that is not this machine's own, for looking into closures; else empty. */

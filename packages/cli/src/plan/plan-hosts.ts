@@ -1,4 +1,4 @@
-import { entriesOf, type HostName, lookup, type PlanHost } from '@nixfleet/contracts';
+import { entriesOf, type HostName, lookup, type PlanControls, type PlanHost } from '@nixfleet/contracts';
 import { type Assembly, type HostChange, type ReleaseBase, systemChanges } from '@nixfleet/release';
 import type { PlannedRelease } from './planned-release.ts';
 
@@ -10,11 +10,13 @@ export async function planHosts(
     base: { previous },
     changes,
     root,
+    controls,
   }: {
     readonly assembly: Assembly | null;
     readonly base: ReleaseBase;
     readonly changes: readonly HostChange[] | null;
     readonly root: string;
+    readonly controls: ReadonlyMap<HostName, PlanControls>;
   },
 ): Promise<PlanHost[]> {
   const before = new Map<HostName, number>();
@@ -46,6 +48,7 @@ export async function planHosts(
         changed: packages.changed.map(({ name, from, to }) => ({ name, from: [...from], to: [...to] })),
       },
       system: isSwitched ? await systemChanges(old, closure, { root }) : null,
+      controls: controls.get(row.host) ?? null,
     });
   }
   return hosts;

@@ -1,12 +1,15 @@
-import type { PlanHost, PlanView } from '@nixfleet/contracts';
+import type { PlanHost, PlanView, RefusedPlanView } from '@nixfleet/contracts';
 import { printable } from '../printable.ts';
 import { closureLabel } from './closure-label.ts';
+import { controlLines, controlsLabel } from './control-lines.ts';
 import { basisLine, forecastSentence, waitingLines } from './forecast-lines.ts';
 import { bootLabel, planTitle, sizeLabel } from './plan-page.ts';
 import { waveLabel } from './status-page.ts';
 
 /** Most units or packages named of one host: a comment on a pull request has a limit. */
 const namesShownMax = 20;
+/** Most rules named of all hosts. */
+const changesShownMax = 100;
 /** Most hosts with rows of their own. */
 const hostsShownMax = 200;
 
@@ -25,6 +28,7 @@ export function planMarkdown(view: PlanView): string[] {
     ...(moving.length > shown.length ? ['', `and ${moving.length - shown.length} more.`] : []),
     ...(still > 0 ? ['', `${still} of ${hosts.length} hosts keep what they run.`] : []),
     '',
+    ...controlsSection(hosts),
     '#### Forecast',
     '',
     ...forecast.rollouts.flatMap((rollout) => [
@@ -35,6 +39,11 @@ export function planMarkdown(view: PlanView): string[] {
     `<sub>${text(basisLine(view))}</sub>`,
     ...shown.flatMap((host) => details(host)),
   ];
+}
+
+/** Where the static gate refuses. */
+export function refusedMarkdown({ refused, hosts }: RefusedPlanView): string[] {
+  return [`### ${text(printable(`no release: ${refused.detail}`))}`, '', ...controlsSection(hosts)];
 }
 
 function hostTable(hosts: readonly PlanHost[]): string[] {
@@ -53,6 +62,28 @@ function hostTable(hosts: readonly PlanHost[]): string[] {
       ];
       return `| ${cells.map(text).join(' | ')} |`;
     }),
+  ];
+}
+
+/** Of hosts that keep their closure, too: a waiver may have run out. */
+function controlsSection(hosts: readonly Pick<PlanHost, 'host' | 'controls'>[]): string[] {
+  const measured = hosts.flatMap(({ host, controls }) => (controls === null ? [] : [{ host, controls }]));
+  if (measured.length === 0) return [];
+  const changes = measured.flatMap(({ host, controls }) => controlLines(host, controls));
+  const shown = changes.slice(0, changesShownMax);
+  const more = changes.length - shown.length;
+  const total = { pass: 0, fail: 0, error: 0, waived: 0, changes: [] };
+  for (const { controls } of measured) {
+    for (const standing of ['pass', 'fail', 'error', 'waived'] as const) total[standing] += controls[standing];
+  }
+  return [
+    '#### Controls',
+    '',
+    `${controlsLabel(total)} on ${measured.length} hosts${changes.length === 0 ? ', as before.' : ':'}`,
+    '',
+    ...shown.map((line) => `- ${text(line)}`),
+    ...(more > 0 ? [`- and ${more} more`] : []),
+    ...(shown.length > 0 ? [''] : []),
   ];
 }
 

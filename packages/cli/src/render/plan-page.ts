@@ -1,6 +1,7 @@
 import type { PlanHost, PlanView } from '@nixfleet/contracts';
 import { printable } from '../printable.ts';
 import { closureLabel } from './closure-label.ts';
+import { controlLines, controlsLabel } from './control-lines.ts';
 import { basisLine, forecastSentence, waitingLines } from './forecast-lines.ts';
 import { changeColours, packagesLabel, pinLines } from './release-summary.ts';
 import { type PageStyle, shortHashDigits, waveLabel } from './status-page.ts';
@@ -9,6 +10,7 @@ import { renderTable } from './table.ts';
 /** What a release of this commit would do, host by host, and how it would go. */
 export function planPage(view: PlanView, style: PageStyle): string[] {
   const { hosts, forecast, now } = view;
+  const isMeasured = hosts.some(({ controls }) => controls !== null);
   const rows = hosts.map((host) => [
     host.host,
     host.channel ?? '-',
@@ -19,14 +21,17 @@ export function planPage(view: PlanView, style: PageStyle): string[] {
     bootLabel(host),
     unitsLabel(host),
     packagesLabel(host),
+    ...(isMeasured ? [controlsLabel(host.controls)] : []),
   ]);
   const headings = ['HOST', 'CHANNEL', 'WAVE', 'CHANGE', 'CLOSURE', 'SIZE', 'REBOOT', 'UNITS', 'PACKAGES'];
+  if (isMeasured) headings.push('CONTROLS');
   return [
     planTitle(view),
     ...view.warnings.map((warning) => style.paint('yellow', `warning: ${printable(warning)}`)),
     '',
     ...renderTable({ headings, rows }, style),
     ...hosts.flatMap((host) => pinLines(host, style)),
+    ...hosts.flatMap(({ host, controls }) => controlLines(host, controls)),
     '',
     ...forecast.rollouts.flatMap((rollout) => [
       forecastSentence(rollout, now),

@@ -33,13 +33,17 @@ let
         nixfleet.testing.toplevel { inherit name; system = "x86_64-linux"; version = versions.\${name}; };
   };
   keys = builtins.fromJSON (builtins.readFile ./keys.json);
+  # What the module of compliance would say of the hosts, and the channel's policy; where a test has them.
+  gate = if builtins.pathExists ./gate.json then builtins.fromJSON (builtins.readFile ./gate.json) else { };
 in
 nixfleet.mkFleet {
   name = "acme";
   hosts = builtins.mapAttrs host keys;
   channels.stable.rolloutPolicy = "all-at-once";
+  channels.stable.compliance = gate.policy or null;
   rolloutPolicies.all-at-once.waves = [ ];
 }
+// (if gate ? hosts then { compliance = gate.hosts; } else { })
 `;
 
 let root = '';

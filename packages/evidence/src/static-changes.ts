@@ -1,0 +1,63 @@
+import {
+  type ComplianceMode,
+  type ControlId,
+  entriesOf,
+  type HostName,
+  lookup,
+  type RuleId,
+  type StaticHostReport,
+  type StaticReport,
+  type StaticRuleResult,
+} from '@nixfleet/contracts';
+
+/** A rule of one host as two static reports have it; undefined where one does not have it. */
+export interface StaticChange {
+  readonly host: HostName;
+  readonly controlId: ControlId;
+  readonly ruleId: RuleId;
+  /** Of the later report, where it has the rule. */
+  readonly mode: ComplianceMode;
+  readonly before: StaticRuleResult | undefined;
+  readonly after: StaticRuleResult | undefined;
+}
+
+/** Rules that stand otherwise than before: by what was measured, what follows from it, or the waiver that covers it. By host, control and rule. */
+export function staticChanges(
+  before: Pick<StaticReport, 'hosts'> | null,
+  after: Pick<StaticReport, 'hosts'>,
+): readonly StaticChange[] {
+  const names = new Map([...entriesOf(before?.hosts ?? {}), ...entriesOf(after.hosts)]);
+  return [...names.keys()].sort().flatMap((host) => {
+    const [left, right] = [
+      rulesOf(before ? lookup(before.hosts, host) : undefined),
+      rulesOf(lookup(after.hosts, host)),
+    ];
+    const keys = [...new Set([...left.keys(), ...right.keys()])].sort();
+    return keys.flatMap((key): StaticChange[] => {
+      const [one, two] = [left.get(key), right.get(key)];
+      const known = two ?? one;
+      if (known === undefined || standingOf(one?.rule) === standingOf(two?.rule)) return [];
+      const { controlId, mode, rule } = known;
+      return [{ host, controlId, ruleId: rule.id, mode, before: one?.rule, after: two?.rule }];
+    });
+  });
+}
+
+interface KnownRule {
+  readonly controlId: ControlId;
+  readonly mode: ComplianceMode;
+  readonly rule: StaticRuleResult;
+}
+
+function rulesOf(report: StaticHostReport | undefined): ReadonlyMap<string, KnownRule> {
+  const found = new Map<string, KnownRule>();
+  for (const { controlId, mode, rules } of report?.controls ?? []) {
+    for (const rule of rules) found.set(`${controlId} ${rule.id}`, { controlId, mode, rule });
+  }
+  return found;
+}
+
+/** Equal where nothing is to be told. */
+function standingOf(rule: StaticRuleResult | undefined): string {
+  return rule === undefined ? '' : [rule.status, rule.decision, rule.waiverId, rule.via, rule.reason].join(' ');
+}
