@@ -59,6 +59,10 @@ export function mayBeDefault(
   if (passed?.body.target.trialUntil !== undefined) {
     return broken('S18', `${host} makes ${closure} its boot default, which it only tries`);
   }
+  // By policy nobody is asked.
+  const { rolloutId } = passed?.body.target ?? {};
+  const policy = rolloutId && facts.rollouts.get(rolloutId)?.policy;
+  if (policy && policy.confirm.by === 'local') return null;
   if (passed && facts.everStored.has(StoredFacts.key('probes-passed', host, passed.body.target))) return null;
   // Put back in the midst of it, it has said so in the journal that was put aside; what was accepted is the new one's beginning.
   if (passed && facts.restored.has(host)) return null;

@@ -3,6 +3,7 @@ import { bootScenes } from './scenes-boots.ts';
 import { complianceScenes } from './scenes-compliance.ts';
 import { gateScenes } from './scenes-gates.ts';
 import { hostScenes } from './scenes-host.ts';
+import { mirrorScenes } from './scenes-mirror.ts';
 import { thiefScenes } from './scenes-thief.ts';
 
 /** Every scene by what it is about. */
@@ -11,6 +12,7 @@ export const scenes = {
   ...complianceScenes,
   ...gateScenes,
   ...hostScenes,
+  ...mirrorScenes,
   ...thiefScenes,
 } satisfies Record<string, Scene>;
 export type SceneName = keyof typeof scenes;

@@ -15,6 +15,9 @@ import type { Scheduler } from './scheduler.ts';
 export const keyPath = '/etc/ssh/ssh_host_ed25519_key';
 export const trustPath = '/etc/nixfleet/trust.json';
 export const stateDirectory = '/var/lib/nixfleet';
+/** Where a copy of `releases/` is mounted, and between two looks at it, in seconds. */
+export const mirrorDirectory = '/mnt/releases';
+const mirrorSeconds = 60;
 /** Where the collector leaves what it measured. */
 export const evidenceDirectory = '/var/lib/nixfleet-compliance';
 
@@ -30,6 +33,8 @@ export interface SimulatedAgentOptions {
   readonly probeSeconds: number;
   /** Null: no controls are measured in this fleet. */
   readonly collecting: { readonly key: Signer; readonly otherKey: Signer } | null;
+  /** The settings of the agent name a mirror, on a disk that is mounted here. */
+  readonly hasMirror: boolean;
   /** The settings of the agent name a collector. */
   readonly hasCollector: () => boolean;
   readonly checkinWaitSeconds: number;
@@ -90,6 +95,7 @@ export class SimulatedAgent {
       controlPlanes: ['https://control.example.org'],
       substituters: ['https://cache.example.org'],
       checkinWaitSeconds: this.#options.checkinWaitSeconds,
+      ...(this.#options.hasMirror ? { mirrors: [{ kind: 'directory', path: mirrorDirectory }], mirrorSeconds } : {}),
       backend: { kind: 'profile', storeDirectory: '/', systemRoot: '/' },
     });
     startAgent(config, {

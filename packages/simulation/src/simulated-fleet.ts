@@ -104,6 +104,7 @@ export class SimulatedFleet {
       onPublished: ({ files }) => {
         fleet.stolen.published(files);
         watchers.published(files);
+        for (const host of fleet.hosts.values()) host.mirror(files);
       },
       onRelease: (release) => {
         timeline.note(null, `release ${release.version} is published`);
@@ -129,6 +130,7 @@ export class SimulatedFleet {
     });
     const hasControls = Object.values(intent.channels).some(({ policy }) => policy.compliance.mode !== 'disabled');
     const otherKey = hasControls ? await testKey('somebody', 'ed25519', crypto) : null;
+    const hasMirror = Object.values(intent.channels).some(({ policy }) => policy.confirm.by === 'local');
     const probeSeconds = dice.of('probes').pick([60, 120]);
     for (const name of Object.keys(intent.hosts)) {
       const { closure } = await closures.build(name, 1, 'good');
@@ -137,6 +139,7 @@ export class SimulatedFleet {
         first: closure,
         key: await ci.fleet.hostKey(name),
         otherKey,
+        hasMirror,
         trust,
         fleet: fleetName,
         scheduler,

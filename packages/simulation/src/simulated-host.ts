@@ -8,12 +8,14 @@ import { Machine } from './machine.ts';
 import { MachineTime } from './machine-clock.ts';
 import { goodLine, type Line, LineTransport, type Serve } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
-import { keyPath, SimulatedAgent, stateDirectory, trustPath } from './simulated-agent.ts';
+import { keyPath, mirrorDirectory, SimulatedAgent, stateDirectory, trustPath } from './simulated-agent.ts';
 
 export interface SimulatedHostOptions {
   readonly name: string;
   readonly first: StorePath;
   readonly key: TestKey;
+  /** It reads a copy of `releases/` on a disk that is mounted. */
+  readonly hasMirror: boolean;
   /** Somebody else's, where controls are measured; null: they are not. */
   readonly otherKey: TestKey | null;
   readonly trust: Uint8Array;
@@ -108,6 +110,7 @@ export class SimulatedHost {
       probeSeconds: options.probeSeconds,
       collecting: options.otherKey && { key: options.key, otherKey: options.otherKey },
       hasCollector: () => this.hasCollector,
+      hasMirror: options.hasMirror,
       checkinWaitSeconds: options.checkinWaitSeconds,
       isCacheReachable: () => this.isCacheReachable && this.isConnected,
       isClockSynchronised: () => this.#isClockSynchronised,
@@ -175,6 +178,13 @@ export class SimulatedHost {
 
   start(): void {
     this.agent.start();
+  }
+
+  /** Whoever looks after its mirror brings it up to date. */
+  mirror(files: ReadonlyMap<string, Uint8Array>): void {
+    const { disk } = this.machine;
+    if (!this.#options.hasMirror || disk.isFull) return;
+    for (const [path, bytes] of files) disk.write(`${mirrorDirectory}/${path}`, bytes);
   }
 
   /** The fleet has to declare this, or the agent may do nothing. */

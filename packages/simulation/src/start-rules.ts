@@ -16,6 +16,9 @@ const armingMs = 6000;
 /** The same from the reply that permitted it: a bad line may keep that for its longest way. */
 const toldMs = 20_000;
 
+/** From the last answer until a host may take it that nobody answers, and a little less, in milliseconds. */
+const unansweredMs = 55_000;
+
 /** How far a head may be signed ahead of a host's clock, and a little more, in milliseconds (design §4). */
 const aheadMs = 310_000;
 
@@ -38,15 +41,30 @@ export function mayStart(facts: Facts, host: string, event: Start['event'], nowM
   const start = { host, event, manifest, nowMs };
   return (
     isNamed(facts, host, event.body.target) ??
-    wavesBefore(facts, start) ??
-    budgetsKept(facts, start) ??
+    (isOnItsOwn(facts, start) ? timeHasCome(start) : permitted(facts, start)) ??
     notHeld(facts, start) ??
     mayBoot(start) ??
     mayTry(facts, start) ??
-    justTold(facts, start) ??
     notQuarantined(facts, start) ??
     notBack(facts, start)
   );
+}
+
+/** What a control plane permits, as far as its word is needed. */
+function permitted(facts: Facts, start: Start): Broken {
+  return wavesBefore(facts, start) ?? budgetsKept(facts, start) ?? justTold(facts, start);
+}
+
+/** Nobody answers, and the manifest lets hosts start by themselves then, from a time that it says for each wave. */
+function isOnItsOwn(facts: Facts, { host, manifest: { policy }, nowMs }: Start): boolean {
+  const answeredAtMs = facts.answers.get(host) ?? Number.NEGATIVE_INFINITY;
+  return policy.withoutControlPlane === 'timed' && policy.confirm.by === 'local' && nowMs - answeredAtMs > unansweredMs;
+}
+
+function timeHasCome({ host, event: { at, body }, manifest }: Start): Broken {
+  const { notBefore } = manifest.waves[body.target.wave] ?? {};
+  if (notBefore !== undefined && notBefore <= at) return null;
+  return broken('S4', `${host} starts by itself at ${at}, and its wave may from ${notBefore ?? 'never'} on`);
 }
 
 export function isAsSigned(entry: ManifestHost, target: HostTarget): boolean {

@@ -51,7 +51,7 @@ export interface TestHost {
 }
 
 export interface TestChannel {
-  waves: { hosts: string[]; soakSeconds: number; promoteWhen: PromoteWhen }[];
+  waves: { hosts: string[]; soakSeconds: number; promoteWhen: PromoteWhen; notBefore?: string }[];
   policy: ChannelPolicy;
   /** Channels that must have converged first. */
   after: string[];
@@ -146,7 +146,7 @@ export function fleetDocumentOf(fleet: string, intent: TestIntent): FleetDocumen
       description: `test channel ${name}`,
       rolloutPolicy: name,
       policy,
-      waves,
+      waves: waves.map(({ notBefore: _, ...wave }) => wave),
       // Tests of readers say which intervals there are: what rules resolve to is the release's own test.
       windows: null,
       freezes,
@@ -190,7 +190,7 @@ export function manifestOf(
     introducedIn,
     source: { repository: intent.repository, commit: intent.commit },
     hosts: Object.fromEntries(hosts),
-    waves: declared.waves.map(({ soakSeconds, promoteWhen }) => ManifestWave.parse({ soakSeconds, promoteWhen })),
+    waves: declared.waves.map(({ hosts: _, ...wave }) => ManifestWave.parse(wave)),
     policy: declared.policy,
     edges: intent.edges.filter(({ gated, gates }) => members.has(gated) && members.has(gates)),
     after: declared.after.map((name) => ({ channel: name })),
