@@ -7,6 +7,8 @@ export type Conduct =
   | 'passing'
   /** A control fails. */
   | 'failing'
+  /** The same, and an approver has waived it. */
+  | 'waived'
   /** The probe of a control ends with an error. */
   | 'erring'
   /** A control passes after the activation, and fails some time later. */
@@ -30,7 +32,7 @@ export type Conduct =
 
 /** Under `enforce` a host never confirms these. */
 export function isProven(conduct: Conduct): boolean {
-  return conduct === 'passing' || conduct === 'lapsing';
+  return conduct === 'passing' || conduct === 'waived' || conduct === 'lapsing';
 }
 
 /** Mostly well. */

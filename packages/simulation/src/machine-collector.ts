@@ -111,7 +111,7 @@ function measured(
   { conduct, hasLapsed }: { readonly conduct: string; readonly hasLapsed: boolean },
 ): ProbeRunResult {
   const isSubject = ruleId === 'AC-01';
-  const violationCount = isSubject && (conduct === 'failing' || hasLapsed) ? 1 : 0;
+  const violationCount = isSubject && (conduct === 'failing' || conduct === 'waived' || hasLapsed) ? 1 : 0;
   const exitCode = isSubject && conduct === 'erring' ? 1 : 0;
   return { exitCode, durationMs: 1, stdout: utf8(JSON.stringify({ violationCount })) };
 }

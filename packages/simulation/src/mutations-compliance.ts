@@ -68,6 +68,14 @@ export const complianceMutations: readonly Mutation[] = [
     breaks: ['S19'],
   },
   {
+    name: 'compliance: a waiver needs not to be signed by whom it names',
+    file: 'evidence/src/verify-waiver.ts',
+    from: 'if (!approvers.signers.has(approver)) {',
+    to: 'if (false) {',
+    scene: 'a waiver in the name of somebody else',
+    breaks: ['S19'],
+  },
+  {
     name: 'planner: controls of earlier waves are not looked at',
     file: 'engine/src/wave-gate.ts',
     from: "if (manifest.policy.compliance.mode !== 'enforce') return null;",

@@ -27,6 +27,25 @@ function unproven(conduct: Conduct): Scene {
   };
 }
 
+/** The same with a waiver in alice's name. */
+function waived(conduct: 'waived' | 'failing', signedBy: string): Scene {
+  return {
+    intent: sceneFleet({ waves: [['a']], policy: { compliance: enforce() } }),
+    play: async (stage) => {
+      const waiverRegister = await stage.waiverFor('a', signedBy);
+      await stage.releaseMeasured({ a: conduct }, (next) => {
+        if (waiverRegister) next.waiverRegister = waiverRegister;
+      });
+      const isOver = () => (conduct === 'waived' ? stage.hasConverged('a') : stage.phase('a') === 'reverted');
+      await stage.until('it has come to its end', isOver);
+      await stage.releaseMeasured({ a: 'passing' }, (next) => {
+        delete next.waiverRegister;
+      });
+      await stage.calm();
+    },
+  };
+}
+
 /** What compliance keeps from being confirmed, from being promoted, and from starting. */
 export const complianceScenes = {
   'a control fails': unproven('failing'),
@@ -55,6 +74,8 @@ export const complianceScenes = {
       await stage.calm();
     },
   },
+  'a control fails, and is waived': waived('waived', 'alice'),
+  'a waiver in the name of somebody else': waived('failing', 'bob'),
   /** Told, and let be. */
   'a control fails where nothing is enforced': {
     intent: sceneFleet({ waves: [['a'], ['b']], policy: { compliance: { mode: 'permissive', frameworks: [] } } }),

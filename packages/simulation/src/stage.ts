@@ -1,5 +1,5 @@
 import { type Go, StorePath } from '@nixfleet/contracts';
-import type { RealTestClosure, TestIntent } from '@nixfleet/testkit';
+import { type RealTestClosure, type TestIntent, testWaiver } from '@nixfleet/testkit';
 import type { Behaviour } from './behaviour.ts';
 import type { Ci } from './ci.ts';
 import type { Conduct } from './conduct.ts';
@@ -85,10 +85,22 @@ export class Stage {
   }
 
   /** New closures for some hosts, which work, and whose controls do as said. */
-  async releaseMeasured(conducts: Readonly<Record<string, Conduct>>): Promise<void> {
+  async releaseMeasured(
+    conducts: Readonly<Record<string, Conduct>>,
+    change?: (next: TestIntent) => void,
+  ): Promise<void> {
     const conductOf = (host: string): Conduct => conducts[host] ?? 'passing';
-    await this.ci.release(Object.keys(conducts), () => 'good', undefined, conductOf);
+    await this.ci.release(Object.keys(conducts), () => 'good', change, conductOf);
     this.hint();
+  }
+
+  /** The register of a release that waives the control of a host: in alice's name, and signed by whom it says. */
+  async waiverFor(host: string, signedBy: string): Promise<TestIntent['waiverRegister']> {
+    const { fleet } = this.ci;
+    const { signed } = await testWaiver(fleet, { scope: { hosts: [host] } }, [signedBy]);
+    const waiver = new TextDecoder().decode(signed.bytes);
+    const sshSignatures = Object.fromEntries(signed.sshSignatures ?? []);
+    return { type: 'waiver-register', fleet: fleet.name, schemaVersion: 1, waivers: [{ waiver, sshSignatures }] };
   }
 
   /** The control plane is told to look for what is new. */
