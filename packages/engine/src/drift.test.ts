@@ -222,6 +222,21 @@ describe('the planner and a machine that was changed outside NixFleet', () => {
     assert.deepEqual([held.goes(), held.codes('a')], [[], ['drift', 'local-hold']]);
   });
 
+  it('P14: a rollout that waits for nothing but a host that is held for a change yields to the newest', () => {
+    const before = of('hold');
+    const old = manifest({ ...sketch, introducedIn: 2, policy: { drift: 'hold' } });
+    const next = manifest({ ...sketch, introducedIn: 3 });
+    const fleet = change(
+      new PlannedFleet({ stable: { current: before } }).converged(before, 'a', 'b', 'c'),
+      before,
+      'a',
+    );
+    fleet.channels = { stable: { current: old } };
+    fleet.converged(old, 'b');
+    fleet.channels = { stable: { current: next, mayFinish: [old] } };
+    assert.deepEqual([fleet.codes('a'), fleet.goes()], [[], ['a', 'b']], 'the newest lets it go');
+  });
+
   it('P26: by `hold` a newer release passes it by, and takes no slot for it', () => {
     const before = of('hold');
     const next = manifest({ ...sketch, introducedIn: 2, policy: { drift: 'hold' }, budgets });

@@ -10,6 +10,7 @@ import {
   type RolloutManifest,
   type Withheld,
 } from '@nixfleet/contracts';
+import { heldByDrift } from './drift.ts';
 import { isSwitching, phaseIn, switchingPhases } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
 import { isAtEntry, isIssued, isUnheardSince } from './issued-go.ts';
@@ -258,7 +259,10 @@ export function isProgressing(
     // It follows the newest manifest, and without a go for this one it never says that it converged under it.
     if (state && isAtEntry(state, { entry, manifest })) return false;
     const mayReboot = manifest.policy.reboot !== 'never';
-    return !state || (!quarantineOf(state, entry) && selfHeld(state, { rolloutId, mayReboot, now }) === null);
+    if (!state) return true;
+    // A person has to see to it, which no rollout can wait for.
+    if (heldByDrift(state, { closure: entry.closure, policy: manifest.policy })) return false;
+    return !quarantineOf(state, entry) && selfHeld(state, { rolloutId, mayReboot, now }) === null;
   });
 }
 
