@@ -12,6 +12,7 @@ import {
   type RolloutId,
   refuse,
   releasePath,
+  reportPath,
   rolloutPath,
   sha256Hex,
   type TrustState,
@@ -63,7 +64,7 @@ export interface TreeInput {
 }
 
 /**
- * Head → release → fleet → every manifest it names → every hold, each by the verifier that agents use. An expired head is
+ * Head → release → fleet → the register of waivers → every manifest it names → every hold, each by the verifier that agents use. An expired head is
  * accepted, so that identities are known after a long stop; the planner starts nothing under it.
  */
 export async function verifyTree(
@@ -121,6 +122,16 @@ export async function verifyTree(
   if (!fleetBytes) return missing(fleetPath(resolved.sha256));
   const fleet = await verifyFleet(ctx, { release: release.value, bytes: fleetBytes });
   if (!fleet.ok) return fleet;
+
+  // Hosts decide by it and read it here: one that they cannot have would make them go back from what an approver waived.
+  const register = release.value.document.waiverRegister;
+  if (register) {
+    const path = reportPath(register.sha256);
+    const bytes = await byHash(path, Math.min(register.bytes, documentBytesMax['waiver-register']));
+    if (!bytes) return missing(path);
+    const got = await sha256Hex(ctx.crypto, bytes);
+    if (got !== register.sha256) return refuse('hash-mismatch', `${path}: has hash ${got}`);
+  }
 
   const manifests = new Map<RolloutId, VerifiedManifest>();
   for (const [channel, entry] of Object.entries(release.value.document.channels)) {
