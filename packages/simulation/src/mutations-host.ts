@@ -212,7 +212,7 @@ export const hostMutations: readonly Mutation[] = [
     from: 'if (!configuration.ok) return configuration;',
     to: '',
     scene: 'a Nix that takes unsigned paths',
-    gates: ['nix-commands.ts: unsafe-nix-configuration'],
+    gates: ['nix-refusal.ts: unsafe-nix-configuration'],
     breaks: ['S4'],
   },
   {

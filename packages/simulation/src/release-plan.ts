@@ -37,6 +37,10 @@ export class ReleasePlan {
       () => 'good',
       (next) => {
         next.trials = {};
+        // Whoever held for controls that pass no more has to be let go by somebody.
+        for (const { policy } of Object.values(next.channels)) {
+          if (policy.compliance.onDrift === 'hold') policy.compliance.onDrift = 'report';
+        }
       },
     );
     this.#hint();

@@ -268,9 +268,12 @@ export const gateScenes = {
     }),
     play: async (stage) => {
       stage.host('c').line.isUp = false;
+      // A host that fails stops whoever has not armed.
+      stage.host('b').fetchSeconds = 60;
       await stage.release({ a: 'good', b: 'failing', c: 'good' });
       await stage.until('a has converged', () => stage.hasConverged('a'));
       await stage.until('b has gone back', () => stage.phase('b') === 'reverted');
+      stage.host('b').fetchSeconds = null;
       await stage.minutes(1);
       stage.host('b').line.isUp = false;
       stage.loseServer();
