@@ -71,6 +71,7 @@ in
   badConfirm = onChannel { confirm.timeoutSeconds = 1; };
   fractionalTimeout = onChannel { activationTimeoutSeconds = 1.5; };
   retriesOutOfOrder = onChannel { unconfirmedRetrySeconds = 600; unconfirmedRetryMaxSeconds = 60; };
+  timedAndNotLocal = onChannel { withoutControlPlane = "timed"; };
   gateWithoutFrameworks = onChannel { compliance.mode = "enforce"; };
   unknownFramework = onChannel { compliance = { mode = "enforce"; frameworks = [ "nis2" "iso2701" ]; }; };
   unknownFrameworks = refused {

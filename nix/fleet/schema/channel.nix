@@ -22,6 +22,16 @@ types.record {
       rule = "the first wait is no longer than the longest: unconfirmedRetrySeconds ≤ unconfirmedRetryMaxSeconds";
       fix = "raise unconfirmedRetryMaxSeconds or lower unconfirmedRetrySeconds";
     }
+    {
+      # Agents start nothing that they could not confirm.
+      holds = value: value.withoutControlPlane != "timed" || value.confirm.by == "local";
+      reads = [
+        "confirm"
+        "withoutControlPlane"
+      ];
+      rule = "what starts without a control plane is confirmed without one: withoutControlPlane = \"timed\" needs confirm.by = \"local\"";
+      fix = "set confirm.by = \"local\", or withoutControlPlane = \"hold\"";
+    }
   ];
   options = {
     description = {
@@ -145,7 +155,7 @@ types.record {
         "timed"
       ];
       default = "hold";
-      description = "Without a control plane no host starts a switch (`hold`), or each wave starts at a fixed time (`timed`).";
+      description = "Without a control plane no host starts a switch (`hold`), or each wave starts at a fixed time (`timed`, which needs `confirm.by = \"local\"`).";
       example = ''"timed"'';
     };
     fetchesMax = {
