@@ -43,7 +43,7 @@ nixfleet.mkFleet {
   channels.stable.compliance = gate.policy or null;
   rolloutPolicies.all-at-once.waves = [ ];
 }
-// (if gate ? hosts then { compliance = gate.hosts; } else { })
+// (if gate ? hosts then { compliance = gate.hosts; complianceWith = _: gate.hosts; } else { })
 `;
 
 let root = '';
