@@ -256,3 +256,20 @@ test('after a confirmed switch a boot has nothing to pick up', async () => {
   assert.deepEqual(await mac.host().deadMan(), { kind: 'disarmed' });
   assert.equal(mac.get('activated'), 'two\n');
 });
+
+test('a way back that an earlier boot left undone is released before another is armed', async () => {
+  const { mac, host, one, two } = await armed();
+  await using _ = mac;
+  await host.activate(two, rules, never);
+  mac.system('one', 'hangs');
+  const abort = new AbortController();
+  const reverting = host.revert(one, abort.signal).catch(() => null);
+  const [record = ''] = await mac.recordNames();
+  await until(async () => mac.has(`switch/${record}/reverting`));
+  abort.abort();
+  await reverting;
+  await mac.boot();
+  mac.system('one');
+  assert.deepEqual(await mac.host().arm(one, 300), { ok: true });
+  assert.equal(mac.has(`switch/${record}/released`), true);
+});
