@@ -3,9 +3,11 @@ export {
   type CollectEvidenceDeps,
   type CollectEvidenceOptions,
   collectEvidence,
+  measureHost,
 } from './compliance/collect-evidence.ts';
 export type { Collected, Collector } from './compliance/collector.ts';
 export { CollectorDirectory } from './compliance/collector-directory.ts';
+export { verifyOwnEvidence } from './compliance/kept-evidence.ts';
 export { type MachineFactsOptions, machineFacts } from './compliance/machine-facts.ts';
 export { parseReleasedContexts } from './compliance/released-contexts.ts';
 export { AgentConfig, parseAgentConfig } from './config.ts';

@@ -5,6 +5,7 @@ import { agentResumeCommand } from './commands/agent-resume.ts';
 import { agentRunCommand } from './commands/agent-run.ts';
 import { agentStatusCommand } from './commands/agent-status.ts';
 import { checkCommand } from './commands/check.ts';
+import { complianceCheckCommand } from './commands/compliance-check.ts';
 import { complianceCollectCommand } from './commands/compliance-collect.ts';
 import { complianceDiffCommand } from './commands/compliance-diff.ts';
 import { complianceDrillListCommand } from './commands/compliance-drill-list.ts';
@@ -119,6 +120,7 @@ export const commands: readonly CommandDefinition[] = [
   verifyReleaseCommand,
   verifyRolloutCommand,
   verifyJournalCommand,
+  complianceCheckCommand,
   complianceStatusCommand,
   complianceCollectCommand,
   complianceExplainCommand,

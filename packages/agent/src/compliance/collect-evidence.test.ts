@@ -19,7 +19,7 @@ import { createTestFleet, FakeClock, SeededRandom, TestEvidence, testKey } from 
 import { AgentError } from '../errors.ts';
 import { fileSystem } from '../file-system.ts';
 import type { Files } from '../files.ts';
-import { collectEvidence } from './collect-evidence.ts';
+import { collectEvidence, measureHost } from './collect-evidence.ts';
 import { CollectorDirectory } from './collector-directory.ts';
 
 const directories: string[] = [];
@@ -53,36 +53,45 @@ class CollectorWorld {
 
   async collect(nonce: string | null = null) {
     const { catalogue, catalogueBytes } = this.evidence;
-    const { directory, retentionDays, clock, random, files } = this;
+    const { directory, retentionDays } = this;
     const catalogueSha256 = await sha256Hex(nodeCrypto, catalogueBytes);
     const fleet = FleetName.parse('demo');
-    return collectEvidence(
-      { catalogue, catalogueSha256, directory, fleet, retentionDays, nonce },
-      {
-        ...{ files, clock, random, crypto: nodeCrypto },
-        signer: await testKey(this.key),
-        facts: async () => ({
-          bootId: BootId.parse('boot-1'),
-          clock: { synced: true, source: null, offsetMs: null },
-          system: {
-            toplevel: closure,
-            narHash: NarHash.parse(`sha256:${'0'.repeat(52)}`),
-            bootedToplevel: closure,
-            generation: 1,
-            configurationRevision: null,
-            kernel: '6.12.1',
-          },
-        }),
-        run: async (tasks) => {
-          this.asked = tasks.map(({ ruleId }) => ruleId);
-          const runs = tasks.map(({ ruleId }) => {
-            const stdout = utf8(JSON.stringify({ violationCount: this.failing.includes(ruleId) ? 1 : 0 }));
-            return [ruleId, { exitCode: 0, durationMs: 1, stdout }] as const;
-          });
-          return new Map(runs);
+    const options = { catalogue, catalogueSha256, directory, fleet, retentionDays, nonce };
+    return collectEvidence(options, { ...this.deps(), signer: await testKey(this.key) });
+  }
+
+  async look() {
+    const { catalogue, catalogueBytes } = this.evidence;
+    const catalogueSha256 = await sha256Hex(nodeCrypto, catalogueBytes);
+    const { directory } = this;
+    return measureHost({ catalogue, catalogueSha256, directory, fleet: FleetName.parse('demo') }, this.deps());
+  }
+
+  deps(): Parameters<typeof measureHost>[1] {
+    const { clock, random, files } = this;
+    return {
+      ...{ files, clock, random, crypto: nodeCrypto },
+      facts: async () => ({
+        bootId: BootId.parse('boot-1'),
+        clock: { synced: true, source: null, offsetMs: null },
+        system: {
+          toplevel: closure,
+          narHash: NarHash.parse(`sha256:${'0'.repeat(52)}`),
+          bootedToplevel: closure,
+          generation: 1,
+          configurationRevision: null,
+          kernel: '6.12.1',
         },
+      }),
+      run: async (tasks) => {
+        this.asked = tasks.map(({ ruleId }) => ruleId);
+        const runs = tasks.map(({ ruleId }) => {
+          const stdout = utf8(JSON.stringify({ violationCount: this.failing.includes(ruleId) ? 1 : 0 }));
+          return [ruleId, { exitCode: 0, durationMs: 1, stdout }] as const;
+        });
+        return new Map(runs);
       },
-    );
+    };
   }
 
   get kept(): CollectorDirectory {
@@ -133,6 +142,19 @@ describe('a collector', () => {
     assert.equal(all.length, 2);
     assert.deepEqual(await world.kept.documents(first), all.slice(1));
     assert.deepEqual(await world.kept.documents(second), []);
+  });
+
+  test('a look measures as a collection does, and leaves the directory and its order as they were', async () => {
+    const world = await CollectorWorld.create();
+    const order = { schemaVersion: 1, trigger: 'activation', nonce: null, at: world.clock.instant() } as const;
+    await world.kept.ask(world.context(), order);
+    const before = readdirSync(world.directory, { recursive: true });
+    world.failing = ['AC-01'];
+    const found = await world.look();
+    assert.deepEqual([found.governance.mode, found.summary.fail, found.trigger], ['permissive', 1, 'manual']);
+    assert.deepEqual(world.asked, ['AC-01', 'AC-02', 'AL-01']);
+    assert.deepEqual(readdirSync(world.directory, { recursive: true }), before);
+    assert.equal((await world.collect()).trigger, 'activation');
   });
 
   test('what the agent verified counts for its own closure and host alone, and an order is used once', async () => {

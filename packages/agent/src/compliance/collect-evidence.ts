@@ -8,7 +8,10 @@ import {
   collectionContextBytesMax,
   collectionFiles,
   type EvidenceDocument,
+  evidenceChainStart,
   type FleetName,
+  type Instant,
+  JournalId,
   msToInstant,
   type ProbeDescriptor,
   parseMessage,
@@ -17,6 +20,7 @@ import {
   type Signer,
 } from '@nixfleet/contracts';
 import {
+  type BuiltEvidence,
   buildEvidence,
   collectorFailure,
   isDrilled,
@@ -26,7 +30,7 @@ import {
 } from '@nixfleet/evidence';
 import type { Files } from '../files.ts';
 import { failInTheEnd, overrun, staleFrom, undoDrill } from './collector-drill.ts';
-import { EvidenceArchive } from './evidence-archive.ts';
+import { type ChainLink, EvidenceArchive } from './evidence-archive.ts';
 
 const saltBytes = 32;
 const orderBytesMax = 4096;
@@ -90,17 +94,82 @@ export async function collectEvidence(
     host: catalogue.host,
     ownKey: signer.publicKey,
   });
-  const runs = await deps.run(
+  const { document, bytes } = await measured({ catalogue, catalogueSha256 }, deps, {
+    facts: { ...about, system },
+    context,
+    fleet,
+    link: (now) => archive.next(now),
+    trigger: nonce === null ? (isDrill ? 'drill' : (order?.trigger ?? 'timer')) : 'challenge',
+    nonce: nonce ?? order?.nonce ?? null,
+    salt: await saltOf(files, directory, random),
+    datedAt: drill === 'stale' ? staleFrom : (at) => at,
+  });
+  const signatures = await signEvidence(crypto, { signer, bytes, fleet });
+  if (drill === null) await archive.keep(document, bytes, signatures, retentionDays);
+  else await failInTheEnd(drill, { files, crypto, directory }, { bytes, signatures });
+  return document;
+}
+
+/**
+ * What a collection would say now, by the same probes and the same waivers. Nothing is signed, kept, or taken from the directory:
+ * the document stands in no chain, and is for whoever asks. Throws as `collectEvidence` does.
+ */
+export async function measureHost(
+  options: Pick<CollectEvidenceOptions, 'catalogue' | 'catalogueSha256' | 'directory' | 'fleet'>,
+  deps: Omit<CollectEvidenceDeps, 'signer'>,
+): Promise<EvidenceDocument> {
+  const { catalogue, directory } = options;
+  const facts = await deps.facts();
+  const context = await contextFor(deps.files, { directory, closure: facts.system.toplevel, host: catalogue.host });
+  const { document } = await measured(options, deps, {
+    facts,
+    context,
+    fleet: context?.fleet ?? options.fleet,
+    link: async () => ({ chain: JournalId.parse('0'.repeat(32)), sequence: 1, previousSha256: evidenceChainStart }),
+    trigger: 'manual',
+    nonce: null,
+    salt: deps.random.bytes(saltBytes),
+    datedAt: (at) => at,
+  });
+  return document;
+}
+
+/** Runs the probes and judges them. */
+async function measured(
+  { catalogue, catalogueSha256 }: Pick<CollectEvidenceOptions, 'catalogue' | 'catalogueSha256'>,
+  { clock, crypto, run }: Pick<CollectEvidenceDeps, 'clock' | 'crypto' | 'run'>,
+  {
+    facts: { system, ...about },
+    context,
+    fleet,
+    link,
+    trigger,
+    nonce,
+    salt,
+    datedAt,
+  }: {
+    readonly facts: MachineFacts;
+    readonly context: CollectionContext | null;
+    readonly fleet: FleetName;
+    /** Asked once it was measured. */
+    readonly link: (now: Instant) => Promise<ChainLink>;
+    readonly trigger: EvidenceDocument['trigger'];
+    readonly nonce: EvidenceDocument['nonce'];
+    readonly salt: Uint8Array;
+    /** What the document says of its time. */
+    readonly datedAt: (at: Instant) => Instant;
+  },
+): Promise<BuiltEvidence> {
+  const mode = context?.mode ?? catalogue.governance.mode;
+  const runs = await run(
     rulesToRun(catalogue, mode).flatMap(({ id, probe }) => (probe ? [{ ruleId: id, probe }] : [])),
   );
-  const collectedAt = msToInstant(clock.now());
-  const { document, bytes } = await buildEvidence(crypto, {
+  const now = msToInstant(clock.now());
+  return buildEvidence(crypto, {
     facts: {
-      ...{ fleet, hostname: catalogue.host, ...about },
-      collectedAt: drill === 'stale' ? staleFrom(collectedAt) : collectedAt,
-      ...(await archive.next(collectedAt)),
-      trigger: nonce === null ? (isDrill ? 'drill' : (order?.trigger ?? 'timer')) : 'challenge',
-      nonce: nonce ?? order?.nonce ?? null,
+      ...{ fleet, hostname: catalogue.host, ...about, trigger, nonce },
+      ...(await link(now)),
+      collectedAt: datedAt(now),
       system: { ...system, closureDigest: context?.closureDigest ?? null },
       release: context?.release ?? null,
     },
@@ -112,12 +181,8 @@ export async function collectEvidence(
     tags: context?.tags ?? [],
     waivers: context?.waivers ?? [],
     waiverRegister: context?.waiverRegister ?? null,
-    redactionSalt: await saltOf(files, directory, random),
+    redactionSalt: salt,
   });
-  const signatures = await signEvidence(crypto, { signer, bytes, fleet });
-  if (drill === null) await archive.keep(document, bytes, signatures, retentionDays);
-  else await failInTheEnd(drill, { files, crypto, directory }, { bytes, signatures });
-  return document;
 }
 
 /** Taken once: the next collection has its own reason. */

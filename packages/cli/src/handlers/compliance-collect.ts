@@ -1,77 +1,34 @@
-import { join, resolve } from 'node:path';
-import { clientIdentity, collectEvidence, fileSystem, machineFacts, readHostKey, systemClock } from '@nixfleet/agent';
-import { catalogueBytesMax, FleetName, type ProbeDescriptor, sha256Hex } from '@nixfleet/contracts';
+import { resolve } from 'node:path';
+import { clientIdentity, collectEvidence, fileSystem, readHostKey } from '@nixfleet/agent';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { systemRandom } from '@nixfleet/contracts/node-random';
-import { collectRuns, parseCatalogue } from '@nixfleet/probes';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
+import { hostCollection } from '../compliance/host-collection.ts';
 
-/** `nobody` of NixOS and Debian. */
-const nobody = { uid: 65_534, gid: 65_534 };
 const retentionDaysMax = 3650;
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
-  const { environment, signal, terminal, workingDirectory } = context;
-  const at = (name: string, fallback?: string): string => {
-    const given = values.text(name) ?? fallback;
-    if (given === undefined) throw new CliError('usage', `--${name} is missing`, `say --${name} <path>`);
-    return resolve(workingDirectory, given);
-  };
-  const directory = at('directory');
-  const path = at('catalogue', '/etc/nixfleet/compliance.json');
-  const bytes = await fileSystem.read(path, catalogueBytesMax);
-  if (bytes === null) {
-    throw new CliError(
-      'failed',
-      `${path}: there is no catalogue`,
-      'enable controls for this host, or name another file',
-    );
-  }
-  const store = values.text('store') === undefined ? null : at('store');
-  const { signer } = await clientIdentity(await readHostKey(fileSystem, at('key', '/etc/ssh/ssh_host_ed25519_key')), {
+  const { terminal, workingDirectory } = context;
+  const directory = values.text('directory');
+  if (directory === undefined) throw new CliError('usage', '--directory is missing', 'say --directory <path>');
+  const { options, deps } = await hostCollection(context, values, values.text('fleet'));
+  const keyPath = resolve(workingDirectory, values.text('key') ?? '/etc/ssh/ssh_host_ed25519_key');
+  const { signer } = await clientIdentity(await readHostKey(fileSystem, keyPath), {
     commonName: 'collector',
     crypto: nodeCrypto,
     random: systemRandom,
   });
-  const probeEnvironment = { PATH: environment.PATH ?? '', LC_ALL: 'C' };
-  const catalogue = parseCatalogue(bytes);
   const document = await collectEvidence(
     {
-      catalogue,
-      catalogueSha256: await sha256Hex(nodeCrypto, bytes),
-      directory,
-      fleet: FleetName.parse(values.text('fleet') ?? 'local'),
+      ...options,
+      directory: resolve(workingDirectory, directory),
       retentionDays: daysOf(values.text('retention-days')),
       nonce: nonceOf(values.text('nonce')),
     },
-    {
-      files: fileSystem,
-      clock: systemClock,
-      crypto: nodeCrypto,
-      random: systemRandom,
-      signer,
-      signal,
-      facts: () =>
-        machineFacts({
-          systemRoot: at('system-root', '/'),
-          storeDirectory: store,
-          environment: probeEnvironment,
-          clock: systemClock,
-        }),
-      run: (tasks) =>
-        collectRuns(
-          tasks.map(({ ruleId, probe }) => ({ ruleId, probe: inStore(probe, store) })),
-          {
-            clock: systemClock,
-            environment: probeEnvironment,
-            unprivileged: process.getuid?.() === 0 ? nobody : null,
-            signal,
-          },
-        ),
-    },
+    { ...deps, signer },
   );
   if (values.flag('json')) terminal.result(JSON.stringify(document));
   else {
@@ -81,11 +38,6 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     );
   }
   return 0;
-}
-
-/** Where a program of the store lies for whoever runs it outside a chroot. */
-function inStore(probe: ProbeDescriptor, store: string | null): ProbeDescriptor {
-  return store === null ? probe : { ...probe, command: join(store, probe.command) };
 }
 
 function daysOf(text = '90'): number {

@@ -13,6 +13,8 @@ export interface Finished {
 export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Runs as this user; only root may. */
+  readonly uid?: number;
   /** Called once it runs, to send signals. */
   readonly onStart?: (child: ChildProcess) => void;
   /** Called with every piece of standard output. */
@@ -26,6 +28,7 @@ export function runNixfleet(args: readonly string[], options: RunOptions = {}): 
       env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...options.environment },
       cwd: options.cwd ?? root,
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
     });
     let stdout = '';
     let stderr = '';
