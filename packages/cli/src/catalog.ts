@@ -12,6 +12,7 @@ import { complianceDrillListCommand } from './commands/compliance-drill-list.ts'
 import { complianceDrillRecordCommand } from './commands/compliance-drill-record.ts';
 import { complianceDrillStartCommand } from './commands/compliance-drill-start.ts';
 import { complianceExplainCommand } from './commands/compliance-explain.ts';
+import { complianceFetchCommand } from './commands/compliance-fetch.ts';
 import { complianceGapCommand } from './commands/compliance-gap.ts';
 import { compliancePacketCreateCommand } from './commands/compliance-packet-create.ts';
 import { compliancePacketVerifyCommand } from './commands/compliance-packet-verify.ts';
@@ -126,6 +127,7 @@ export const commands: readonly CommandDefinition[] = [
   complianceExplainCommand,
   complianceGapCommand,
   complianceDiffCommand,
+  complianceFetchCommand,
   complianceWaiverNewCommand,
   complianceWaiverApproveCommand,
   complianceWaiverListCommand,

@@ -1,5 +1,5 @@
 import { HttpsTransport, type TransportReply, type Unreachable, type UnreachableReason } from '@nixfleet/agent';
-import { parseMessage, protocolHeader, protocolVersion, WireError } from '@nixfleet/contracts';
+import { type Clock, parseMessage, protocolHeader, protocolVersion, WireError } from '@nixfleet/contracts';
 import type { z } from 'zod';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
@@ -13,6 +13,9 @@ import { printable } from './printable.ts';
 const readTimeoutMs = 15_000;
 /** Largest view, in bytes: 10,000 hosts with some room. */
 const viewBytesMax = 32 * 1024 * 1024;
+/** Most waits for one reply, and longest of them, in seconds. */
+const waitsMax = 20;
+const waitSecondsMax = 60;
 
 /** Reads the views of a control plane with the operator's key. Everything expected to go wrong is a `CliError`. */
 export class ControlPlaneReader {
@@ -20,22 +23,39 @@ export class ControlPlaneReader {
   readonly #key: OperatorKey;
   readonly #signal: AbortSignal;
   readonly #settings: Settings;
+  readonly #clock: Clock;
 
   constructor(options: {
     readonly transport: HttpsTransport;
     readonly key: OperatorKey;
     readonly signal: AbortSignal;
     readonly settings: Settings;
+    readonly clock: Clock;
   }) {
     this.#transport = options.transport;
     this.#key = options.key;
     this.#signal = options.signal;
     this.#settings = options.settings;
+    this.#clock = options.clock;
   }
 
   /** `path` starts with `/v1/`. `missing` is what a 404 means here. */
   async view<View>(schema: z.ZodType<View>, path: string, missing?: CliError): Promise<View> {
-    const reply = await this.#get(path);
+    return this.#read(schema, path, await this.#get(path), missing);
+  }
+
+  /** As `view`, for reads of many pages: where there were too many of late, it waits as long as it is told to. */
+  async patientView<View>(schema: z.ZodType<View>, path: string): Promise<View> {
+    for (let waits = 0; ; waits++) {
+      const reply = await this.#get(path);
+      if (reply.status !== 429 || waits === waitsMax) return this.#read(schema, path, reply);
+      const seconds = Number(reply.headers['retry-after'] ?? 1);
+      const isSane = seconds >= 1 && seconds <= waitSecondsMax;
+      await this.#clock.sleep((isSane ? seconds : 1) * 1000, this.#signal);
+    }
+  }
+
+  #read<View>(schema: z.ZodType<View>, path: string, reply: TransportReply, missing?: CliError): View {
     if (reply.status === 404 && missing) throw missing;
     if (reply.status !== 200) throw this.#refused(reply, path);
     const parsed = parseMessage(schema, reply.body);
@@ -117,5 +137,5 @@ export async function openReader(context: CommandContext, values: CommandValues)
   const pins = await pinsOf(settings);
   const key = await loadOperatorKey(keyPath);
   const transport = new HttpsTransport({ urls, identity: key.identity, pins: () => pins, clock: context.clock });
-  return new ControlPlaneReader({ transport, key, signal: context.signal, settings });
+  return new ControlPlaneReader({ transport, key, signal: context.signal, settings, clock: context.clock });
 }

@@ -20,6 +20,7 @@ export {
 } from './drill/observe-drill.ts';
 export { EvidenceError, type EvidenceErrorCode } from './errors.ts';
 export { followsChain, positionOf } from './evidence-chain.ts';
+export { EvidenceReader } from './evidence-reader.ts';
 export {
   type Evaluated,
   type ExpectationRefusalCode,

@@ -9,11 +9,9 @@ import {
   type HostName,
   type Instant,
   type Json,
-  ReleaseDocument,
-  readDocument,
+  type ReleaseDocument,
   reportPath,
   rolloutPath,
-  type Sha256Hex,
   signaturePath,
   type TrustState,
   trustPath,
@@ -27,7 +25,6 @@ import {
   packetManifestPath,
   packetPaths,
   trustKeyFiles,
-  verifyHistoricRelease,
   verifyPacket,
 } from '@nixfleet/evidence';
 import { readSigned } from '@nixfleet/release';
@@ -36,6 +33,7 @@ import type { ReleasesPlace } from '../verification/releases-place.ts';
 import type { HostPool } from './host-pool.ts';
 import { filesOf, openPacket } from './open-packet.ts';
 import { packetPorts } from './packet-ports.ts';
+import { periodReleases } from './period-releases.ts';
 import { inStaging } from './staging.ts';
 import { walkTrustStates } from './trust-states.ts';
 import { verifyHostsWith } from './verify-hosts.ts';
@@ -158,10 +156,6 @@ async function copySigned(
   }
 }
 
-/**
- * The releases of the period without a hole: from the one that was newest when it began, or an earlier one that evidence
- * names, to the last one made in it.
- */
 async function copyReleases(
   { ctx, place, from, to }: PacketInput,
   {
@@ -170,35 +164,11 @@ async function copyReleases(
     write,
   }: { readonly trust: readonly TrustState[]; readonly named: ReadonlySet<string>; readonly write: Write },
 ): Promise<readonly HistoricRelease[]> {
-  const all: { readonly hash: Sha256Hex; readonly document: ReleaseDocument }[] = [];
-  for (const name of await place.list('release')) {
-    const hash = /^([0-9a-f]{64})\.json$/.exec(name)?.[1] as Sha256Hex | undefined;
-    if (hash === undefined) continue;
-    const bytes = await place.read(`release/${name}`, documentBytesMax.release);
-    const read = bytes && readDocument(ctx.fleet, { type: 'release', schema: ReleaseDocument }, bytes);
-    if (read?.ok) all.push({ hash, document: read.value.document });
-  }
-  all.sort((left, right) => left.document.version - right.document.version);
-  const current = all.findLast(({ document }) => document.createdAt <= from) ?? all[0];
-  const asked = all.filter(({ hash }) => named.has(hash)).map(({ document }) => document.version);
-  const lowest = Math.min(current?.document.version ?? 0, ...asked);
-  const read = (path: string, bytesMax: number) => place.read(path, bytesMax);
   const releases: HistoricRelease[] = [];
-  for (const { hash, document } of all) {
-    if (document.version < lowest || document.createdAt >= to) continue;
-    const path = `release/${hash}.json`;
-    const signed = await readSigned(place, path, documentBytesMax.release);
-    if (!signed) continue;
-    const verified = await verifyHistoricRelease(ctx, { signed, trust, read });
-    if (!verified.ok) {
-      throw new CliError('failed', `${path}: ${verified.reason}: ${verified.detail}`, 'mend the releases repository');
-    }
-    releases.push(verified.value);
+  for await (const { path, release } of periodReleases(ctx, place, { trust, from, to, named })) {
+    releases.push(release);
     await copySigned(place, path, documentBytesMax.release, write);
-    for (const [bound, bytesMax] of boundPaths(document)) await copy(place, bound, bytesMax, write);
-  }
-  if (releases.length === 0) {
-    throw new CliError('failed', `${place.name}: no release of this period`, 'check --from and --to');
+    for (const [bound, bytesMax] of boundPaths(release.document)) await copy(place, bound, bytesMax, write);
   }
   return releases;
 }

@@ -1,0 +1,62 @@
+import {
+  documentBytesMax,
+  type Instant,
+  ReleaseDocument,
+  readDocument,
+  type Sha256Hex,
+  type TrustState,
+  type VerifyContext,
+} from '@nixfleet/contracts';
+import { type HistoricRelease, verifyHistoricRelease } from '@nixfleet/evidence';
+import { readSigned } from '@nixfleet/release';
+import { CliError } from '../cli-error.ts';
+import type { ReleasesPlace } from '../verification/releases-place.ts';
+
+/**
+ * The releases of a period without a hole, verified: from the one that was newest when it began, or an earlier one that is
+ * named, to the last one made in it. Throws `CliError` `failed` where there is none, or one does not verify.
+ */
+export async function* periodReleases(
+  ctx: VerifyContext,
+  place: ReleasesPlace,
+  {
+    trust,
+    from,
+    to,
+    named,
+  }: {
+    readonly trust: readonly TrustState[];
+    readonly from: Instant;
+    readonly to: Instant;
+    /** Hashes. */
+    readonly named: ReadonlySet<string>;
+  },
+): AsyncGenerator<{ readonly path: string; readonly release: HistoricRelease }> {
+  const all: { readonly hash: Sha256Hex; readonly document: ReleaseDocument }[] = [];
+  for (const name of await place.list('release')) {
+    const hash = /^([0-9a-f]{64})\.json$/.exec(name)?.[1] as Sha256Hex | undefined;
+    if (hash === undefined) continue;
+    const bytes = await place.read(`release/${name}`, documentBytesMax.release);
+    const read = bytes && readDocument(ctx.fleet, { type: 'release', schema: ReleaseDocument }, bytes);
+    if (read?.ok) all.push({ hash, document: read.value.document });
+  }
+  all.sort((left, right) => left.document.version - right.document.version);
+  const current = all.findLast(({ document }) => document.createdAt <= from) ?? all[0];
+  const asked = all.filter(({ hash }) => named.has(hash)).map(({ document }) => document.version);
+  const lowest = Math.min(current?.document.version ?? 0, ...asked);
+  let found = 0;
+  for (const { hash, document } of all) {
+    if (document.version < lowest || document.createdAt >= to) continue;
+    const path = `release/${hash}.json`;
+    const signed = await readSigned(place, path, documentBytesMax.release);
+    if (!signed) continue;
+    const read = (bound: string, bytesMax: number) => place.read(bound, bytesMax);
+    const verified = await verifyHistoricRelease(ctx, { signed, trust, read });
+    if (!verified.ok) {
+      throw new CliError('failed', `${path}: ${verified.reason}: ${verified.detail}`, 'mend the releases repository');
+    }
+    found++;
+    yield { path, release: verified.value };
+  }
+  if (found === 0) throw new CliError('failed', `${place.name}: no release of this period`, 'check --from and --to');
+}
