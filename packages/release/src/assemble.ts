@@ -27,7 +27,12 @@ import {
 } from '@nixfleet/contracts';
 import type { BuildHost, BuildResult } from './build-result.ts';
 import { channelManifest, type HostClosure } from './channel-manifest.ts';
-import { type AssembledCompliance, assembleCompliance, type StaticGateRefusal } from './compliance.ts';
+import {
+  type AssembledCompliance,
+  assembleCompliance,
+  type OnStaticReport,
+  type StaticGateRefusal,
+} from './compliance.ts';
 import { type Emergency, requireEmergency } from './emergency.ts';
 import type { ApprovedFile } from './read-approved.ts';
 import type { VerifiedTree } from './read-release.ts';
@@ -57,6 +62,7 @@ export interface AssembleInput {
   readonly emergency?: Emergency;
   /** The static report of `previous`, for hosts that are carried over. */
   readonly previousReport?: StaticReport | null;
+  readonly onStaticReport?: OnStaticReport;
 }
 
 /** An unsigned release: files named by their hash, none of which a reader follows before a head names the release. */

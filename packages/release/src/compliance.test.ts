@@ -42,6 +42,8 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
   let lab: ReleaseLab;
   const hosts = ['canary', 'db', 'web-1', 'web-2'];
   const told: ProgressEvent[] = [];
+  /** What CI would be given. */
+  const reports: { readonly report: StaticReport; readonly names: readonly string[] }[] = [];
 
   before(async () => {
     lab = await ReleaseLab.create();
@@ -61,7 +63,12 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
 
   function release() {
     told.length = 0;
-    return lab.release({ ports: { ...lab.ports, progress: { report: (event) => told.push(event) } } });
+    return lab.release({
+      ports: { ...lab.ports, progress: { report: (event) => told.push(event) } },
+      onStaticReport: async (found, rules) => {
+        reports.push({ report: found, names: [...rules.values()].map(({ name }) => name) });
+      },
+    });
   }
 
   async function refused(pattern: RegExp) {
@@ -95,6 +102,9 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     await refused(/1 rules fail under enforce on web-1/);
     const failure = told.find(({ step, state }) => step === 'static-gate' && state === 'failed');
     assert.equal(failure?.host, 'web-1');
+    const ci = reports.at(-1);
+    assert.deepEqual([ci?.report.summary.blocking, ci?.report.summary.hosts], [1, 4], 'told although it is refused');
+    assert.ok(ci?.names.includes('Rule AC-01'));
     assert.deepEqual(failure?.detail?.split('\n'), [
       `access-control AC-01: ${optionPath}`,
       `observed {"${optionPath}":true}`,

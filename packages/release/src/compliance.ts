@@ -1,5 +1,6 @@
 import {
   accept,
+  type CatalogueRule,
   ComplianceCatalogue,
   type Crypto,
   catalogueBytesMax,
@@ -78,7 +79,14 @@ export interface ComplianceInput {
   readonly drills?: readonly ApprovedFile[];
   readonly trust: TrustState;
   readonly now: Instant;
+  readonly onStaticReport?: OnStaticReport;
 }
+
+/** Told what the static gate found, whether or not it refuses, with what the catalogues say of each rule. */
+export type OnStaticReport = (
+  report: StaticReport,
+  rules: ReadonlyMap<string, Pick<CatalogueRule, 'name' | 'remediation'>>,
+) => Promise<void>;
 
 /**
  * The static gate: every static rule over every host, waivers applied. Null where the fleet asks for nothing: no channel has a
@@ -115,6 +123,7 @@ export async function assembleCompliance(
     waiverRegister: register?.sha256 ?? null,
     now,
   });
+  await input.onStaticReport?.(gate.report, ruleTexts(hosts));
   if (gate.blocking.length > 0) {
     const names = new Set(gate.blocking.map(({ host }) => host));
     const detail = `${gate.blocking.length} rules fail under enforce on ${[...names].slice(0, 10).join(', ')}: mend them, or have an approver waive them`;
@@ -198,6 +207,13 @@ function severities(
     }
   }
   return (ruleId) => found.get(ruleId);
+}
+
+function ruleTexts(
+  hosts: ReadonlyMap<HostName, EvaluatedCompliance | null>,
+): ReadonlyMap<string, Pick<CatalogueRule, 'name' | 'remediation'>> {
+  const all = [...hosts.values()].flatMap((host) => host?.catalogue.controls.flatMap(({ rules }) => rules) ?? []);
+  return new Map(all.map(({ id, name, remediation }) => [id, { name, remediation }]));
 }
 
 /** Those that count, sealed as the register that the release binds; null where none does. */

@@ -17,7 +17,7 @@ import { verifyCachedClosures } from './cached-closure.ts';
 import type { HostClosure } from './channel-manifest.ts';
 import { closurePaths } from './closure-paths.ts';
 import type { Commands } from './commands.ts';
-import { readStaticReport, type StaticGateRefusal } from './compliance.ts';
+import { type OnStaticReport, readStaticReport, type StaticGateRefusal } from './compliance.ts';
 import { reportComplianceWarnings, reportStaticFailures } from './compliance-lines.ts';
 import { type Emergency, requireEmergency } from './emergency.ts';
 import type { EvaluationLimits } from './evaluate-hosts.ts';
@@ -73,6 +73,7 @@ export interface ReleaseInput {
   readonly allowRollback?: boolean;
   /** Evaluates, builds and compares; pushes, signs and publishes nothing. A dirty work tree is accepted. */
   readonly isDryRun?: boolean;
+  readonly onStaticReport?: OnStaticReport;
 }
 
 /** What a release would be or is, for the summary. */

@@ -3,6 +3,7 @@ import { jsonOption } from '../config/setting-options.ts';
 import {
   assembleOptions,
   cacheOption,
+  ciReportOption,
   emergencyOptions,
   headOptions,
   releaseSentence,
@@ -23,6 +24,7 @@ export const releaseAssembleCommand: CommandDefinition = {
     ...emergencyOptions,
     ...targetOptions,
     ...headOptions.filter(({ flags }) => flags.startsWith('--floors')),
+    ciReportOption,
     jsonOption,
   ],
   json: { sentence: releaseSentence },

@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { addSeconds, type EvidenceUpload, type EvidenceView, HostName, type Instant } from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
 import { generatePrivateKey, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
+import type { TestCollection } from '@nixfleet/testkit';
 import { filesOf } from '../packet/open-packet.ts';
 import { PacketLab, web } from '../packet/packet-lab.test.ts';
 import { runNixfleet } from '../testing/run-nixfleet.ts';
@@ -44,6 +45,7 @@ describe('compliance fetch', () => {
     const host = /^\/v1\/evidence\/(.+)$/.exec(url.pathname)?.[1];
     if (host === undefined) return { body: { events: get('host') === web ? journal : [], next: null } };
     const all = lab.evidence.get(HostName.parse(host))?.collections ?? [];
+    if (get('newest') === '1') return change(host, viewOf(all.slice(-1), null), '');
     const left = all.filter(({ document }) => {
       const { collectedAt, sequence } = document;
       return (
@@ -53,8 +55,12 @@ describe('compliance fetch', () => {
     const page = left.slice(0, pageEntries);
     const last = page.at(-1)?.document;
     const next = left.length > page.length && last ? `${last.collectedAt}/${last.chain}/${last.sequence}` : null;
-    const evidence = page.map(({ bytes, sig, sshsig }) => ({ evidence: new TextDecoder().decode(bytes), sig, sshsig }));
-    return change(host, { evidence, next }, get('from'));
+    return change(host, viewOf(page, next), get('from'));
+  }
+
+  function viewOf(page: readonly TestCollection[], next: string | null): EvidenceView {
+    const uploads = page.map(({ bytes, sig, sshsig }) => ({ evidence: new TextDecoder().decode(bytes), sig, sshsig }));
+    return { evidence: uploads, next };
   }
 
   let journal: object[] = [];
@@ -201,6 +207,67 @@ describe('compliance fetch', () => {
       assert.deepEqual(refusedOf(stdout, 'web-1'), ['journal']);
       assert.ok(!(await filesOf(lab.at('bad-journal', 'web-1'))).includes('journal.jsonl'));
     });
+  });
+
+  test('status --live: a line a host, of what the control plane sends and each host signed', async () => {
+    const status = (...more: string[]) =>
+      runNixfleet([
+        ...['compliance', 'status', '--live', '--at', addSeconds(lab.from, 47 * 3600 + 1800), '--identity', identity],
+        ...['--releases', lab.at('releases'), '--trust', lab.at('trust-1.json')],
+        ...['--control-plane', server.url, '--pin', server.pin, ...more],
+      ]);
+    const good = await status();
+    assert.equal(good.code, 0, good.stderr);
+    assert.match(good.stdout, /^HOST +DECISION +AGE +SIGNATURE +RELEASE +CONTROLS$/m);
+    assert.match(good.stdout, /^web-1 +pass +30 min +verified +current$/m);
+    assert.match(good.stdout, /^web-2 +– +– +missing +– +the control plane has none$/m);
+    change = (host, view) => ({
+      body: {
+        ...view,
+        evidence: view.evidence.map((one) =>
+          host === web ? { ...one, evidence: one.evidence.replace('6.12.1', '6.12.2') } : one,
+        ),
+      },
+    });
+    const bad = await status('--json', '--host', 'web-1', '--host', 'db');
+    assert.equal(bad.code, 0, bad.stderr);
+    const { version, hosts } = JSON.parse(bad.stdout);
+    assert.equal(version, 2);
+    assert.deepEqual(
+      hosts.map((one: { [name: string]: unknown }) => [
+        one.host,
+        one.signature,
+        one.decision,
+        one.ageSeconds,
+        one.release,
+      ]),
+      [
+        ['db', 'verified', 'pass', 1800, 'current'],
+        ['web-1', 'bad-signature', null, null, null],
+      ],
+    );
+  });
+
+  test('status --format: the static report for CI', async () => {
+    const status = (...more: string[]) =>
+      runNixfleet([
+        ...['compliance', 'status', '--at', addSeconds(lab.from, 30 * 3600), ...more],
+        ...['--releases', lab.at('releases'), '--trust', lab.at('trust-1.json')],
+      ]);
+    const sarif = await status('--format', 'sarif');
+    assert.equal(sarif.code, 0, sarif.stderr);
+    assert.equal(JSON.parse(sarif.stdout).version, '2.1.0');
+    assert.match(
+      (await status('--format', 'junit', '--host', 'web-1')).stdout,
+      /<testsuite name="web-1" tests="5" failures="0"/,
+    );
+    for (const wrong of [
+      ['--format', 'pdf'],
+      ['--format', 'sarif', '--json'],
+      ['--format', 'junit', '--live'],
+    ]) {
+      assert.equal((await status(...wrong)).code, 2, wrong.join(' '));
+    }
   });
 
   test('a host that no release has, or a period that is none: one line', async () => {

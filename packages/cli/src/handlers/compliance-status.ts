@@ -1,13 +1,25 @@
 import type { StaticHostReport } from '@nixfleet/contracts';
+import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
-import { hostsOf, openReport } from '../compliance/open-report.ts';
+import { ciFormats, ciReport } from '../compliance/ci-report.ts';
+import { liveStatus } from '../compliance/live-status.ts';
+import { catalogueOf, hostsOf, type OpenedReport, openReport } from '../compliance/open-report.ts';
+import type { RuleText } from '../compliance/report-findings.ts';
 import { ruleLines } from '../compliance/rule-lines.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal } = context;
-  const { report, verified } = await openReport(context, values);
+  const format = values.text('format');
+  const kinds = [format !== undefined, values.flag('live'), values.flag('json')];
+  if (format !== undefined && kinds.filter(Boolean).length > 1) {
+    throw new CliError('usage', '--format is of the static report, and no JSON', 'leave --live and --json out');
+  }
+  if (values.flag('live')) return liveStatus(context, values);
+  const opened = await openReport(context, values);
+  const { report, verified } = opened;
+  if (format !== undefined) return writeFormat(context, values, { format, opened });
   const rows = hostsOf(report, values.list('host')).map(([host, found]) => ({ host, ...countsOf(found) }));
   const { version, createdAt } = verified.release.document;
   if (values.flag('json')) {
@@ -30,6 +42,25 @@ export async function run(context: CommandContext, values: CommandValues): Promi
       }
     }
   }
+  return 0;
+}
+
+async function writeFormat(
+  { terminal }: CommandContext,
+  values: CommandValues,
+  { format, opened }: { readonly format: string; readonly opened: OpenedReport },
+): Promise<ExitCode> {
+  const known = ciFormats.find((one) => one === format);
+  if (known === undefined) throw new CliError('usage', `--format '${format}'`, `expected ${ciFormats.join(' or ')}`);
+  const hosts = hostsOf(opened.report, values.list('host'));
+  const rules = new Map<string, RuleText>();
+  for (const [, host] of hosts) {
+    for (const control of (await catalogueOf(opened, host))?.controls ?? []) {
+      for (const rule of control.rules) rules.set(rule.id, rule);
+    }
+  }
+  const report = { ...opened.report, hosts: Object.fromEntries(hosts) };
+  terminal.result(ciReport(known, report, rules).trimEnd());
   return 0;
 }
 

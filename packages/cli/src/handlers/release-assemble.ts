@@ -21,6 +21,7 @@ import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
+import { ciReportWriter } from '../compliance/ci-report.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { showRefusal } from '../refusal-line.ts';
 import { requireEmpty, writeAssembly } from '../release-setup/assembly-directory.ts';
@@ -37,6 +38,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const { terminal } = context;
   const from = { base: context.workingDirectory, home: context.environment.HOME ?? homedir() };
   const emergency = emergencyOf(values, msToInstant(systemClock.now()));
+  const onStaticReport = ciReportWriter(context, values);
   const builds = await readBuilds(values.list('build').map((path) => absolutePath(path, from)));
   const output = absolutePath(values.text('output') ?? 'release', from);
   await requireEmpty(output);
@@ -58,6 +60,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     carryOver: values.flag('carry-over'),
     retry: retryHosts(values),
     force: values.flag('force'),
+    onStaticReport,
     ...(emergency === undefined ? {} : { emergency }),
   });
   if (!assembled.ok) {

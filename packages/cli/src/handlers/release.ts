@@ -4,6 +4,7 @@ import { type ReleaseRun, type ReleaseSummary, release } from '@nixfleet/release
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
+import { ciReportWriter } from '../compliance/ci-report.ts';
 import { showRefusal } from '../refusal-line.ts';
 import { parseApprovers } from '../release-setup/approvers.ts';
 import { cacheOf, openBuild, requireCache, retryHosts } from '../release-setup/build-setup.ts';
@@ -14,6 +15,7 @@ import { releaseSummary } from '../render/release-summary.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const emergency = emergencyOf(values, msToInstant(systemClock.now()));
+  const onStaticReport = ciReportWriter(context, values);
   const workshop = await openWorkshop(context, values);
   const approvers = await parseApprovers(context, values, workshop.commands);
   const publisher = { ...(await openPublisher(context, values, workshop)), approvers };
@@ -31,6 +33,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     carryOver: values.flag('carry-over'),
     retry: retryHosts(values),
     force: values.flag('force'),
+    onStaticReport,
     ...(emergency === undefined ? {} : { emergency }),
     allowRollback: values.flag('allow-rollback'),
     isDryRun,

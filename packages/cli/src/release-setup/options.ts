@@ -119,3 +119,10 @@ export const releaseSentence =
   'while pending, revision and missing.';
 
 export const proposalSentence = 'An object with version, sha256 and missing (null once it is published).';
+
+export const ciReportOption: OptionDefinition = {
+  flags: '--compliance-report <file>',
+  description:
+    'also write what the static gate finds, whether or not it refuses: SARIF 2.1.0 to a name in .sarif, JUnit to one in .xml',
+  isRepeatable: true,
+};

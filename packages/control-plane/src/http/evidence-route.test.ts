@@ -37,6 +37,9 @@ test("a host's evidence is kept and handed out byte for byte, to operators alone
   assert.deepEqual(none.evidence, [], 'before the first');
   assert.equal(errorOf(await fixture.call('web-1', { path: '/v1/evidence/web-1' }), 403).error, 'not-allowed');
   assert.equal(errorOf(await fixture.call('olivia', { path: '/v1/evidence/web-1?after=x' }), 400).error, 'malformed');
+  const newest = EvidenceView.parse(bodyOf(await fixture.call('olivia', { path: '/v1/evidence/web-1?newest=1' }), 200));
+  assert.deepEqual(newest, { evidence: evidence.collections.slice(-1).map(uploadOf), next: null });
+  assert.equal(errorOf(await fixture.call('olivia', { path: '/v1/evidence/web-1?newest=2' }), 400).error, 'malformed');
 });
 
 test('what a host did not sign, or signed for another, is not kept', async () => {

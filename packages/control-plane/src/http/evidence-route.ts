@@ -82,7 +82,10 @@ export async function postEvidence(deps: EvidenceDeps, host: HostName, request: 
   return jsonResponse(JSON.stringify(receipt));
 }
 
-/** `?from=<instant>&to=<instant>&after=<collectedAt>/<chain>/<sequence>`: documents of one host, oldest first, a page at a time. */
+/**
+ * `?from=<instant>&to=<instant>&after=<collectedAt>/<chain>/<sequence>`: documents of one host, oldest first, a page at a time;
+ * `?newest=1`: the newest alone.
+ */
 export async function getEvidence({ store }: EvidenceDeps, name: string, queryText: string): Promise<ApiResponse> {
   const query = new URLSearchParams(queryText);
   const host = HostName.safeParse(name);
@@ -96,7 +99,13 @@ export async function getEvidence({ store }: EvidenceDeps, name: string, queryTe
     );
   }
   const range = { host: host.data, from: from.data, to: to.data };
-  const entries = await store.readEvidence({ ...range, after, limit: pageEntriesMax });
+  const newest = query.get('newest');
+  if (newest !== null) {
+    if (newest !== '1' || query.has('after')) return errorResponse('malformed', 'expected newest=1, without after');
+    const found = await store.readEvidence({ ...range, after: null, limit: 1, order: 'newest' });
+    return jsonResponse(JSON.stringify({ evidence: found.map(uploadOf), next: null } satisfies EvidenceView));
+  }
+  const entries = await store.readEvidence({ ...range, after, limit: pageEntriesMax, order: 'oldest' });
   const page: EvidenceEntry[] = [];
   let bytes = frameBytes;
   for (const entry of entries) {

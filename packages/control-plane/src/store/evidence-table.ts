@@ -6,7 +6,7 @@ import type { EvidenceEntry, EvidenceQuery, EvidenceRetention, PutEvidence } fro
 export class EvidenceTable {
   readonly #insert: StatementSync;
   readonly #at: StatementSync;
-  readonly #read: StatementSync;
+  readonly #read: Readonly<Record<EvidenceQuery['order'], StatementSync>>;
   readonly #expire: StatementSync;
   readonly #bytes: StatementSync;
   readonly #oldest: StatementSync;
@@ -15,11 +15,13 @@ export class EvidenceTable {
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare('INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?)');
     this.#at = database.prepare('SELECT sha256 FROM evidence WHERE host = ? AND chain = ? AND sequence = ?');
-    this.#read = database.prepare(
-      `SELECT * FROM evidence
-         WHERE host = ?1 AND collected_at >= ?2 AND collected_at < ?3 AND (collected_at, chain, sequence) > (?4, ?5, ?6)
-         ORDER BY collected_at, chain, sequence LIMIT ?7`,
-    );
+    const read = (direction: 'ASC' | 'DESC') =>
+      database.prepare(
+        `SELECT * FROM evidence
+           WHERE host = ?1 AND collected_at >= ?2 AND collected_at < ?3 AND (collected_at, chain, sequence) > (?4, ?5, ?6)
+           ORDER BY collected_at ${direction}, chain ${direction}, sequence ${direction} LIMIT ?7`,
+      );
+    this.#read = { oldest: read('ASC'), newest: read('DESC') };
     this.#expire = database.prepare('DELETE FROM evidence WHERE host = ? AND collected_at < ?');
     this.#bytes = database.prepare('SELECT total(length(body)) AS bytes FROM evidence WHERE host = ?');
     this.#oldest = database.prepare(
@@ -44,8 +46,8 @@ export class EvidenceTable {
     return 'stored';
   }
 
-  read({ host, from, to, after, limit }: EvidenceQuery): EvidenceEntry[] {
+  read({ host, from, to, after, limit, order }: EvidenceQuery): EvidenceEntry[] {
     const { collectedAt = '', chain = '', sequence = 0 } = after ?? {};
-    return this.#read.all(host, from, to, collectedAt, chain, sequence, limit).map(evidenceEntry);
+    return this.#read[order].all(host, from, to, collectedAt, chain, sequence, limit).map(evidenceEntry);
   }
 }

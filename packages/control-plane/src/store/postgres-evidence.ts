@@ -34,13 +34,14 @@ export async function putEvidenceInTurn(
 
 export async function readEvidence(
   client: ClientBase,
-  { host, from, to, after, limit }: EvidenceQuery,
+  { host, from, to, after, limit, order }: EvidenceQuery,
 ): Promise<EvidenceEntry[]> {
   const { collectedAt = '', chain = '', sequence = 0 } = after ?? {};
+  const direction = order === 'oldest' ? 'ASC' : 'DESC';
   const { rows } = await client.query(
     `SELECT * FROM evidence
        WHERE host = $1 AND collected_at >= $2 AND collected_at < $3 AND (collected_at, chain, sequence) > ($4, $5, $6)
-       ORDER BY collected_at, chain, sequence LIMIT $7`,
+       ORDER BY collected_at ${direction}, chain ${direction}, sequence ${direction} LIMIT $7`,
     [host, from, to, collectedAt, chain, sequence, limit],
   );
   return rows.map(evidenceEntry);

@@ -124,7 +124,7 @@ for (const { name, open } of dialects) {
       assert.equal(await store.putEvidence(of(web, 1, { sha256: hashOf(9) }), always), 'conflict');
       for (const sequence of [3, 2, 4]) await store.putEvidence(of(web, sequence), always);
       await store.putEvidence(of(db, 1), always);
-      const range = { host: web, from: at, to: addSeconds(at, 1_000_000) };
+      const range = { host: web, from: at, to: addSeconds(at, 1_000_000), order: 'oldest' } as const;
       const all = await store.readEvidence({ ...range, after: null, limit: 10 });
       assert.deepEqual(all[0], first);
       assert.deepEqual(
@@ -135,6 +135,11 @@ for (const { name, open } of dialects) {
       assert.deepEqual(
         rest.map(({ sequence }) => sequence),
         [3],
+      );
+      const newest = await store.readEvidence({ ...range, after: null, limit: 2, order: 'newest' });
+      assert.deepEqual(
+        newest.map(({ sequence }) => sequence),
+        [4, 3],
       );
       const inside = { ...range, from: addSeconds(at, 7200), to: addSeconds(at, 10_800) };
       assert.deepEqual(

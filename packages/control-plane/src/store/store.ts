@@ -95,9 +95,11 @@ export interface EvidenceQuery {
   /** Collected from `from` on and before `to`. */
   readonly from: Instant;
   readonly to: Instant;
-  /** Those after this one; null: from the first on. */
+  /** Those after this one, whatever the order; null: all. */
   readonly after: EvidencePlace | null;
   readonly limit: number;
+  /** Which come first. */
+  readonly order: 'oldest' | 'newest';
 }
 
 /** What of a host is dropped when it sends more: collected before `keepFrom`, and the oldest beyond `hostBytesMax`, compressed. */
@@ -198,7 +200,7 @@ export interface Store extends AsyncDisposable {
   /** Replaces the rows of the given hosts and the position; other hosts' rows stay. False: a later one stands there already. */
   saveCheckpoint(checkpoint: ViewCheckpoint): Promise<boolean>;
   putEvidence(entry: EvidenceEntry, retention: EvidenceRetention): Promise<PutEvidence>;
-  /** Oldest first; at most `limit`. */
+  /** At most `limit`, in the order that is asked. */
   readEvidence(query: EvidenceQuery): Promise<readonly EvidenceEntry[]>;
   loadRelease(): Promise<StoredRelease | null>;
   /** Replaces everything stored of a release. `overtaken`: what another control plane stored is newer, or contradicts it. */
