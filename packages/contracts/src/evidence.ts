@@ -8,17 +8,14 @@ import {
   controlsMax,
   FrameworkArticles,
   GovernanceLevel,
-  InactiveVia,
-  NotApplicableReason,
-  RuleId,
   rulesMax,
   VocabularyName,
-  WaiverId,
 } from './compliance-names.ts';
 import { envelope } from './document.ts';
 import { Instant } from './instant.ts';
 import { BootId, ChannelName, Commit, HostName, JournalId, RolloutId, Sha256Hex, StorePath } from './names.ts';
 import { NarHash } from './nix-hash.ts';
+import { ruleOutcome } from './rule-outcome.ts';
 
 /** Text of the machine or of a probe: shown, never interpreted. */
 const shortText = z.string().max(256);
@@ -36,17 +33,7 @@ export const ProbeRun = z.object({
 export type ProbeRun = z.infer<typeof ProbeRun>;
 
 export const EvidenceRule = z.looseObject({
-  id: RuleId,
-  severity: GovernanceLevel,
-  /** Null where the rule is active. */
-  via: InactiveVia.nullable(),
-  status: ComplianceStatus,
-  reason: NotApplicableReason.optional(),
-  decision: ComplianceDecision,
-  waiverId: WaiverId.optional(),
-  /** The shape that the catalogue demands, and the members of the output that it speaks of. */
-  expected: z.json().optional(),
-  observed: z.json().optional(),
+  ...ruleOutcome,
   /** What was read: the probe's word for it, such as `sshd -T`. */
   source: shortText.optional(),
   /** Why it is `error` or `not-applicable`, in one line. */

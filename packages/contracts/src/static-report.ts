@@ -7,15 +7,12 @@ import {
   ControlId,
   controlsMax,
   FrameworkArticles,
-  GovernanceLevel,
-  InactiveVia,
-  NotApplicableReason,
   RuleId,
   rulesMax,
-  WaiverId,
 } from './compliance-names.ts';
 import { envelope } from './document.ts';
 import { ChannelName, HostName, Sha256Hex } from './names.ts';
+import { ruleOutcome } from './rule-outcome.ts';
 
 /** Longest text that points into a configuration or says what to write there. */
 const optionText = z.string().max(1024);
@@ -47,15 +44,7 @@ export const HostCompliance = z.object({
 export type HostCompliance = z.infer<typeof HostCompliance>;
 
 export const StaticRuleResult = z.object({
-  id: RuleId,
-  severity: GovernanceLevel,
-  via: InactiveVia.nullable(),
-  status: ComplianceStatus,
-  reason: NotApplicableReason.optional(),
-  decision: ComplianceDecision,
-  waiverId: WaiverId.optional(),
-  expected: z.json().optional(),
-  observed: z.json().optional(),
+  ...ruleOutcome,
   optionPath: optionText.optional(),
   /** Of a rule that is not active: whether it would pass if it were. */
   wouldPass: z.boolean().optional(),
