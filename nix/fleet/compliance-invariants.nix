@@ -13,50 +13,57 @@ let
     ;
   inherit (lib.show) quote;
 
-  # A weaker mode than a wider scope asks for rests on a waiver.
+  rank = mode: scopes.modeRank.${mode};
+
+  # Where a narrower scope asks for a weaker mode than the one before it, of steps from the widest scope to the narrowest, as
+  # { path; mode; waiver; }, from the mode that they start with.
+  weakerSteps =
+    start: steps:
+    (foldl'
+      (
+        { mode, found }:
+        step:
+        {
+          inherit (step) mode;
+          found = found ++ (if rank step.mode < rank mode then [ { inherit (step) path mode waiver; wider = mode; } ] else [ ]);
+        }
+      )
+      {
+        mode = start;
+        found = [ ];
+      }
+      steps
+    ).found;
+
+  # Every weaker mode that counts for a host, as { path; mode; wider; waiver; control; }; control is null where it is more than one.
+  weakenedOf =
+    fleet: name: host:
+    map (step: step // { control = null; }) (
+      weakerSteps "disabled" (
+        map ({ path, policy }: { path = "${path}.mode"; inherit (policy) mode waiver; }) (scopes.policiesOf fleet name host)
+      )
+    )
+    ++ concatMap (
+      kind:
+      let
+        refinements = scopes.refinementsOf kind fleet name host;
+      in
+      concatMap (
+        refined:
+        map (step: step // { control = if kind == "controls" then refined else null; }) (
+          weakerSteps (scopes.complianceOf fleet host).mode (filter (refinement: refinement.name == refined) refinements)
+        )
+      ) (lib.lists.distinct (map (refinement: refinement.name) refinements))
+    ) [
+      "controls"
+      "frameworkModes"
+    ];
+
+  # A weaker mode than a wider scope asks for rests on a waiver. Whether that counts, a release sees.
   weakened =
     { fleet, ... }:
     let
-      rank = mode: scopes.modeRank.${mode};
-      # Steps from the widest scope to the narrowest, as { path; mode; waiver; }, from the mode that they start with.
-      unwaived =
-        start: steps:
-        (foldl'
-          (
-            { mode, found }:
-            step:
-            {
-              inherit (step) mode;
-              found =
-                found
-                ++ (if rank step.mode < rank mode && step.waiver == null then [ { inherit (step) path mode; wider = mode; } ] else [ ]);
-            }
-          )
-          {
-            mode = start;
-            found = [ ];
-          }
-          steps
-        ).found;
-      ofHost =
-        name: host:
-        unwaived "disabled" (
-          map ({ path, policy }: { path = "${path}.mode"; inherit (policy) mode waiver; }) (scopes.policiesOf fleet name host)
-        )
-        ++ concatMap (
-          kind:
-          let
-            refinements = scopes.refinementsOf kind fleet name host;
-          in
-          concatMap (
-            refined:
-            unwaived (scopes.complianceOf fleet host).mode (filter (refinement: refinement.name == refined) refinements)
-          ) (lib.lists.distinct (map (refinement: refinement.name) refinements))
-        ) [
-          "controls"
-          "frameworkModes"
-        ];
-      found = concatMap (name: ofHost name fleet.hosts.${name}) (attrNames fleet.hosts);
+      found = filter (step: step.waiver == null) (concatMap (name: weakenedOf fleet name fleet.hosts.${name}) (attrNames fleet.hosts));
       # Hosts of one channel say the same; each place is told once.
       byPath = groupBy (problem: problem.path) found;
     in
@@ -130,5 +137,7 @@ let
       [ ];
 in
 {
+  inherit weakenedOf;
+
   problems = context: weakened context ++ knownControls context ++ drilled context;
 }

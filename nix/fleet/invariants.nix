@@ -338,6 +338,8 @@ in
     ++ knownFrameworks context
     ++ distinctBudgets context;
 
+  inherit (compliance) weakenedOf;
+
   # Those that need the resolved waves, which need everything else in order. waveOf: host → index.
   waveProblems = edgesFollowWaves;
 }

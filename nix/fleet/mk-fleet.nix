@@ -289,7 +289,7 @@ let
     } observed
     // dropNulls (removeAttrs facts [ "observed" ]);
 
-  # Host → { catalogue; static; }, or null where its closure has no catalogue.
+  # Host → { catalogue; static; weakened; }, or null where its closure has no catalogue.
   complianceWith =
     facts:
     mapAttrs (
@@ -301,6 +301,8 @@ let
         {
           inherit (config.compliance) catalogue;
           static = config.compliance.report (drillsOn name (releaseWith facts));
+          # Modes weaker than a wider scope asks for, and the waivers that they rest on.
+          weakened = invariants.weakenedOf fleet name fleet.hosts.${name};
         }
       else
         null

@@ -248,6 +248,7 @@ export {
   StaticObservation,
   StaticReport,
   StaticRuleResult,
+  WeakerMode,
 } from './static-report.ts';
 export { isStrictEd25519 } from './strict-ed25519.ts';
 export { CacheKey, ControlPlanePin, DeclaredKey, type RoleName, TrustDocument } from './trust.ts';

@@ -9,6 +9,7 @@ import {
   FrameworkArticles,
   RuleId,
   rulesMax,
+  WaiverId,
 } from './compliance-names.ts';
 import { envelope } from './document.ts';
 import { ChannelName, HostName, Sha256Hex } from './names.ts';
@@ -29,6 +30,19 @@ export const StaticObservation = z.object({
 });
 export type StaticObservation = z.infer<typeof StaticObservation>;
 
+/** A mode weaker than a wider scope of the fleet asks for, and the waiver that it rests on. */
+export const WeakerMode = z.object({
+  /** Where the fleet says it. */
+  path: optionText,
+  mode: ComplianceMode,
+  /** What the wider scope asks for. */
+  wider: ComplianceMode,
+  waiver: WaiverId,
+  /** Null where it is the mode of a framework or of everything. */
+  control: ControlId.nullable(),
+});
+export type WeakerMode = z.infer<typeof WeakerMode>;
+
 /**
  * What the evaluation of one host says of its compliance: `compliance.<host>` of the fleet's expression, JSON. Null where
  * the host has no compliance module. `catalogue` is the very text of `etc/nixfleet/compliance.json` in its closure.
@@ -40,6 +54,11 @@ export const HostCompliance = z.object({
     .max(1024 * 1024),
   /** One entry for each rule with `hasStatic`, in any order. */
   static: z.array(StaticObservation).max(controlsMax * rulesMax),
+  /** Absent where nothing is weakened, or by fleets of before. */
+  weakened: z
+    .array(WeakerMode)
+    .max(4 * controlsMax)
+    .optional(),
 });
 export type HostCompliance = z.infer<typeof HostCompliance>;
 

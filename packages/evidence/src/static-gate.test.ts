@@ -11,6 +11,7 @@ import {
   Sha256Hex,
   type StaticObservation,
   type StaticReport,
+  WeakerMode,
 } from '@nixfleet/contracts';
 import { createTestFleet, testCatalogue, testRule, testWaiver } from '@nixfleet/testkit';
 import { type EvaluatedCompliance, type StaticGateInput, staticGate, unsignableReport } from './static-gate.ts';
@@ -60,6 +61,7 @@ test('a failure under enforce blocks, and says host, control, option, values and
   const { report, blocking, warnings } = staticGate(input({}, ['AC-01']));
   assert.deepEqual(blocking, [
     {
+      kind: 'rule',
       host: 'web-1',
       channel: 'stable',
       controlId: 'access-control',
@@ -74,6 +76,50 @@ test('a failure under enforce blocks, and says host, control, option, values and
   assert.deepEqual(warnings, []);
   assert.deepEqual(report.summary, { hosts: 4, pass: 11, fail: 1, error: 0, waived: 0, blocking: 1 });
   assert.match(unsignableReport(report, document) ?? '', /web-1: AC-01 fails under enforce/);
+});
+
+test('a weaker mode stands on a waiver that counts: signed, of that control, in scope, and at that time', async () => {
+  const { fleet, document, input, names } = await setUp();
+  const { document: waiver } = await testWaiver(fleet);
+  const of = (change: object = {}): ReturnType<typeof staticGate> => {
+    const weaker = WeakerMode.parse({
+      path: 'hosts.web-1.compliance.controls.access-control',
+      mode: 'permissive',
+      wider: 'enforce',
+      waiver: waiver.id,
+      control: 'access-control',
+      ...change,
+    });
+    const { waivers = [waiver], now = fleet.now } = change as Partial<StaticGateInput>;
+    const hosts = new Map(
+      names.map((name) => [name, name === 'web-1' ? { ...evaluated(), weakened: [weaker] } : evaluated()]),
+    );
+    return staticGate(input({ hosts, waivers, now }));
+  };
+  assert.deepEqual(of().blocking, []);
+  assert.deepEqual(of({ control: null }).blocking, [], 'of everything: any waiver of these hosts and that time');
+  const cases: readonly (readonly [object, RegExp])[] = [
+    [{ waivers: [] }, /W-2026-0001 is not in the repository, or does not count/],
+    [{ waiver: 'W-2026-0002' }, /W-2026-0002 is not in the repository/],
+    [{ control: 'audit-logging' }, /is about access-control/],
+    [{ control: 'evidence-integrity' }, /evidence-integrity cannot be waived/],
+    [{ now: waiver.expiresAt }, /ran out at/],
+    [{ now: addSeconds(waiver.createdAt, -1) }, /begins at/],
+    [{ waivers: [{ ...waiver, scope: { hosts: ['db'] } }] }, /does not cover web-1/],
+    [{ control: null, waivers: [{ ...waiver, scope: { channel: 'data' } }] }, /does not cover web-1/],
+  ];
+  for (const [change, why] of cases) {
+    const { blocking, report } = of(change);
+    assert.deepEqual(
+      blocking.map(({ kind, host, mode, optionPath, observed }) => [kind, host, mode, optionPath, observed]),
+      [['weaker-mode', 'web-1', 'enforce', 'hosts.web-1.compliance.controls.access-control', 'permissive']],
+      String(why),
+    );
+    assert.match(blocking[0]?.fix ?? '', why);
+    assert.match(unsignableReport(report, document) ?? '', /1 failures block/, 'nobody signs it');
+  }
+  const { blocking, warnings } = of({ wider: 'permissive', mode: 'disabled', waivers: [] });
+  assert.deepEqual([blocking.length, warnings.length], [0, 1], 'what only warned weakened to nothing warns');
 });
 
 test('under permissive it warns; disabled, nothing is evaluated', async () => {

@@ -18,9 +18,11 @@ import {
   type StaticReport,
   type StaticRuleResult,
   type TagName,
+  type WeakerMode,
 } from '@nixfleet/contracts';
 import { combineDecisions, combineStatuses, decideRule, effectiveMode } from './decide.ts';
 import type { ApplicableWaiver } from './waiver-scope.ts';
+import { weakerModeProblem } from './weaker-mode.ts';
 
 /** What evaluation yielded for one host, parsed. */
 export interface EvaluatedCompliance {
@@ -29,6 +31,8 @@ export interface EvaluatedCompliance {
   readonly sha256: Sha256Hex;
   readonly bytes: number;
   readonly observations: readonly StaticObservation[];
+  /** Modes weaker than a wider scope asks for. Default: none. */
+  readonly weakened?: readonly WeakerMode[];
 }
 
 export interface StaticGateInput {
@@ -47,7 +51,9 @@ export interface StaticGateInput {
 export interface StaticFailure {
   readonly host: HostName;
   readonly channel: ChannelName;
-  /** Null where the host as a whole fails: it has no catalogue. */
+  /** `weaker-mode`: a mode rests on a waiver that does not count; `no-catalogue`: the host has no compliance module. */
+  readonly kind: 'rule' | 'weaker-mode' | 'no-catalogue';
+  /** Null where it is more than one control that fails. */
   readonly controlId: ControlId | null;
   readonly ruleId: RuleId | null;
   readonly mode: ComplianceMode;
@@ -88,7 +94,7 @@ export function staticGate(input: StaticGateInput): StaticGate {
         if (decision === 'waived') summary.waived++;
       }
     }
-    for (const failure of failuresOf(about, report)) {
+    for (const failure of [...failuresOf(about, report), ...weakerModes(input, about)]) {
       if (failure.mode === 'enforce') blocking.push(failure);
       else if (failure.mode === 'permissive') warnings.push(failure);
     }
@@ -103,6 +109,24 @@ export function staticGate(input: StaticGateInput): StaticGate {
     summary,
   };
   return { report, blocking, warnings };
+}
+
+/** Weaker modes of a host whose waivers do not count: as bad as what the wider scope asked for. */
+function weakerModes({ hosts, waivers, now }: StaticGateInput, about: HostQuestion): StaticFailure[] {
+  const { host, channel } = about;
+  return (hosts.get(host)?.weakened ?? []).flatMap((weaker): StaticFailure[] => {
+    const problem = weakerModeProblem(weaker, waivers, { ...about, at: now });
+    if (problem === null) return [];
+    const { path, mode, wider, waiver, control } = weaker;
+    const fix = `have an approver sign a waiver that counts, or take the mode out: ${problem}`;
+    const expected = `${wider}, or a waiver that counts in place of ${waiver}`;
+    return [
+      {
+        ...{ kind: 'weaker-mode', host, channel, controlId: control, ruleId: null, mode: wider },
+        ...{ optionPath: path, observed: mode, expected, fix },
+      },
+    ];
+  });
 }
 
 interface HostQuestion {
@@ -233,6 +257,7 @@ function failuresOf({ host, channel, mode }: HostQuestion, report: StaticHostRep
     if (mode === 'disabled') return [];
     return [
       {
+        kind: 'no-catalogue',
         host,
         channel,
         controlId: null,
@@ -249,6 +274,7 @@ function failuresOf({ host, channel, mode }: HostQuestion, report: StaticHostRep
     control.rules
       .filter(({ decision }) => decision === 'fail')
       .map((rule) => ({
+        kind: 'rule',
         host,
         channel,
         controlId: control.controlId,
@@ -280,6 +306,8 @@ export function unsignableReport(report: StaticReport, fleet: FleetDocument): st
     const blocking = failuresOf({ host, channel, tags, mode }, found).find((failure) => failure.mode === 'enforce');
     if (blocking) return `${host}: ${blocking.ruleId ?? 'no catalogue'} fails under enforce`;
   }
+  // What is no rule of a host, such as a weaker mode whose waiver ran out, is in the count alone.
+  if (report.summary.blocking > 0) return `the static report says that ${report.summary.blocking} failures block`;
   const extra = entriesOf(report.hosts).find(([host]) => !lookup(fleet.hosts, host));
   return extra ? `the static report has host ${extra[0]}, which is not one of the fleet` : null;
 }

@@ -10,14 +10,19 @@ const valueCharactersMax = 300;
 
 /** Control, rule, option path, what is there, what is expected, and what to write: all that a person needs. */
 export function staticFailureLines({
+  kind,
   controlId,
   ruleId,
   optionPath,
   observed,
   expected,
   fix,
-}: Pick<StaticFailure, 'controlId' | 'ruleId' | 'optionPath' | 'observed' | 'expected' | 'fix'>): string[] {
-  const what = controlId === null ? 'no compliance module' : `${controlId} ${ruleId}`;
+}: Pick<StaticFailure, 'kind' | 'controlId' | 'ruleId' | 'optionPath' | 'observed' | 'expected' | 'fix'>): string[] {
+  const what = {
+    rule: `${controlId} ${ruleId}`,
+    'weaker-mode': `the mode of ${controlId ?? 'several controls'} is weakened`,
+    'no-catalogue': 'no compliance module',
+  }[kind];
   return [
     `${what}: ${optionPath}`,
     `observed ${shown(observed)}`,

@@ -193,6 +193,7 @@ async function readCompliance(
     sha256: await sha256Hex(crypto, bytes),
     bytes: bytes.length,
     observations: compliance.static,
+    ...(compliance.weakened ? { weakened: compliance.weakened } : {}),
   });
 }
 

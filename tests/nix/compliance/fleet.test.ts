@@ -156,6 +156,46 @@ describe('compliance policies of a fleet', () => {
     assert.deepEqual([rehearsed('web-1'), rehearsed('web-2'), rehearsed('db-1')], [false, false, true]);
   });
 
+  test('a release is told of every weaker mode and its waiver', { skip: withoutNixpkgsLib }, async () => {
+    const configuration = `(import ./tests/nix/modules/nixos-system.nix { lib = import ${nixpkgsLib}; }) {
+      modules = [
+        ./tests/nix/compliance/nixos-options.nix
+        (import ./.).nixosModules.compliance
+        {
+          nixfleet.package = (import ./tests/nix/modules/packages.nix).nixfleet;
+          networking.hostName = "web-1";
+          nixpkgs.hostPlatform = "x86_64-linux";
+        }
+      ];
+    }`;
+    const policies = {
+      channel: enforced,
+      host: `{
+        mode = "permissive"; frameworks = [ "nis2" ]; waiver = "W-2026-0001";
+        controls.secure-boot = { mode = "disabled"; waiver = "W-2026-0002"; };
+        controls.access-control.mode = "enforce";
+        frameworkModes.nis2 = { mode = "disabled"; waiver = "W-2026-0003"; };
+      }`,
+    };
+    const found = await evaluated({ expression: `${withPolicies(policies, configuration)} fleet.compliance.web-1` });
+    const { weakened } = HostCompliance.parse(found);
+    const path = 'hosts.web-1.compliance';
+    assert.deepEqual(weakened, [
+      { path: `${path}.mode`, mode: 'permissive', wider: 'enforce', waiver: 'W-2026-0001', control: null },
+      {
+        ...{ path: `${path}.controls.secure-boot`, mode: 'disabled', wider: 'permissive', waiver: 'W-2026-0002' },
+        control: 'secure-boot',
+      },
+      {
+        path: `${path}.frameworkModes.nis2`,
+        mode: 'disabled',
+        wider: 'permissive',
+        waiver: 'W-2026-0003',
+        control: null,
+      },
+    ]);
+  });
+
   test('what nixfleet compliance drill writes is read as options', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'nixfleet-drill-'));
     try {
