@@ -9,7 +9,6 @@ import {
 } from '@nixfleet/contracts';
 import { type DrillQuestion, drillTrace, type ObservedDrill, observeDrill } from '@nixfleet/evidence';
 import type { CommandContext } from '../command-context.ts';
-import { stepLine } from './describe-drill.ts';
 import type { JournalsOf } from './drill-journals.ts';
 
 /** Between two looks, in milliseconds. */
@@ -38,7 +37,7 @@ export async function watchDrill(
     const rolloutId = rolloutIn(plan, journals);
     const observed = rolloutId && observedOf(plan, { journals, held: [], rolloutId, until: now });
     const ends = endOf(plan, { observed, isConfirmed: isConfirmedIn(journals, rolloutId) });
-    for (const step of observed ? observed.steps : []) if (step.isObserved) tell(stepLine(step));
+    for (const { name, isObserved } of observed ? observed.steps : []) if (isObserved) tell(`observed: ${name}`);
     if (observed?.passed || !mayWait || now >= ends || signal.aborted) return rolloutId;
     const what = ends === plan.deadline ? 'for a release that carries the drill' : 'for what is not observed yet';
     tell(`waiting ${what}, until ${ends}`);
