@@ -29,6 +29,8 @@ export interface Accepted {
 export class Ledger {
   /** Rollouts that it signed to have converged on, with what. */
   readonly converged = new Map<RolloutId, HostTarget>();
+  /** The newest of them was told again, with a checkpoint: it says nothing new. */
+  isReceiptRepeated = false;
   readonly failed: EventOf<'failed'>[] = [];
   readonly confirmed = new Set<string>();
   /** Closures whose probes passed, by rollout. */
@@ -103,6 +105,9 @@ export class Ledger {
         this.phase = event.body.state.phase.name;
         break;
       case 'converged':
+        this.isReceiptRepeated =
+          this.phase === 'converged' &&
+          this.converged.get(event.body.target.rolloutId)?.closure === event.body.target.closure;
         this.converged.set(event.body.target.rolloutId, event.body.target);
         this.phase = 'converged';
         break;

@@ -62,7 +62,7 @@ export function mayConverge(
   if (!entry || !isAsSigned(entry, target)) {
     return broken('S1', `${host} says it has converged on what ${target.rolloutId} does not give it`);
   }
-  if (facts.restored.has(host)) return null;
+  if (facts.restored.has(host) || facts.ledger(host).isReceiptRepeated) return null;
   if (running !== target.closure)
     return broken('S16', `${host} says it has converged on ${target.closure}, and runs ${running}`);
   const { confirmedAt, failing } = facts.ledger(host);
