@@ -1,4 +1,12 @@
-import type { BootId, CheckinReply, CheckinRequest, EventContent, Instant, JournalId } from '@nixfleet/contracts';
+import {
+  type BootId,
+  type CheckinReply,
+  type CheckinRequest,
+  type EventContent,
+  type Instant,
+  type JournalId,
+  woken,
+} from '@nixfleet/contracts';
 import {
   applyEvent,
   type HostInput,
@@ -194,7 +202,7 @@ export class AgentLoop {
     this.#enqueue(async () => {
       await this.#readLocalHold();
       await this.#take({ type: 'intent', intent: this.#intent() });
-      this.#nap.abort();
+      this.#nap.abort(woken);
     });
   }
 
@@ -210,7 +218,7 @@ export class AgentLoop {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, time, documents } = this.#deps;
-    signal.addEventListener('abort', () => this.#nap.abort(), { once: true });
+    signal.addEventListener('abort', () => this.#nap.abort(woken), { once: true });
     while (!signal.aborted) {
       this.#nap = new AbortController();
       await new Promise<void>((resolve) => this.#enqueue(async () => this.#tick().finally(resolve)));
@@ -330,12 +338,11 @@ export class AgentLoop {
     for (const { kind, body } of result.events) this.#deps.log('info', kind, { body });
     const { phase } = result.memory.state;
     this.#deps.time.follow(phase, this.#ownBrakes.isClockSynchronised);
-    if (phase.name !== before.state.phase.name) this.#deps.log('info', `now ${phase.name}`);
+    const isPhaseNew = phase.name !== before.state.phase.name;
+    if (isPhaseNew) this.#deps.log('info', `now ${phase.name}`);
     // What was switched or booted may wait for a boot, or wait no more.
-    if (phase.name !== before.state.phase.name) this.#driftMs = Number.NEGATIVE_INFINITY;
-    if (phase.name !== before.state.phase.name || result.memory.working.busy?.id !== before.working.busy?.id) {
-      this.#nap.abort();
-    }
+    if (isPhaseNew) this.#driftMs = Number.NEGATIVE_INFINITY;
+    if (isPhaseNew || result.memory.working.busy?.id !== before.working.busy?.id) this.#nap.abort(woken);
     this.#workers?.effects.cancelStale(result.memory.working);
     for (const effect of result.effects) this.#workers?.effects.run(effect);
     if (result.events.length > 0) this.#workers?.delivery.kick();

@@ -211,6 +211,8 @@ export class Journal {
   }
 
   get isCheckpointDue(): boolean {
+    // What is kept begins with the newest checkpoint that was pruned to, or with the journal; asked at every tick.
+    if (this.#entries.length < checkpointEvery) return false;
     const last = this.#entries.at(-1)?.event.seq ?? 0;
     const checkpoint = this.#newestCheckpoint()?.event.seq ?? 0;
     if (last - checkpoint < checkpointEvery) return false;

@@ -1,4 +1,4 @@
-import type { Clock } from '@nixfleet/contracts';
+import { type Clock, woken } from '@nixfleet/contracts';
 
 /** Tasks one after the other, each with its own time. One that fails keeps none of the others from running. */
 export class SerialQueue {
@@ -27,7 +27,7 @@ export class SerialQueue {
         () => over.abort(),
         () => {},
       );
-      return task(limit).finally(() => over.abort());
+      return task(limit).finally(() => over.abort(woken));
     });
     this.#last = result.catch(() => {}).finally(() => this.#pending--);
     return result;

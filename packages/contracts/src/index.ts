@@ -189,7 +189,7 @@ export {
   RefusedPlanView,
   SystemChanges,
 } from './plan-view.ts';
-export type { Clock, Random } from './ports.ts';
+export { type Clock, type Random, woken } from './ports.ts';
 export { declaredKeyOf, hasRawLength, keyIdOf, parseSpki, publicKeyOf, spkiOf } from './public-key.ts';
 export { entriesOf, lookup } from './record.ts';
 export { AgentRefusalCode, accept, DocumentRefusalCode, type Refusal, refuse, type Verified } from './refusal.ts';

@@ -3,12 +3,14 @@ import { test } from 'node:test';
 import { addSeconds, Instant, instantToMs, latest, msToInstant, nearestInstant } from './instant.ts';
 
 test('days of the calendar, and no others', () => {
-  for (const text of ['2026-02-28T00:00:00Z', '2028-02-29T23:59:59Z', '2026-12-31T00:00:00Z']) {
+  for (const text of ['2026-02-28T00:00:00Z', '2028-02-29T23:59:59Z', '2400-02-29T00:00:00Z', '2026-12-31T00:00:00Z']) {
     assert.equal(Instant.safeParse(text).success, true, text);
   }
   for (const text of [
     '2026-02-29T00:00:00Z',
+    '2100-02-29T00:00:00Z',
     '2026-04-31T00:00:00Z',
+    '2026-11-31T00:00:00Z',
     '2026-13-01T00:00:00Z',
     '2026-00-01T00:00:00Z',
     '2026-01-00T00:00:00Z',

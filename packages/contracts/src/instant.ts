@@ -7,13 +7,20 @@ export const Instant = z
     error: 'expected an RFC 3339 instant in UTC with whole seconds, such as 2026-06-01T08:00:00Z',
     abort: true,
   })
-  // Every month has 28 days; making a Date for each instant of a journal would be most of its parsing.
-  .refine((text) => text.slice(8, 10) <= '28' || isOfCalendar(text), 'not a day of the calendar')
+  .refine(isOfCalendar, 'not a day of the calendar')
   .brand<'Instant'>();
 export type Instant = z.infer<typeof Instant>;
 
+/** Making a Date for each instant of a journal would be most of its parsing. */
 function isOfCalendar(text: string): boolean {
-  return new Date(text).toISOString().startsWith(text.slice(0, 19));
+  const day = digits(text, 8, 10);
+  // Every month has 28 days.
+  return day <= 28 || day <= daysOf(digits(text, 0, 4), digits(text, 5, 7));
+}
+
+function daysOf(year: number, month: number): number {
+  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
 }
 
 /** Milliseconds since the epoch. */
@@ -69,6 +76,14 @@ export function msToInstant(ms: number): Instant {
   // An agent asks for the time at every step: within these years the text needs no checking.
   if (!(ms >= firstMs && ms < lastMs + 1000)) throw new RangeError(`no instant for ${ms} ms since the epoch`);
   const seconds = Math.floor(ms / 1000);
+  if (seconds !== newest.seconds) newest = { seconds, text: textOf(seconds) };
+  return newest.text;
+}
+
+/** Whoever asks for the time of every host of a fleet asks for the same second again and again. */
+let newest: { readonly seconds: number; readonly text: Instant } = { seconds: Number.NaN, text: '' as Instant };
+
+function textOf(seconds: number): Instant {
   const days = Math.floor(seconds / 86_400);
   const ofDay = seconds - days * 86_400;
   const hour = Math.floor(ofDay / 3600);

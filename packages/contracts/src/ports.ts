@@ -11,6 +11,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** To abort a sleep with that is only cut short: one for all of them, since making an error is dear and nobody reads this one. */
+export const woken = new Error('woken');
+
 /** Randomness. Implemented by adapters named `…random.ts`; seeded in tests and simulation. */
 export interface Random {
   /** `length` unpredictable bytes. */

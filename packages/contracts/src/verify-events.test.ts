@@ -62,6 +62,17 @@ describe('verifyEvents', () => {
     assert.deepEqual(accepted(await verify({ after: before, events: [] })).position, before);
   });
 
+  test('a piece from where its first event says that it stands, and its place is held to that', async () => {
+    const claimed = { after: 'claimed' } as const;
+    assert.deepEqual(accepted(await verify(claimed)).position, journal.position);
+    assert.deepEqual(accepted(await verify({ ...claimed, events: events.slice(2) })).position, journal.position);
+    assert.equal(await verdict({ ...claimed, events: [eventAt(1), eventAt(3)] }), 'chain-gap');
+    assert.equal(await verdict({ ...claimed, journal: JournalId.parse('f'.repeat(32)) }), 'wrong-journal');
+    const first: JournalEvent = JSON.parse(eventAt(0).event);
+    const moved = await signEvent(key, { ...first, prevSha256: journal.position.sha256 });
+    assert.equal(await verdict({ ...claimed, events: [moved] }), 'chain-broken');
+  });
+
   for (const form of hostileForms(JSON.parse(eventAt(3).event))) {
     // An event travels as text: what is not UTF-8 cannot arrive.
     if (form.name === 'cut inside UTF-8') continue;

@@ -32,8 +32,8 @@ export interface VerifiedEvents {
  * then `bad-signature`: under `last` of the last event alone, which authenticates its predecessors through the chain,
  * under `every` of each (for events that are passed on one by one).
  *
- * `after` null means from the journal's first event. To verify from a checkpoint on, whose predecessors are not
- * here, pass the position that its own `seq` and `prevSha256` claim: the signature covers both.
+ * `after` null means from the journal's first event. `claimed`, for a piece whose predecessors are not here: from the place
+ * that the `seq` and `prevSha256` of its first event claim, which the signature covers.
  */
 export async function verifyEvents(
   ctx: VerifyContext,
@@ -42,7 +42,7 @@ export async function verifyEvents(
     /** The host's declared keys, any of which may have signed. */
     readonly keys: readonly PublicKey[];
     readonly journal: JournalId;
-    readonly after: JournalPosition | null;
+    readonly after: JournalPosition | null | 'claimed';
     readonly events: readonly SignedEvent[];
     readonly signatures: 'last' | 'every';
   },
@@ -51,12 +51,13 @@ export async function verifyEvents(
   if (events.length > eventsMax) {
     return refuse('oversized', `events of ${host}: expected at most ${eventsMax}, got ${events.length}`);
   }
-  let position: JournalPosition = input.after ?? { journal, seq: 0, sha256: journalStart };
+  // All are read before the first is judged, so that a batch is hashed at once: promises one by one cost more than hashes.
+  const { parsed, refusal } = parseEvents(ctx, events);
+  const after = input.after === 'claimed' ? claimedBy(parsed[0]?.event, journal) : input.after;
+  let position: JournalPosition = after ?? { journal, seq: 0, sha256: journalStart };
   if (position.journal !== journal) {
     return refuse('wrong-journal', `events of ${host}: expected journal ${position.journal}, got ${journal}`);
   }
-  // All are read before the first is judged, so that a batch is hashed at once: promises one by one cost more than hashes.
-  const { parsed, refusal } = parseEvents(ctx, events);
   const hashes = await Promise.all(parsed.map(({ bytes }) => ctx.crypto.sha256(bytes)));
   const verified: VerifiedEvent[] = [];
   for (const [i, { event, signed }] of parsed.entries()) {
@@ -73,6 +74,11 @@ export async function verifyEvents(
   }
   if (refusal) return refuse(refusal.reason, `event ${position.seq + 1} of ${host}: ${refusal.detail}`);
   return accept({ events: verified, position });
+}
+
+/** The place before a journal's first event is not the event's to claim. */
+function claimedBy(first: JournalEvent | undefined, journal: JournalId): JournalPosition | null {
+  return first === undefined || first.seq === 1 ? null : { journal, seq: first.seq - 1, sha256: first.prevSha256 };
 }
 
 function placeProblem(

@@ -1,4 +1,4 @@
-import type { Clock } from '@nixfleet/contracts';
+import { type Clock, woken } from '@nixfleet/contracts';
 
 /** Width of one slot, in milliseconds: a deadline is met up to this much early, never late by more than a turn. */
 const slotMs = 500;
@@ -45,14 +45,14 @@ export class Deadlines {
   stop(): void {
     this.#isStopped = true;
     this.#slots.clear();
-    this.#nap.abort();
+    this.#nap.abort(woken);
   }
 
   #schedule(): void {
     if (this.#isStopped || this.#slots.size === 0) return;
     const next = Math.min(...this.#slots.keys());
     if (this.#sleepingUntil !== null && this.#sleepingUntil <= next) return;
-    this.#nap.abort();
+    this.#nap.abort(woken);
     this.#nap = new AbortController();
     this.#sleepingUntil = next;
     const nap = this.#nap.signal;

@@ -74,30 +74,22 @@ export class EventIntake {
 
   async #takeNow(sender: EventSender, batch: EventBatch, now: Instant): Promise<IntakeResult> {
     const { host } = sender;
-    const [head] = batch.events;
-    if (!head) return { ok: false, reason: 'bad-event', detail: 'expected at least one event' };
-    const first = await readEvent(this.#ctx, head);
-    if (!first.ok) return { ok: false, reason: 'bad-event', detail: first.detail };
-    const { seq, prevSha256, journal } = first.value.event;
-    if (journal !== batch.journal) {
-      return { ok: false, reason: 'bad-event', detail: `expected journal ${batch.journal}, got ${journal}` };
-    }
-    const extent = await this.#extent(host, batch.journal);
-    const nextSeq = extent ? extent.last.seq + 1 : 1;
-    if (seq > nextSeq && first.value.event.kind !== 'checkpoint') return gap(batch.journal, nextSeq);
-    if (!extent && !isJournalStart(first.value.event)) return gap(batch.journal, 1);
-
-    // The place that the batch itself claims: its last signature covers it.
-    const after = seq === 1 ? null : { journal, seq: seq - 1, sha256: prevSha256 };
-    const verified = await verifyEvents(this.#ctx, { ...sender, ...batch, after, signatures: 'last' });
+    // From the place that the batch itself claims: its last signature covers it.
+    const verified = await verifyEvents(this.#ctx, { ...sender, ...batch, after: 'claimed', signatures: 'last' });
     if (!verified.ok) return { ok: false, reason: 'bad-event', detail: `${verified.detail} (${verified.reason})` };
     const { events } = verified.value;
+    const first = events[0]?.event;
+    if (!first) return { ok: false, reason: 'bad-event', detail: 'expected at least one event' };
+    const extent = await this.#store.journalExtent(host, batch.journal);
+    const nextSeq = extent ? extent.last.seq + 1 : 1;
+    if (first.seq > nextSeq && first.kind !== 'checkpoint') return gap(batch.journal, nextSeq);
+    if (!extent && !isJournalStart(first)) return gap(batch.journal, 1);
     for (const event of events.slice(0, -1)) {
       if (event.event.kind !== 'converged' || !sender.isCurrent(event.event.body.target.rolloutId)) continue;
       if (await isSignedBy(this.#ctx, sender.keys, { event: event.text, signature: event.signature })) continue;
       return { ok: false, reason: 'bad-event', detail: `event ${event.event.seq}: not signed by a key of ${host}` };
     }
-    return this.#place(host, { events, extent, prevSha256, now });
+    return this.#place(host, { events, extent, prevSha256: first.prevSha256, now });
   }
 
   /** Where verified events belong: after what is stored, before it, on top of it, or against it. */
@@ -157,10 +149,6 @@ export class EventIntake {
     if (!stored) return null;
     const read = await readEvent(this.#ctx, { event: stored.text, signature: stored.signature });
     return read.ok ? read.value.event.prevSha256 : null;
-  }
-
-  async #extent(host: HostName, journal: JournalId): Promise<JournalExtent | null> {
-    return this.#store.journalExtent(host, journal);
   }
 }
 

@@ -1,4 +1,4 @@
-import { entriesOf, type HostName, type Instant, instantToMs } from '@nixfleet/contracts';
+import { entriesOf, type HostName, type Instant } from '@nixfleet/contracts';
 import type { HostView, PlannerRelease, PlannerViews } from '@nixfleet/engine';
 import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { VerifiedTree } from '../release/verify-tree.ts';
@@ -46,7 +46,7 @@ export function plannerViews(
       issued: issued !== null && toldAt !== null && issued.at < toldAt ? { ...issued, at: toldAt } : issued,
       isReplayed,
       isOnline: presence.isOnline(name),
-      lastSeenAt: lastEventAt !== null && instantToMs(lastEventAt) > instantToMs(lastSeenAt) ? lastEventAt : lastSeenAt,
+      lastSeenAt: lastEventAt !== null && lastEventAt > lastSeenAt ? lastEventAt : lastSeenAt,
     });
   }
   return { hosts, rebuild: records.rebuild };

@@ -6,6 +6,7 @@ import {
   type Instant,
   instantToMs,
   type Withheld,
+  woken,
 } from '@nixfleet/contracts';
 import { type HostDecision, isSwitching, type Plan, type PlannerViews, plan } from '@nixfleet/engine';
 import { ControlPlaneError, messageOf } from '../errors.ts';
@@ -102,7 +103,7 @@ export class PlannerLoop {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#nap.abort();
+    this.#nap.abort(woken);
     await this.#running;
   }
 
@@ -124,7 +125,7 @@ export class PlannerLoop {
     const atMs = this.#options.clock.monotonicMs() + milliseconds;
     if (this.#dueAtMs !== null && this.#dueAtMs <= atMs) return;
     this.#dueAtMs = atMs;
-    this.#nap.abort();
+    this.#nap.abort(woken);
   }
 
   async #run(): Promise<void> {
