@@ -1,7 +1,7 @@
 # What a newcomer and CI need. Each target sets up what it needs itself; `make help` lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-machines fuzz simulate check format build bench schemas clean setup setup-demo setup-tests setup-machines
+.PHONY: help demo test test-machines fuzz simulate simulate-ci check format build bench schemas clean setup setup-demo setup-tests setup-machines
 
 NODE := scripts/node
 TEST_FILES := 'packages/*/src/**/*.test.ts' 'tests/**/*.test.ts'
@@ -10,6 +10,8 @@ TEST_TIMEOUT_MS := 300000
 TEST_CONCURRENCY := 2
 # Inputs for each reader when asked to fuzz: some minutes. The tests have a few hundred.
 FUZZ_RUNS_DEFAULT := 10000
+# Seeds that CI runs beside a week of 500 hosts; SEEDS=… runs as many as wanted.
+SIMULATE_CI_SEEDS := 200
 # What ends a run of machines that hangs; everything of it ends with it.
 MACHINES_SECONDS_MAX := 1800
 
@@ -31,9 +33,12 @@ fuzz: setup ## hostile inputs for every reader, for longer (FUZZ_RUNS=… for ea
 	@FUZZ_RUNS=$(or $(FUZZ_RUNS),$(FUZZ_RUNS_DEFAULT)) $(NODE) --test --test-reporter=spec \
 	  tests/formats/fuzz.test.ts tests/formats/signed-tree.test.ts
 
-simulate: setup ## whole fleets in virtual time, from a seed (SEED= SEEDS= HOSTS= HOURS= REAL_CRYPTO=1)
+simulate: setup ## whole fleets in virtual time, from a seed (SEED= SEEDS= HOSTS= HOURS= WEEK=1 REAL_CRYPTO=1)
 	@$(NODE) packages/simulation/src/main.ts $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOSTS),--hosts $(HOSTS)) \
-	  $(if $(HOURS),--hours $(HOURS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REAL_CRYPTO),--real-crypto)
+	  $(if $(HOURS),--hours $(HOURS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REAL_CRYPTO),--real-crypto) $(if $(WEEK),--week)
+
+simulate-ci: ## what CI simulates: a week of 500 hosts, and seeds of 20 hosts for 6 hours (SEEDS=2000)
+	@$(MAKE) --no-print-directory simulate WEEK=1 SEEDS=$(or $(SEEDS),$(SIMULATE_CI_SEEDS))
 
 check: setup ## format, lint and types
 	@$(NODE) node_modules/@biomejs/biome/bin/biome ci --error-on-warnings --colors=$(if $(MAKE_TERMOUT),force,off) .

@@ -152,7 +152,10 @@ function channelsBefore(facts: Facts, { host, manifest, nowMs }: Dispatch): Brok
 
 const finishing: ReadonlySet<HostPhaseName> = new Set(['fetching', 'activating', 'confirming', 'soaking']);
 
-/** S2: under `finish` nobody begins the newest rollout while somebody reachable is in the midst of the one before. */
+/**
+ * S2: under `finish` nobody begins the newest rollout while somebody reachable is in the midst of the one before. Who converged
+ * on that and boots for it is not: it has ended there.
+ */
 function finishedFirst(facts: Facts, { host, go, manifest, nowMs, now }: Dispatch): Broken {
   const { stored, ledgers, signed } = facts;
   const { release } = stored;
@@ -165,6 +168,7 @@ function finishedFirst(facts: Facts, { host, go, manifest, nowMs, now }: Dispatc
     if (unconfirmed !== null || facts.restored.has(name) || !isReachable(facts, name, nowMs)) continue;
     const isKnown = stored.events.has(StoredFacts.key('fetching', name, target));
     if (!isKnown || stored.haltedAtMs.has(target.rolloutId) || target.trialUntil !== undefined) continue;
+    if (hasConverged(facts, name, target)) continue;
     return broken('S2', `${host} is told to start ${go.rolloutId} while ${name} is at ${target.rolloutId}`, [name]);
   }
   return null;

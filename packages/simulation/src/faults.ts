@@ -2,40 +2,36 @@ import { addSeconds } from '@nixfleet/contracts';
 import type { Dice } from './dice.ts';
 import type { SimulatedFleet } from './simulated-fleet.ts';
 import type { SimulatedHost } from './simulated-host.ts';
+import { type Tempo, untilBusyMs } from './tempo.ts';
+import type { Weather } from './weather.ts';
 
 const minuteMs = 60_000;
 /** Share of the runs in which the control plane is stolen, and how often a thief changes its mind, in minutes. */
 const theftShare = 0.25;
 const thiefMinutes = 8;
 
-/** How often something goes wrong: mean time between two faults of one host, and of what all of them share. */
-export interface Weather {
-  readonly hostFaultMinutes: number;
-  readonly sharedFaultMinutes: number;
-  readonly badReleaseShare: number;
-}
-
-export const weathers: readonly Weather[] = [
-  { hostFaultMinutes: 600, sharedFaultMinutes: 180, badReleaseShare: 0.15 },
-  { hostFaultMinutes: 120, sharedFaultMinutes: 60, badReleaseShare: 0.3 },
-  { hostFaultMinutes: 40, sharedFaultMinutes: 25, badReleaseShare: 0.3 },
-];
-
 /** Brings trouble over a fleet until it is told to stop, and then takes all of it away again. */
 export class Faults {
   readonly #fleet: SimulatedFleet;
   readonly #dice: Dice;
   readonly #weather: Weather;
+  readonly #tempo: Tempo;
   readonly #onWiped: () => void;
   #isOver = false;
 
   constructor(
     fleet: SimulatedFleet,
-    { dice, weather, onWiped }: { readonly dice: Dice; readonly weather: Weather; readonly onWiped: () => void },
+    {
+      dice,
+      weather,
+      tempo,
+      onWiped,
+    }: { readonly dice: Dice; readonly weather: Weather; readonly tempo: Tempo; readonly onWiped: () => void },
   ) {
     this.#fleet = fleet;
     this.#dice = dice;
     this.#weather = weather;
+    this.#tempo = tempo;
     this.#onWiped = onWiped;
   }
 
@@ -68,7 +64,8 @@ export class Faults {
 
   #again(meanMinutes: number, strike: () => void): void {
     const waitMs = -Math.log(1 - this.#dice.uniform()) * meanMinutes * minuteMs;
-    this.#fleet.scheduler.after(waitMs, () => {
+    const { scheduler } = this.#fleet;
+    scheduler.after(untilBusyMs(this.#tempo, scheduler.nowMs, waitMs), () => {
       if (this.#isOver) return;
       strike();
       this.#again(meanMinutes, strike);

@@ -44,14 +44,15 @@ export function throwFleet(dice: Dice, { hosts, hours }: FleetSize): TestIntent 
         { convergedPercent: 75, receiptsPercent: 50 },
       ]);
     }
-    declared.policy = throwPolicy(dice, channel);
+    declared.policy = throwPolicy(dice, { channel, hosts });
     if (dice.chance(0.25)) Object.assign(declared, throwWindows(dice, hours + windowHoursMore));
     intent.channels[channel] = declared;
     intent.edges.push(...throwEdges(waves, dice));
   }
   for (const budget of ['power', 'database'].slice(0, dice.whole(0, 2))) {
     const chosen = names.filter(() => dice.chance(0.6));
-    if (chosen.length > 0) intent.budgets.push({ name: budget, hosts: chosen, maxInFlight: dice.whole(2, 5) });
+    if (chosen.length > 0)
+      intent.budgets.push({ name: budget, hosts: chosen, maxInFlight: scaled(dice.whole(2, 5), hosts) });
   }
   return intent;
 }
@@ -63,7 +64,17 @@ function wavesOf(hosts: readonly string[], count: number, dice: Dice): string[][
   return filled.length > 0 ? filled : [[]];
 }
 
-function throwPolicy(dice: Dice, channel: string): ChannelPolicy {
+/** What is allowed at once grows with the fleet beyond this size: of two at a time, hundreds take days. */
+const smallHosts = 20;
+
+function scaled(count: number, hosts: number): number {
+  return Math.ceil(count * Math.max(1, hosts / smallHosts));
+}
+
+function throwPolicy(
+  dice: Dice,
+  { channel, hosts }: { readonly channel: string; readonly hosts: number },
+): ChannelPolicy {
   return ChannelPolicy.parse({
     ...testPolicy,
     confirm: { by: 'control-plane', timeoutSeconds: dice.pick([60, 120, 180]) },
@@ -74,7 +85,7 @@ function throwPolicy(dice: Dice, channel: string): ChannelPolicy {
     offlineGraceSeconds: dice.pick([null, 300, 900]),
     unconfirmedRetrySeconds: 30,
     unconfirmedRetryMaxSeconds: 600,
-    fetchesMax: dice.pick([null, null, 2]),
+    fetchesMax: dice.pick([null, null, scaled(2, hosts)]),
     reboot: dice.pick(['never', 'window', 'immediate']),
     compliance: throwCompliance(dice.of(`compliance of ${channel}`)),
   });

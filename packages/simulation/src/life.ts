@@ -28,6 +28,11 @@ export class Life {
     return this.#crossings;
   }
 
+  /** It is to die, at some crossing. */
+  get isDoomed(): boolean {
+    return this.#endsAt !== null;
+  }
+
   end(): void {
     this.#isOver = true;
   }

@@ -35,7 +35,7 @@ export function machineClock(time: MachineTime, life: Life, scheduler: Scheduler
       if (signal?.aborted) return Promise.reject(signal.reason);
       if (ms <= 0) return Promise.resolve();
       return life.wait<void>((settle) => {
-        const appointment = scheduler.after(ms / time.rate, () => settle());
+        const appointment = scheduler.after(ms / time.rate, () => settle(), true);
         return () => scheduler.cancel(appointment);
       }, signal);
     },

@@ -66,7 +66,7 @@ export class LineTransport implements Transport {
         settle(result);
       };
       const abort = (): void => finish(failed('aborted'));
-      const timeout = scheduler.after(request.timeoutMs, () => finish(failed('reply-timeout')));
+      const timeout = scheduler.after(request.timeoutMs, () => finish(failed('reply-timeout')), true);
       this.#open.add(abort);
       request.signal?.addEventListener('abort', abort, { once: true });
       this.#send(request, gone.signal, finish);

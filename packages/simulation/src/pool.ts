@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import type { SimulationResult } from './simulate.ts';
-import type { WorkerAnswer, WorkerTask } from './worker.ts';
+import type { WorkerAnswer, WorkerMessage, WorkerTask } from './worker.ts';
 
 const workerPath = new URL('./worker.ts', import.meta.url).pathname;
 
@@ -11,8 +11,16 @@ export interface PoolOptions {
   /** Name of one that the workers' sources get (`mutations.ts`). */
   readonly mutation?: string;
   /** `enough`: no further runs are started. */
-  readonly onResult: (result: SimulationResult) => 'enough' | 'more';
+  readonly onResult: (result: SimulationResult, run: WorkerTask) => 'enough' | 'more';
+  /** A run has come so far, in virtual hours. */
+  readonly onHours?: (hours: number, run: WorkerTask) => void;
 }
+
+/**
+ * Most of what a simulation allocates is gone by its next step, and hundreds of hosts are there until its end: with a larger
+ * nursery, in MB, what is short-lived is not copied.
+ */
+const nurseryMb = 32;
 
 /** Runs simulations in processes of their own, as many at once as there are cores. Rejects when one of them ends by itself. */
 export async function simulateAll(runs: Iterable<WorkerTask>, options: PoolOptions): Promise<void> {
@@ -23,9 +31,9 @@ export async function simulateAll(runs: Iterable<WorkerTask>, options: PoolOptio
     await Promise.all(
       workers.map(async (worker) => {
         for (let next = queue.next(); !isOver && next.done !== true; next = queue.next()) {
-          const answer = await ask(worker, next.value);
+          const answer = await ask(worker, next.value, options.onHours);
           if ('fault' in answer) throw new Error(`${nameOf(next.value)}: ${answer.fault}`);
-          if (options.onResult(answer.result) === 'enough') isOver = true;
+          if (options.onResult(answer.result, next.value) === 'enough') isOver = true;
         }
       }),
     );
@@ -37,21 +45,28 @@ export async function simulateAll(runs: Iterable<WorkerTask>, options: PoolOptio
 function startWorker(mutation: string | undefined): ChildProcess {
   const hooks = new URL('./mutate.ts', import.meta.url).href;
   return fork(workerPath, {
-    execArgv: ['--disable-warning=ExperimentalWarning', ...(mutation === undefined ? [] : ['--import', hooks])],
+    execArgv: [
+      '--disable-warning=ExperimentalWarning',
+      `--max-semi-space-size=${nurseryMb}`,
+      ...(mutation === undefined ? [] : ['--import', hooks]),
+    ],
     env: { ...process.env, ...(mutation === undefined ? {} : { NIXFLEET_MUTATION: mutation }) },
   });
 }
 
-function ask(worker: ChildProcess, task: WorkerTask): Promise<WorkerAnswer> {
+function ask(worker: ChildProcess, task: WorkerTask, onHours: PoolOptions['onHours']): Promise<WorkerAnswer> {
   return new Promise((resolve, reject) => {
     const ended = (code: number | null): void => {
       reject(new Error(`the worker ended with ${code} at ${nameOf(task)}`));
     };
     worker.once('exit', ended);
-    worker.once('message', (answer: WorkerAnswer) => {
+    const heard = (message: WorkerMessage): void => {
+      if ('hours' in message) return onHours?.(message.hours, task);
       worker.off('exit', ended);
-      resolve(answer);
-    });
+      worker.off('message', heard);
+      resolve(message);
+    };
+    worker.on('message', heard);
     worker.send(task);
   });
 }

@@ -2,12 +2,7 @@ import { throwBehaviour } from './behaviour.ts';
 import { type Conduct, throwConduct } from './conduct.ts';
 import type { Dice } from './dice.ts';
 import type { SimulatedFleet } from './simulated-fleet.ts';
-
-const minuteMs = 60_000;
-/** Between two decisions of the people of this fleet. */
-const pause = { from: 8 * minuteMs, to: 50 * minuteMs };
-/** A head is signed anew this often. */
-const headMs = 60 * minuteMs;
+import { type Tempo, untilBusyMs } from './tempo.ts';
 
 /** What people and pipelines do in a run: releases good and bad, holds, second attempts, new trust, fresh heads. */
 export class ReleasePlan {
@@ -15,13 +10,18 @@ export class ReleasePlan {
   readonly #dice: Dice;
   readonly #conducts: Dice;
   readonly #badShare: number;
+  readonly #tempo: Tempo;
   #isOver = false;
 
-  constructor(fleet: SimulatedFleet, { dice, badShare }: { readonly dice: Dice; readonly badShare: number }) {
+  constructor(
+    fleet: SimulatedFleet,
+    { dice, badShare, tempo }: { readonly dice: Dice; readonly badShare: number; readonly tempo: Tempo },
+  ) {
     this.#fleet = fleet;
     this.#dice = dice;
     this.#conducts = dice.of('conduct');
     this.#badShare = badShare;
+    this.#tempo = tempo;
   }
 
   begin(): void {
@@ -51,7 +51,9 @@ export class ReleasePlan {
   }
 
   #next(): void {
-    this.#fleet.scheduler.after(this.#dice.between(pause.from, pause.to), () => {
+    const { scheduler } = this.#fleet;
+    const { from, to } = this.#tempo.pauseMs;
+    scheduler.after(untilBusyMs(this.#tempo, scheduler.nowMs, this.#dice.between(from, to)), () => {
       if (this.#isOver) return;
       this.#act();
       this.#next();
@@ -59,7 +61,7 @@ export class ReleasePlan {
   }
 
   #signHeads(): void {
-    this.#fleet.scheduler.after(headMs, () => {
+    this.#fleet.scheduler.after(this.#tempo.headMs, () => {
       void this.#fleet.ci.signHead();
       this.#signHeads();
     });

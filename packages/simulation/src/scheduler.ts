@@ -2,8 +2,10 @@ import { takeTurns } from './turn-clock.ts';
 
 /** Something that will happen at an instant of virtual time. */
 export interface Appointment {
-  readonly atMs: number;
+  atMs: number;
   readonly order: number;
+  /** A program's own, which time that is skipped puts off. */
+  readonly isTimer: boolean;
   run: (() => void) | null;
 }
 
@@ -32,8 +34,8 @@ export class Scheduler {
     return this.#fingerprint >>> 0;
   }
 
-  after(ms: number, run: () => void): Appointment {
-    const appointment = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, run };
+  after(ms: number, run: () => void, isTimer = false): Appointment {
+    const appointment = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, isTimer, run };
     this.#push(appointment);
     return appointment;
   }
@@ -41,6 +43,26 @@ export class Scheduler {
   /** It stays in the heap, and nothing happens when its time comes. */
   cancel(appointment: Appointment): void {
     appointment.run = null;
+  }
+
+  /** When the next thing happens that is no timer of a program; infinite where there is none. */
+  nextOfWorldMs(): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const { atMs, isTimer, run } of this.#heap) if (!isTimer && run !== null && atMs < nextMs) nextMs = atMs;
+    return nextMs;
+  }
+
+  /** Time passes in which no program runs: every timer is late by it. Throws where anything else is due before. */
+  suspend(ms: number): void {
+    const toMs = this.#nowMs + ms;
+    if (this.nextOfWorldMs() < toMs) throw new RangeError(`something happens before ${toMs} ms`);
+    this.#nowMs = toMs;
+    this.#fingerprint = Math.imul(this.#fingerprint ^ ms, 0x01000193);
+    for (const appointment of this.#heap.splice(0)) {
+      if (appointment.run === null) continue;
+      if (appointment.isTimer) appointment.atMs += ms;
+      this.#push(appointment);
+    }
   }
 
   /** Lets time pass up to `untilMs`. Rejects with what an appointment throws. */

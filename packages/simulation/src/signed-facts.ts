@@ -17,9 +17,10 @@ export class SignedFacts {
   published(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, RolloutManifest> {
     for (const [path, bytes] of files) {
       if (path === 'head.json') this.heads.set(sha256(bytes), parse(bytes));
-      else if (/^fleet\/[0-9a-f]+\.json$/.test(path))
-        this.fleets.set(path.slice('fleet/'.length, -'.json'.length), parse(bytes));
-      else if (/^trust\/\d+\.json$/.test(path)) this.trusts.add(sha256(bytes));
+      else if (/^fleet\/[0-9a-f]+\.json$/.test(path)) {
+        const name = path.slice('fleet/'.length, -'.json'.length);
+        if (!this.fleets.has(name)) this.fleets.set(name, parse(bytes));
+      } else if (/^trust\/\d+\.json$/.test(path)) this.trusts.add(sha256(bytes));
       else if (/^release\/[0-9a-f]+\.json$/.test(path)) this.#released(path, bytes, files);
     }
     const trials = this.#newTrials;

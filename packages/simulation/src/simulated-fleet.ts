@@ -39,7 +39,7 @@ export interface Watchers {
   /** A host has reached the control plane. */
   readonly contacted: (host: string) => void;
   /** It is answered; whether that arrives is another matter. */
-  readonly answered: (host: string, path: string, body: Uint8Array) => void;
+  readonly answered: (host: string, path: string, body: () => Uint8Array) => void;
   /** From now on somebody else answers in the control plane's place. */
   readonly stolen: () => void;
   /** The control plane, or whoever answers in its place, allows a start. */
@@ -56,6 +56,7 @@ export class SimulatedFleet {
   readonly dice: Dice;
   readonly hosts = new Map<string, SimulatedHost>();
   readonly time: MachineTime;
+  readonly startMs = startMs;
   isSourceUp = true;
   #ci: Ci | null = null;
   #server: SimulatedServer | null = null;
@@ -82,13 +83,14 @@ export class SimulatedFleet {
       crypto,
       witness,
       intent = throwFleet(dice.of('shape'), size),
-      headSeconds = dice.of('head').pick([50 * 60, 3 * 3600, 24 * 3600]),
+      headSeconds = 86_400,
     }: {
       readonly size: FleetSize;
       readonly crypto: Crypto;
       readonly witness: Witness;
-      /** Default: thrown, as is the life of a head. */
+      /** Default: thrown. */
       readonly intent?: TestIntent;
+      /** Life of a head, in seconds. Default one day. */
       readonly headSeconds?: number;
     },
   ): Promise<SimulatedFleet> {
@@ -206,7 +208,7 @@ export class SimulatedFleet {
       this.impostor?.answer(host, request) ??
       (this.stolen.isAtWork ? honest.then((response) => this.stolen.answer(host, request, response)) : honest);
     return answer.then((response) => {
-      if (response?.status === 200) this.#watchers.answered(host, request.path, bytesOf(response));
+      if (response?.status === 200) this.#watchers.answered(host, request.path, () => bytesOf(response));
       if (request.path !== '/v1/agent/checkin') return response;
       if (response?.status === 200 && typeof response.body === 'string' && response.body.includes('"go":{')) {
         const { go } = JSON.parse(response.body) as CheckinReply;

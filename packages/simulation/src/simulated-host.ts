@@ -142,6 +142,16 @@ export class SimulatedHost {
     this.machine.disk.isFull = false;
   }
 
+  /** As `heal` leaves it, up, and with nothing hanging over it. */
+  get isWell(): boolean {
+    const { isUp, loss, duplication } = this.line;
+    const { disk, isArmed } = this.machine;
+    const isSound = this.#isClockSynchronised && this.#isNixSafe && this.time.wallOffsetMs === 0 && !disk.isFull;
+    const isReachable = isUp && loss === 0 && duplication === 0 && this.isCacheReachable && this.isConnected;
+    const isHeld = disk.read(localHoldPath(stateDirectory)) !== null;
+    return isSound && isReachable && this.isOn && !isHeld && !isArmed && !this.agent.life.isDoomed;
+  }
+
   setSynchronised(isSynchronised: boolean): void {
     this.#isClockSynchronised = isSynchronised;
     this.#options.watch.synchronised(this.name, isSynchronised);

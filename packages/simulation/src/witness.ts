@@ -104,7 +104,7 @@ export class Witness {
     answered: (host, path, body) => {
       this.facts.answers.set(host, this.#nowMs);
       if (path !== '/v1/signed/head.json') return;
-      const head = this.facts.signed.headOf(body);
+      const head = this.facts.signed.headOf(body());
       if (head) this.facts.knowledge(host).headShownSignedMs = Date.parse(head.signedAt) - startMs;
     },
     contacted: (host) => {
@@ -130,6 +130,13 @@ export class Witness {
     this.breach = breach;
     this.concerned = [...(host === null ? [] : [host]), ...breach.others];
     this.note(host, `BROKEN ${breach.invariant}: ${breach.text}`);
+  }
+
+  /** Grows with everything that hosts write and with everything that is noted. */
+  get happened(): number {
+    let events = this.#fleet?.timeline.count ?? 0;
+    for (const ledger of this.facts.ledgers.values()) events += ledger.events;
+    return events;
   }
 
   note(host: string | null, text: string): void {

@@ -7,6 +7,8 @@ import { type SimulationOptions, type SimulationResult, simulate } from './simul
 /** A random run, or one that is written down. */
 export type WorkerTask = SimulationOptions | { readonly scene: SceneName };
 export type WorkerAnswer = { readonly result: SimulationResult } | { readonly fault: string };
+/** An answer, or how far a run is, in virtual hours. */
+export type WorkerMessage = WorkerAnswer | { readonly hours: number };
 
 // Errors are values here that nobody reads the stack of, and making it is most of their price.
 Error.stackTraceLimit = 0;
@@ -16,13 +18,13 @@ process.on('unhandledRejection', (reason) => {
 });
 
 process.on('message', (task: WorkerTask) => {
-  const run = 'scene' in task ? playScene(task.scene) : simulate(task);
+  const run = 'scene' in task ? playScene(task.scene) : simulate(task, (hours) => say({ hours }));
   run.then(
-    (result) => answer({ result }),
-    (error: unknown) => answer({ fault: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    (result) => say({ result }),
+    (error: unknown) => say({ fault: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });
 
-function answer(message: WorkerAnswer): void {
+function say(message: WorkerMessage): void {
   process.send?.(message);
 }
