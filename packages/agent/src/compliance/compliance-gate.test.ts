@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import type { CompliancePolicy, EventContent, StorePath } from '@nixfleet/contracts';
+import { addSeconds, type CompliancePolicy, type EventContent, type StorePath } from '@nixfleet/contracts';
 import { initialHostState } from '@nixfleet/engine';
 import { createTestFleet, FakeClock, TestEvidence, testCatalogue, testKey } from '@nixfleet/testkit';
 import { AgentTime } from '../agent-time.ts';
@@ -47,10 +47,13 @@ class GateWorld {
     catalogue,
     hasCollector = true,
     documents = null,
+    aheadSeconds = 0,
   }: {
     catalogue?: Uint8Array | null;
     hasCollector?: boolean;
     documents?: IntentSource | null;
+    /** The agent's own time, after a clock that was ahead was set right. */
+    aheadSeconds?: number;
   } = {}) {
     const fleet = await createTestFleet();
     await fleet.publish();
@@ -80,7 +83,7 @@ class GateWorld {
       machine,
       ownKey: (await testKey('host:canary')).publicKey,
       clock,
-      time: new AgentTime(clock, null),
+      time: new AgentTime(clock, addSeconds(fleet.now, aheadSeconds)),
       state: () => ({ ...initialHostState, running: target.closure }),
       report: (event) => events.push(event),
       onCollected: () => {},
@@ -267,6 +270,17 @@ describe('the runtime gate on a host', () => {
     assert.equal((await world.session(null)).mode, 'observe');
     const bare = await GateWorld.create({ catalogue: null });
     assert.equal(await bare.gate.open(bare.closure, null), null);
+  });
+
+  test('after a clock that was ahead was set right, a collection is no staler than it is, nor ordered again and again', async () => {
+    const world = await GateWorld.create({ aheadSeconds: 3000 });
+    const session = await world.session();
+    for (const _ of ['after the switch', 'a minute later']) {
+      const measured = session.run(forever);
+      await world.clock.advance(60_000);
+      assert.deepEqual(await measured, { status: 'pass' });
+    }
+    assert.equal(world.collector.asked.length, 1);
   });
 
   test('what its timer collected is judged as it comes, drift is told, and none is ordered before it is due', async () => {

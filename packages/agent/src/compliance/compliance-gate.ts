@@ -6,6 +6,7 @@ import {
   type EvidenceCheck,
   type HostState,
   type Instant,
+  nearestInstant,
   type PublicKey,
   type RuntimeGateErrorReason,
   type StorePath,
@@ -153,15 +154,20 @@ class Session {
     }
     const since = this.#judged?.document.collectedAt ?? this.#orderedAt;
     const dueAt = since && addSeconds(since, catalogue.document.collectIntervalSeconds + timerSlackSeconds);
-    if (dueAt !== null && this.#deps.time.now() < dueAt) return this.#result;
+    if (dueAt !== null && this.#wall() < dueAt) return this.#result;
     return this.#collect(catalogue, collector, signal);
   }
 
+  /** As the collector tells it: the agent's own time does not go back where a clock that was ahead is set right. */
+  #wall(): Instant {
+    return nearestInstant(this.#deps.clock.now());
+  }
+
   async #collect(catalogue: Catalogue, collector: Collector, signal: AbortSignal): Promise<ProbeResult> {
-    const { time, state } = this.#deps;
+    const { state } = this.#deps;
     await this.#untilReleaseIsRead(signal);
     const target = targetOn(state(), this.#closure);
-    const since = time.now();
+    const since = this.#wall();
     this.#orderedAt = since;
     const severities = new Map(
       catalogue.document.controls.flatMap(({ rules }) => rules.map(({ id, severity }) => [id as string, severity])),
