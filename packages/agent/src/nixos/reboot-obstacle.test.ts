@@ -15,11 +15,18 @@ const lock = (what: string, mode: string) => ({
 });
 const session = (kind: string, state: string) => ({ stdout: `Name=alice\nClass=${kind}\nState=${state}\n` });
 
+/** loginctl prints a property for each option, and nothing for a list of them. */
+function onlyAsked(all: string, args: readonly string[]): string {
+  const lines = all.split('\n').filter((line) => args.includes(`--property=${line.split('=')[0]}`));
+  return `${lines.join('\n')}\n`;
+}
+
 /** As the programs of systemd 252 to 258 say it, by the program and its first word. */
 function keeper(said: Readonly<Record<string, Said>>): Promise<string | null> {
   const query = async ([program, ...args]: readonly [string, ...string[]]): Promise<CommandResult> => {
     const key = program === 'busctl' ? 'locks' : (args[0] ?? '');
-    const { stdout = '', exitCode = 0, excerpt = stdout } = said[key] ?? {};
+    const { stdout: all = '', exitCode = 0, excerpt = all } = said[key] ?? {};
+    const stdout = args[0] === 'show-session' ? onlyAsked(all, args) : all;
     const output = { exitCode, durationMs: 1, outputSha256: '0'.repeat(64) as never, excerpt };
     return { exitCode, stdout, stdoutBytes: new Uint8Array(), output, ended: exitCode === null ? 'timeout' : 'exit' };
   };

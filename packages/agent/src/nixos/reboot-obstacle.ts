@@ -14,6 +14,7 @@ const manager = ['org.freedesktop.login1', '/org/freedesktop/login1', 'org.freed
  * session that is closing, or one of a service manager, is nobody's.
  */
 const personal = /^Class=user(?:-[a-z-]+)?$/m;
+const properties = ['--property=Class', '--property=State', '--property=Name'];
 const present = /^State=(?:active|online)$/m;
 /** What is said where there is no logind, or no message bus: then there are neither locks nor sessions. */
 const isAbsent =
@@ -42,7 +43,8 @@ async function somebodyThere(systemd: Pick<Systemd, 'query'>): Promise<string | 
   for (const line of listed.stdout.split('\n')) {
     const [session] = line.trim().split(/\s+/);
     if (!session) continue;
-    const shown = await systemd.query(['loginctl', 'show-session', session, '--property=Class,State,Name']);
+    // One by one: unlike systemctl, loginctl takes no list.
+    const shown = await systemd.query(['loginctl', 'show-session', session, ...properties]);
     if (personal.test(shown.stdout) && present.test(shown.stdout)) {
       return `${/^Name=(.*)$/m.exec(shown.stdout)?.[1] ?? 'somebody'} is logged in`;
     }
