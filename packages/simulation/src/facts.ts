@@ -1,6 +1,7 @@
 import type {
   ChannelName,
   HeadDocument,
+  HostState,
   HostTarget,
   Instant,
   JournalEvent,
@@ -169,6 +170,8 @@ export class StoredFacts {
     const { kind, body } = event;
     if (kind === 'activating' || kind === 'rebooting' || kind === 'reverted' || kind === 'journal-started') {
       this.standings.delete(host);
+    } else if (kind === 'checkpoint') {
+      if (!this.standings.has(host)) this.#resumed(host, body.state, nowMs);
     } else if (kind === 'compliance-passed') {
       this.standings.set(host, { closure: body.closure, hasPassed: true, failingSinceMs: null });
     } else if ((kind === 'compliance-failure' || kind === 'runtime-gate-error') && body.mode === 'enforce') {
@@ -177,6 +180,14 @@ export class StoredFacts {
     } else if (kind === 'failed' && body.cause === 'compliance-failed' && body.target.trialUntil === undefined) {
       this.failedControls.set(`${host} ${body.target.rolloutId}`, nowMs);
     }
+  }
+
+  /** A host that still knows what was measured before its journal began goes by that. */
+  #resumed(host: string, { compliance }: HostState, nowMs: number): void {
+    if (compliance === undefined) return;
+    const { closure, passed, failing, error } = compliance;
+    const isFailing = failing.length > 0 || error !== null;
+    this.standings.set(host, { closure, hasPassed: passed !== null, failingSinceMs: isFailing ? nowMs : null });
   }
 
   /** True where this halts the rollout. */
