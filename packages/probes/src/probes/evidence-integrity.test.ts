@@ -109,11 +109,13 @@ test('a chain with a hole, another predecessor, a document less, and one that ca
   const torn = three();
   torn.files[torn.at()] = '{';
   assert.equal(await ask(torn, at), 'unreadable missing');
-  const drilled = three();
-  for (const left of ['{"half', String(drilled.files['/e/evidence.json']).replace('{', '{"trigger":"drill",')]) {
-    drilled.files['/e/evidence.json'] = left;
-    assert.equal(await ask(drilled, at), 'compliant', 'a drill leaves its own where it is read, and nowhere else');
+  const damaged = three();
+  for (const left of ['{"half', String(damaged.files['/e/evidence.json']).replace('{', '{"trigger":"drill",')]) {
+    damaged.files['/e/evidence.json'] = left;
+    assert.equal(await ask(damaged, at), 'missing', 'what a drill left is gone before anything is measured');
   }
+  const drilled = three().add(4, { more: { trigger: 'drill' } });
+  assert.equal(await ask(drilled, at), 'compliant', 'one that failed as told at runtime is true and kept');
   const old = new Archive();
   for (const sequence of [1, 3, 4, 5, 6]) old.add(sequence);
   assert.equal(await ask(old, at), 'gap');
