@@ -24,6 +24,7 @@ import type { Variant } from './specialisation.ts';
 import { partAwaitingBoot, switchInhibitor } from './switch-inhibitors.ts';
 import { SynchronisedClock } from './synchronised-clock.ts';
 import type { Systemd } from './systemd.ts';
+import { takeBackBoot } from './take-back-boot.ts';
 
 /** Longest revert, by whomever; the script bounds each of its attempts. In seconds. */
 const revertSecondsMax = 45 * 60;
@@ -119,7 +120,8 @@ export class NixosHost implements Host {
     return this.#options.systemd.isGoingDown();
   }
 
-  arm(to: StorePath | null, seconds: number): Promise<Armed> {
+  async arm(to: StorePath | null, seconds: number): Promise<Armed> {
+    await this.#takeBackBoot();
     return this.#guard.arm(to, seconds, async (record) => {
       const running = await this.#variant();
       // After a boot into it: what the dead man's switch would leave, and whose generation it would remove.
@@ -147,6 +149,7 @@ export class NixosHost implements Host {
   }
 
   async standDown(): Promise<void> {
+    await this.#takeBackBoot();
     await this.#guard.releaseAll();
   }
 
@@ -211,6 +214,7 @@ export class NixosHost implements Host {
     if (revertTo === null && (await this.#system.bootDefault()) !== closure) {
       return refused('there is nothing to go back to, should the boot fail');
     }
+    await this.#takeBackBoot();
     if (await this.#guard.releaseAll()) return refused('an earlier dead man’s switch is at work');
     const record = await this.#guard.next();
     const problem = revertTo === null ? null : await this.#prepareBoot(record, { closure, revertTo, guardSeconds });
@@ -247,6 +251,11 @@ export class NixosHost implements Host {
     if (once.ok) return record.bootOrdered().then(() => null);
     await this.#undoBoot(record, revertTo);
     return once.detail;
+  }
+
+  async #takeBackBoot(): Promise<void> {
+    const loader = () => this.#system.bootLoader();
+    await takeBackBoot(await this.#guard.current(), { boot: currentBootId(), loader });
   }
 
   async #undoBoot(record: GuardRecord, revertTo: StorePath): Promise<void> {
