@@ -13,6 +13,7 @@ import {
   reportPath,
   type SignedEvent,
   sha256Hex,
+  type WaiverDocument,
 } from '@nixfleet/contracts';
 import { staticGate } from '@nixfleet/evidence';
 import { createTestFleet, type TestCollection, TestEvidence, type TestFleet, testWaiver } from '@nixfleet/testkit';
@@ -30,14 +31,15 @@ export function commitOf(message: string) {
 }
 
 /**
- * Two releases over two days: web-1 fails AC-01 under a waiver, is mended by the second release and then changes its key; a
- * host that runs, one that has a gap.
+ * Two releases over two days: web-1 fails AC-01 under a waiver, is mended by the second release and then changes its key, when
+ * the waiver expires; a host that runs, one that has a gap.
  */
 export class PacketLab {
   readonly root: string;
   readonly fleet: TestFleet;
   readonly evidence: ReadonlyMap<HostName, TestEvidence>;
   readonly from: Instant;
+  #waiver: WaiverDocument | null = null;
   #packets = 0;
 
   private constructor(root: string, fleet: TestFleet) {
@@ -58,13 +60,20 @@ export class PacketLab {
     return addSeconds(this.from, 2 * 86_400);
   }
 
+  /** Of AC-01 on web-1, for the first 36 hours. */
+  get waiver(): WaiverDocument {
+    return this.#waiver ?? assert.fail('nothing was released yet');
+  }
+
   at(...names: string[]): string {
     return join(this.root, ...names);
   }
 
   async #live(): Promise<void> {
     const { fleet } = this;
-    const { document, signed } = await testWaiver(fleet);
+    const times = { reviewAt: addSeconds(this.from, 86_400), expiresAt: addSeconds(this.from, 36 * 3600) };
+    const { document, signed } = await testWaiver(fleet, times);
+    this.#waiver = document;
     await this.#release(commitOf('first').name, ['AC-01'], [document], (next) => {
       for (const channel of Object.values(next.channels)) {
         channel.policy.compliance = { mode: 'enforce', frameworks: ['nis2'] };

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { addSeconds, canonicalBytes, type Json } from '@nixfleet/contracts';
-import { createTestFleet } from '@nixfleet/testkit';
+import { createTestFleet, type TestEvidence } from '@nixfleet/testkit';
 import { runNixfleet } from '../testing/run-nixfleet.ts';
-import { readEvidenceArchive, writeEvidenceArchive } from './evidence-archive.ts';
+import { collectionName, readEvidenceArchive, writeEvidenceArchive } from './evidence-archive.ts';
 import { filesOf } from './open-packet.ts';
 import { commitOf, PacketLab, web } from './packet-lab.test.ts';
 
@@ -27,16 +27,23 @@ async function remanifest(folder: string): Promise<void> {
   await writeFile(join(folder, 'manifest.json'), canonicalBytes(manifest as Json));
 }
 
+interface Entry {
+  name: string;
+  bytes: Uint8Array;
+  sig: string | null;
+  sshsig: string | null;
+}
+
 /** Reads, changes and writes the collections of one host. */
 async function rearchive(
   folder: string,
   host: string,
-  change: (entries: { name: string; bytes: Uint8Array; sig: string | null; sshsig: string | null }[]) => void,
+  change: (entries: Entry[]) => void | Promise<void>,
 ): Promise<void> {
   const path = join(folder, 'hosts', host, 'evidence.tar.zst');
-  const entries: Parameters<typeof change>[0] = [];
+  const entries: Entry[] = [];
   for await (const entry of readEvidenceArchive(createReadStream(path), path)) entries.push({ ...entry });
-  change(entries);
+  await change(entries);
   async function* each() {
     yield* entries;
   }
@@ -53,6 +60,8 @@ describe('a packet', () => {
     const created = await lab.create();
     assert.equal(created.code, 0, `${created.stdout}\n${created.stderr}`);
     packet = created.output;
+    // The head of the last release has run out.
+    await lab.fleet.signHead();
   });
   after(() => rm(lab.root, { recursive: true, force: true }));
 
@@ -133,18 +142,7 @@ describe('a packet', () => {
         await writeFile(path, bytes);
       },
     ],
-    ['a measurement changed', ['bad-signature'], (folder) => edit(folder, '"kernel":"6.12.1"', '"kernel":"6.12.2"')],
     ['a failure made a pass', ['malformed'], (folder) => edit(folder, '"status":"fail"', '"status":"pass"')],
-    [
-      'a collection taken out',
-      ['chain-gap'],
-      (folder) => rearchive(folder, 'web-1', (entries) => void entries.splice(9, 1)),
-    ],
-    [
-      'a collection put in twice',
-      ['replayed'],
-      (folder) => rearchive(folder, 'web-1', (entries) => void entries.splice(9, 0, entries[5] ?? assert.fail())),
-    ],
     [
       'a signature taken away',
       ['unsigned'],
@@ -248,6 +246,66 @@ describe('a packet', () => {
         expected.some((one) => codes.includes(one)),
         `expected ${expected.join(' or ')}, got ${codes.join(', ')}`,
       );
+    });
+  }
+
+  /** What the host, or whoever has its key, signs as its next collection, half an hour before the period ends. */
+  async function append(entries: Entry[], options: Parameters<TestEvidence['collect']>[0]): Promise<void> {
+    const evidence = lab.evidence.get(web) ?? assert.fail();
+    const at = addSeconds(lab.to, -1800);
+    const { document, bytes, sig, sshsig } = await evidence.collect({ at, signedBy: 'host:web-1-new', ...options });
+    evidence.collections.pop();
+    entries.push({ name: collectionName(document), bytes, sig, sshsig });
+  }
+
+  const outcomes: readonly [string, string | null, (entries: Entry[]) => void | Promise<void>][] = [
+    ['one more collection that is true', null, (entries) => append(entries, {})],
+    [
+      'a byte changed',
+      'bad-signature',
+      (entries) => {
+        const last = entries.at(-1) ?? assert.fail();
+        last.bytes = Buffer.from(new TextDecoder().decode(last.bytes).replace('"6.12.1"', '"6.12.2"'));
+      },
+    ],
+    ['signed by another host’s key', 'key-mismatch', (entries) => append(entries, { signedBy: 'host:web-2' })],
+    [
+      'the signatures exchanged for another host’s',
+      'key-mismatch',
+      async (entries) => {
+        const last = entries.at(-1) ?? assert.fail();
+        Object.assign(last, await lab.evidence.get(web)?.signed(last.bytes, 'host:web-2'));
+      },
+    ],
+    [
+      'an earlier collection once more',
+      'replayed',
+      (entries) => void entries.splice(9, 0, entries[5] ?? assert.fail()),
+    ],
+    ['a collection taken out', 'chain-gap', (entries) => void entries.splice(9, 1)],
+    [
+      'a failure under a waiver that has expired, said to run on',
+      'waiver-invalid',
+      (entries) => {
+        const waivers = [{ ...lab.waiver, expiresAt: addSeconds(lab.to, 86_400) }];
+        return append(entries, { failing: ['AC-01'], change: { waivers } });
+      },
+    ],
+    [
+      'the closure of the release before',
+      'closure-mismatch',
+      (entries) => {
+        const system = lab.evidence.get(web)?.collections[0]?.document.system;
+        return append(entries, { change: { facts: { system } } });
+      },
+    ],
+  ];
+  for (const [name, expected, change] of outcomes) {
+    test(`${expected ?? 'whole'}: ${name}`, async () => {
+      const { code, found } = await lab.verify(await lab.changed(packet, (folder) => rearchive(folder, web, change)));
+      const ofHost = found?.breaks.filter(({ where }) => where === web).map((one) => one.code);
+      assert.deepEqual(ofHost, expected === null ? [] : [expected]);
+      assert.equal(code, 1, 'whatever was changed, the report is about other evidence');
     });
   }
 
