@@ -12,7 +12,11 @@
     let
       fleet = import ./fleet.nix {
         inherit (nixfleet.lib) mkFleet mkHost;
-        release = nixfleet.lib.releaseOf inputs;
+        # What `nixfleet compliance drill` leaves in ./compliance, which need not be there.
+        drill = nixfleet.lib.drillOf ./compliance;
+        release = nixfleet.lib.releaseOf inputs // {
+          drills = nixfleet.lib.drillsOf ./compliance;
+        };
       };
     in
     {

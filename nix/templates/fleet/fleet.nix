@@ -3,8 +3,10 @@
 {
   mkFleet,
   mkHost,
-  # What only the flake knows: its commit, and how old its inputs are.
+  # What only the flake knows: its commit, how old its inputs are, and drills.
   release ? { },
+  # The drill that is under way.
+  drill ? null,
 }:
 let
   entries = builtins.readDir ./hosts;
@@ -26,7 +28,7 @@ let
 in
 mkFleet {
   name = "acme";
-  inherit release;
+  inherit drill release;
 
   # What every host starts from, and where it hears of releases.
   agent = {
