@@ -16,7 +16,7 @@ import { collectorUnit, compliance, wrongSysctl } from './scenarios/compliance.t
 
 const webs = ['web-1', 'web-2'] as const;
 /** Each is alone in its channel, and works through scenarios of its own. */
-const lone = ['lone-1', 'lone-2', 'lone-3'];
+const lone = Array.from({ length: 5 }, (_, i) => `lone-${i + 1}`);
 const archive = 'var/lib/nixfleet-compliance/archive';
 
 const intent = quick({

@@ -11,6 +11,8 @@
   # `shipped`; `hangs`: its program never ends; `missing`: the agent is told of a unit that is not there; `untold`: of none.
   collector ? "shipped",
   collectIntervalSeconds ? 3600,
+  # Where a drill fails on this host, or null.
+  drill ? null,
   # What a fleet declares for the host.
   publicKeys ? [ ],
 }:
@@ -70,7 +72,16 @@ let
         baselineHardening.enable = true;
         changeManagement.enable = true;
         evidenceIntegrity.enable = true;
-        syntheticAlwaysFail.enable = false;
+        syntheticAlwaysFail =
+          if drill == null then
+            off
+          else
+            {
+              enable = true;
+              failAt = drill;
+              until = 4102444800;
+              hosts = [ host ];
+            };
       };
       evidence.collector = settings;
       release = { };
