@@ -251,9 +251,38 @@ export const boots: readonly Scenario[] = [
     },
   },
   {
+    name: 'a person who is logged in keeps the machine up, and is named: it boots when they have left',
+    seconds: 90,
+    systems: { next: { system: needsBoot } },
+    async run(stage) {
+      const { machine, world } = stage;
+      const next = stage.closure('next').closure;
+      const unit = 'person-at-work.service';
+      // As sshd and login do it: logind learns of them from PAM.
+      machine.write('/etc/pam.d/person', 'account required pam_permit.so\nsession required pam_systemd.so type=tty\n');
+      const session = ['--property=PAMName=person', '--property=User=root', 'sleep', '1000'];
+      machine.run('systemd-run', '--quiet', '--collect', `--unit=${unit}`, ...session);
+      const isLoggedIn = (): boolean => /\broot\b/.test(machine.tryRun('loginctl', 'list-sessions', '--no-legend'));
+      await until('somebody is logged in', isLoggedIn, { explain: () => machine.tryRun('systemctl', 'status', unit) });
+      await stage.release('next', booting(stage, 'immediate'));
+      const { body } = await stage.until('refused');
+      assert.deepEqual([body.reason, body.detail], ['reboot-refused', 'root is logged in']);
+      const saysWhy = async (): Promise<boolean> =>
+        (await world.why(machine.name)).sentences.some((said) => said.includes('root is logged in'));
+      await until('why it does not boot', saysWhy, { explain: () => stage.explain() });
+      const { boots } = machine;
+      await stays('it stays up', () => machine.boots === boots && machine.profile === stage.before, 2);
+      machine.run('systemctl', 'stop', unit);
+      stage.begin();
+      await stage.until('converged', (event) => event.body.target.closure === next);
+      await stage.endsOn(next);
+      hasBooted(stage, next);
+    },
+  },
+  {
     name: 'the power is cut after a boot was decided and before the loader was told: no failure, and it boots again',
     seconds: 120,
-    systems: { next: { system: newInit } },
+    systems: { next: { system: needsBoot } },
     async run(stage) {
       const next = stage.closure('next').closure;
       await cutWhileOrdering(stage, 'before');
@@ -269,7 +298,7 @@ export const boots: readonly Scenario[] = [
   {
     name: 'the power is cut after the loader was told, before the machine goes down: it comes up in the new one, and confirms',
     seconds: 90,
-    systems: { next: { system: newInit } },
+    systems: { next: { system: needsBoot } },
     async run(stage) {
       const next = stage.closure('next').closure;
       const boots = stage.machine.boots;
