@@ -84,6 +84,25 @@ const rollout = {
   withheld: [],
 };
 
+const planControls = {
+  pass: 20,
+  fail: 1,
+  error: 0,
+  waived: 1,
+  changes: [
+    {
+      controlId: 'access-control',
+      ruleId: 'AC-01',
+      mode: 'enforce',
+      before: 'pass',
+      after: 'fail',
+      waiverId: null,
+      optionPath: 'services.openssh.settings.PermitRootLogin',
+      fix: 'services.openssh.settings.PermitRootLogin = "no";',
+    },
+  ],
+};
+
 const plan = {
   fleet: 'demo',
   now: at,
@@ -111,6 +130,7 @@ const plan = {
         changed: [{ name: 'nginx', from: ['1.1'], to: ['1.2'] }],
       },
       system: { units: { added: [], removed: [], changed: ['nginx.service'] }, reboot: ['kernel'] },
+      controls: planControls,
     },
   ],
   forecast: {
@@ -134,6 +154,11 @@ const plan = {
   },
   basis: { hosts: 'last-release', durations: 'journal', measuredHosts: 1 },
   whatIf: { offline: ['db'], fail: [] },
+};
+
+const refusedPlan = {
+  refused: { reason: 'static-gate', detail: 'web-1: AC-01 fails under enforce' },
+  hosts: [{ host: 'web-1', controls: planControls }],
 };
 
 const healthChecks = {
@@ -220,6 +245,7 @@ function messages(signed: SignedEvent): Readonly<Record<string, unknown>> {
       ],
     },
     'plan-view': plan,
+    'refused-plan-view': refusedPlan,
     ...complianceMessages,
   };
 }
