@@ -61,9 +61,9 @@ export const complianceMutations: readonly Mutation[] = [
   {
     name: 'compliance: evidence is not verified',
     file: 'agent/src/compliance/compliance-gate.ts',
-    from: 'if (verified.ok) return { ok: true, value: verified.value };',
-    to: `if (verified.ok) return { ok: true, value: verified.value };
-      if (signed.sshsig !== null) return { ok: true, value: { document: JSON.parse(new TextDecoder().decode(signed.bytes)), sha256: '0'.repeat(64) } as never };`,
+    from: "const reason = verified.reason === 'malformed' ||",
+    to: `if (signed.sshsig !== null) return { ok: true, value: { document: JSON.parse(new TextDecoder().decode(signed.bytes)), sha256: '0'.repeat(64) } as never };
+      const reason = verified.reason === 'malformed' ||`,
     scene: 'evidence by another key',
     breaks: ['S19'],
   },
