@@ -65,6 +65,7 @@ export class DarwinHost implements Host {
         watch: (record, to) => this.#script(to, ['watch', record.directory]),
         isWatched,
         endWatch: (record) => launchd.remove(jobLabel(record, 'dead-man')),
+        takeBack: async () => {},
         isFiring: isWatched,
         isReverting: (record) => launchd.isRunning(jobLabel(record, 'revert')),
         forget: async (record) => {

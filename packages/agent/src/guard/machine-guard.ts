@@ -25,6 +25,8 @@ export interface GuardMachine {
   /** That stands. */
   isWatched(record: GuardRecord): Promise<boolean>;
   endWatch(record: GuardRecord): Promise<void>;
+  /** What else was begun for the record and may still come is taken back, before the record is released. */
+  takeBack(record: GuardRecord): Promise<void>;
   /** It has fired, and goes back or will again. */
   isFiring(record: GuardRecord, hasResult: boolean): Promise<boolean>;
   /** The agent's own way back is under way. */
@@ -139,6 +141,7 @@ export class MachineGuard {
   async releaseAll(): Promise<boolean> {
     for (const directory of await this.#records.list()) {
       const record = new GuardRecord(this.#options.files, directory);
+      await this.#machine.takeBack(record);
       await this.settle(record, 'released');
       const state = await record.state();
       if (state?.name !== 'fired' && state?.name !== 'reverting') continue;

@@ -71,6 +71,7 @@ export class NixosHost implements Host {
         watch: (record, to) => this.#watch(record, to),
         isWatched: (record) => systemd.isActive(record.timer),
         endWatch: (record) => systemd.stop(record.timer),
+        takeBack: (record) => takeBackBoot(record, { boot: currentBootId(), loader: () => system.bootLoader() }),
         isFiring: async (record, hasResult) =>
           (await systemd.service(record.deadManUnit)) === 'running' ||
           (!hasResult && (await systemd.isActive(record.timer))),
@@ -120,8 +121,7 @@ export class NixosHost implements Host {
     return this.#options.systemd.isGoingDown();
   }
 
-  async arm(to: StorePath | null, seconds: number): Promise<Armed> {
-    await this.#takeBackBoot();
+  arm(to: StorePath | null, seconds: number): Promise<Armed> {
     return this.#guard.arm(to, seconds, async (record) => {
       const running = await this.#variant();
       // After a boot into it: what the dead man's switch would leave, and whose generation it would remove.
@@ -149,7 +149,6 @@ export class NixosHost implements Host {
   }
 
   async standDown(): Promise<void> {
-    await this.#takeBackBoot();
     await this.#guard.releaseAll();
   }
 
@@ -214,7 +213,6 @@ export class NixosHost implements Host {
     if (revertTo === null && (await this.#system.bootDefault()) !== closure) {
       return refused('there is nothing to go back to, should the boot fail');
     }
-    await this.#takeBackBoot();
     if (await this.#guard.releaseAll()) return refused('an earlier dead man’s switch is at work');
     const record = await this.#guard.next();
     const problem = revertTo === null ? null : await this.#prepareBoot(record, { closure, revertTo, guardSeconds });
@@ -251,11 +249,6 @@ export class NixosHost implements Host {
     if (once.ok) return record.bootOrdered().then(() => null);
     await this.#undoBoot(record, revertTo);
     return once.detail;
-  }
-
-  async #takeBackBoot(): Promise<void> {
-    const loader = () => this.#system.bootLoader();
-    await takeBackBoot(await this.#guard.current(), { boot: currentBootId(), loader });
   }
 
   async #undoBoot(record: GuardRecord, revertTo: StorePath): Promise<void> {

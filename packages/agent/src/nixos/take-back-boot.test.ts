@@ -54,5 +54,4 @@ test('what the loader was not told, has begun, guards a switch or is settled lea
     await record.settle('armed', 'released');
   };
   assert.equal(await forgotten(settled), 0, 'settled');
-  await takeBackBoot(null, { boot: 'this', loader: async () => assert.fail('there is no record') });
 });

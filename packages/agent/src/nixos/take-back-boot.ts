@@ -6,10 +6,10 @@ import type { BootLoader } from './boot-loader.ts';
  * released. Else whoever boots the machine later, by hand, would start a system that nothing guards any more.
  */
 export async function takeBackBoot(
-  record: GuardRecord | null,
+  record: GuardRecord,
   { boot, loader }: { readonly boot: string; readonly loader: () => Promise<Pick<BootLoader, 'forgetOnce'> | null> },
 ): Promise<void> {
-  const state = (await record?.state()) ?? null;
-  if (record === null || state?.name !== 'armed' || state.facts.kind !== 'boot' || state.facts.boot !== boot) return;
+  const state = await record.state();
+  if (state?.name !== 'armed' || state.facts.kind !== 'boot' || state.facts.boot !== boot) return;
   if (await record.wasBootOrdered()) await (await loader())?.forgetOnce();
 }
