@@ -63,12 +63,8 @@ export async function fetchEvidence(
   const { host, keys, period } = question;
   const folder = join(directory, host);
   await mkdir(folder, { recursive: true });
-  const newest =
-    (await readdir(folder))
-      .filter((name) => dayPattern.test(name))
-      .sort()
-      .at(-1) ?? '';
-  const there = new Set(await readdir(folder));
+  const there = (await readdir(folder)).filter((name) => dayPattern.test(name)).sort();
+  const newest = there.at(-1) ?? '';
   const refused: RefusedDocument[] = [];
   const refuse = (reason: string, detail: string): void => {
     if (refused.length < refusalsMax) refused.push({ reason, detail });
@@ -101,7 +97,7 @@ export async function fetchEvidence(
 
   for (const day of daysOf(period)) {
     const file = `${day.slice(0, 10)}${archiveSuffix}`;
-    if (there.has(file) && file < newest) {
+    if (there.includes(file) && file < newest) {
       kept++;
       continue;
     }

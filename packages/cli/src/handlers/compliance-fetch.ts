@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { HostName, Instant, instantToMs, pinTrust } from '@nixfleet/contracts';
-import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { HostName, type Instant, instantToMs } from '@nixfleet/contracts';
 import { type HistoricRelease, hostQuestion } from '@nixfleet/evidence';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -9,16 +7,15 @@ import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { type FetchedHost, fetchDaysMax, fetchEvidence } from '../compliance/fetch-evidence.ts';
 import { absolutePath } from '../config/absolute-path.ts';
-import { loadSettings, requireSetting } from '../config/settings.ts';
 import { openReader } from '../control-plane-reader.ts';
 import { periodReleases } from '../packet/period-releases.ts';
 import { walkTrustStates } from '../packet/trust-states.ts';
+import { typedPeriod } from '../packet/typed-period.ts';
 import { parseTyped } from '../parse-typed.ts';
 import { printable } from '../printable.ts';
 import { plural } from '../render/plural.ts';
 import type { Terminal } from '../terminal.ts';
-import { fleetOf } from '../verification/open-chain.ts';
-import { openReleases } from '../verification/releases-place.ts';
+import { openPinned } from '../verification/open-pinned.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal, clock, signal } = context;
@@ -27,14 +24,8 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   if (typed === undefined) throw new CliError('usage', '--evidence is missing', 'say where to write');
   const base = { base: context.workingDirectory, home: context.environment.HOME ?? homedir() };
   const directory = absolutePath(typed, base);
-  const settings = await loadSettings(context, values);
-  const place = await openReleases(context, requireSetting(settings, 'releases'));
-  const start = new Uint8Array(await readFile(requireSetting(settings, 'trust')));
-  const fleet = settings.values.fleet ?? fleetOf(start, '--trust');
-  const ctx = { crypto: nodeCrypto, fleet };
-  const pinned = await pinTrust(ctx, start);
-  if (!pinned.ok) throw new CliError('failed', `${settings.values.trust}: ${pinned.detail}`, 'name a trust document');
-  const trust = await walkTrustStates(ctx, place, pinned.value);
+  const { ctx, place, pinned } = await openPinned(context, values);
+  const trust = await walkTrustStates(ctx, place, pinned);
   const releases: HistoricRelease[] = [];
   for await (const { release } of periodReleases(ctx, place, { trust, ...period, named: new Set() })) {
     releases.push(release);
@@ -64,13 +55,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
 }
 
 function periodOf(values: CommandValues): { readonly from: Instant; readonly to: Instant } {
-  const need = (name: 'from' | 'to'): Instant => {
-    const text = values.text(name);
-    if (text === undefined) throw new CliError('usage', `--${name} is missing`, 'see --help');
-    return parseTyped(Instant, text, `--${name}`);
-  };
-  const [from, to] = [need('from'), need('to')];
-  if (to <= from) throw new CliError('usage', '--to is not after --from', 'the end is exclusive');
+  const { from, to } = typedPeriod(values);
   if (instantToMs(to) - instantToMs(from) > (fetchDaysMax - 1) * 86_400_000) {
     throw new CliError('usage', `--to is more than ${fetchDaysMax - 1} days after --from`, 'fetch shorter periods');
   }

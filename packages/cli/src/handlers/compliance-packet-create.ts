@@ -1,8 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { type FleetName, HostName, Instant, pinTrust } from '@nixfleet/contracts';
-import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { type FleetName, HostName, type Instant } from '@nixfleet/contracts';
 import { isWithin } from '@nixfleet/evidence';
 import { openGit, systemCommands } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
@@ -10,36 +9,27 @@ import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { absolutePath } from '../config/absolute-path.ts';
-import { loadSettings, requireSetting } from '../config/settings.ts';
 import { readDrills } from '../drill/drill-files.ts';
 import { createPacket } from '../packet/create-packet.ts';
 import { openPool } from '../packet/open-pool.ts';
 import { showFindings } from '../packet/show-findings.ts';
+import { typedPeriod } from '../packet/typed-period.ts';
 import { parseTyped } from '../parse-typed.ts';
 import { printable } from '../printable.ts';
-import { fleetOf } from '../verification/open-chain.ts';
-import { openReleases } from '../verification/releases-place.ts';
+import { openPinned } from '../verification/open-pinned.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal, clock } = context;
   const base = { base: context.workingDirectory, home: context.environment.HOME ?? homedir() };
-  const need = (name: 'from' | 'to' | 'evidence' | 'output'): string => {
+  const { from, to } = typedPeriod(values);
+  const need = (name: 'evidence' | 'output'): string => {
     const text = values.text(name);
     if (text === undefined) throw new CliError('usage', `--${name} is missing`, 'see --help');
     return text;
   };
-  const from = parseTyped(Instant, need('from'), '--from');
-  const to = parseTyped(Instant, need('to'), '--to');
-  if (to <= from) throw new CliError('usage', '--to is not after --from', 'the end is exclusive');
   const evidence = absolutePath(need('evidence'), base);
   const output = absolutePath(need('output'), base);
-  const settings = await loadSettings(context, values);
-  const place = await openReleases(context, requireSetting(settings, 'releases'));
-  const start = new Uint8Array(await readFile(requireSetting(settings, 'trust')));
-  const fleet = settings.values.fleet ?? fleetOf(start, '--trust');
-  const ctx = { crypto: nodeCrypto, fleet };
-  const pinned = await pinTrust(ctx, start);
-  if (!pinned.ok) throw new CliError('failed', `${settings.values.trust}: ${pinned.detail}`, 'name a trust document');
+  const { ctx, place, start, pinned } = await openPinned(context, values);
   const hosts = await hostsOf(values, evidence);
   const drills = values.text('drills');
   const folder = drills === undefined ? null : absolutePath(drills, base);
@@ -55,7 +45,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     ctx,
     place,
     start,
-    pinned: pinned.value,
+    pinned,
     hosts,
     from,
     to,
@@ -66,7 +56,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
       const object = await git?.try(['cat-file', '-e', `${commit}^{commit}`]);
       return git && object?.ok ? git.bytes(['cat-file', 'commit', commit]) : null;
     },
-    drills: await drillsOf(folder, fleet, { from, to }),
+    drills: await drillsOf(folder, ctx.fleet, { from, to }),
     output,
     pool,
     signal: context.signal,
