@@ -100,6 +100,14 @@ export class Life {
     });
   }
 
+  /** Waits so many milliseconds, for work that takes that long. */
+  pass(ms: number, signal: AbortSignal): Promise<void> {
+    return this.wait<void>((settle) => {
+      const appointment = this.#scheduler.after(ms, () => settle());
+      return () => this.#scheduler.cancel(appointment);
+    }, signal);
+  }
+
   #dies(): boolean {
     this.#crossings++;
     return this.#endsAt !== null && this.#crossings >= this.#endsAt.crossing;

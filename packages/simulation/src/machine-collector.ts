@@ -46,13 +46,8 @@ const somewhereElse = StorePath.parse(`/nix/store/${'0'.repeat(32)}-nixos-system
 
 /** The collector's port of one incarnation of the agent: the real collector, measuring a machine of variables. */
 export function machineCollector(machine: Machine, deps: MachineCollectorDeps): Collector {
-  const { life, scheduler, dice, files, closures, directory } = deps;
+  const { life, dice, files, closures, directory } = deps;
   const lying = new CollectorDirectory(files, directory);
-  const after = (ms: number, signal: AbortSignal): Promise<void> =>
-    life.wait<void>((settle) => {
-      const appointment = scheduler.after(ms, () => settle());
-      return () => scheduler.cancel(appointment);
-    }, signal);
   return {
     newest: () => lying.newest(),
     documents: (since) => lying.documents(since),
@@ -60,7 +55,7 @@ export function machineCollector(machine: Machine, deps: MachineCollectorDeps): 
       try {
         await lying.ask(context, order);
         const conduct = closures.conductOf(machine.running);
-        await after(conduct === 'late' ? overrunMs : dice.between(collectionMs.from, collectionMs.to), signal);
+        await life.pass(conduct === 'late' ? overrunMs : dice.between(collectionMs.from, collectionMs.to), signal);
         if (conduct === 'late') return { ok: false, reason: 'timeout', detail: 'it took too long', exitCode: null };
         if (conduct === 'broken') return { ok: false, reason: 'collector-failed', detail: 'exit 1', exitCode: 1 };
         await collectOn(machine, deps);

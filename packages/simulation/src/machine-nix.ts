@@ -3,7 +3,6 @@ import type { Closures } from './closures.ts';
 import type { Dice } from './dice.ts';
 import type { Life } from './life.ts';
 import type { Machine } from './machine.ts';
-import type { Scheduler } from './scheduler.ts';
 
 /** How long a fetch takes, and how long one that fails is tried, in milliseconds. */
 const fetchMs = { from: 500, to: 30_000 };
@@ -11,7 +10,6 @@ const unreachableMs = 15_000;
 
 export interface MachineNixDeps {
   readonly life: Life;
-  readonly scheduler: Scheduler;
   readonly dice: Dice;
   readonly closures: Closures;
   readonly isCacheReachable: () => boolean;
@@ -23,12 +21,7 @@ export interface MachineNixDeps {
 
 /** The Nix port of one incarnation of the agent: a store on the machine's disk, and a cache somewhere. */
 export function machineNix(machine: Machine, deps: MachineNixDeps): Nix {
-  const { life, scheduler, dice, closures, isCacheReachable, fetchSeconds, isSafe } = deps;
-  const after = (ms: number, signal: AbortSignal): Promise<void> =>
-    life.wait<void>((settle) => {
-      const appointment = scheduler.after(ms, () => settle());
-      return () => scheduler.cancel(appointment);
-    }, signal);
+  const { life, dice, closures, isCacheReachable, fetchSeconds, isSafe } = deps;
   return {
     checkConfiguration: () =>
       life.cross(() => {
@@ -39,11 +32,11 @@ export function machineNix(machine: Machine, deps: MachineNixDeps): Nix {
     async realise(closure, _sources, _rootLink, signal) {
       if (machine.store.has(closure)) return life.cross(() => ({ ok: true }));
       if (!isCacheReachable()) {
-        await after(unreachableMs, signal);
+        await life.pass(unreachableMs, signal);
         return { ok: false, reason: 'closure-unavailable', detail: 'no cache answers' };
       }
       const seconds = fetchSeconds();
-      await after(seconds === null ? dice.between(fetchMs.from, fetchMs.to) : seconds * 1000, signal);
+      await life.pass(seconds === null ? dice.between(fetchMs.from, fetchMs.to) : seconds * 1000, signal);
       return life.cross(() => {
         if (machine.disk.isFull) return { ok: false, reason: 'disk-full', detail: 'no space left on device' } as const;
         machine.store.set(closure, { isModified: false });

@@ -109,7 +109,6 @@ export class SimulatedAgent {
       host: machineHost(machine, { life, scheduler, isClockSynchronised: this.#options.isClockSynchronised }),
       nix: machineNix(machine, {
         life,
-        scheduler,
         dice: own,
         closures,
         isCacheReachable: this.#options.isCacheReachable,
