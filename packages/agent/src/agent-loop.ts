@@ -5,6 +5,7 @@ import {
   type EventContent,
   type Instant,
   type JournalId,
+  type JournalPosition,
   woken,
 } from '@nixfleet/contracts';
 import {
@@ -61,6 +62,8 @@ export class AgentLoop {
   /** Facts whose events could not be written: taken in again with the next tick. */
   #stalled: HostInput[] = [];
   #contactMs: number | null = null;
+  /** Where in the journal the last switch ended, for whatever reason. */
+  #spentAt: JournalPosition | null = null;
   #driftMs = 0;
   /** The sleep between two ticks, which what happens meanwhile ends. */
   #nap = new AbortController();
@@ -158,8 +161,8 @@ export class AgentLoop {
     return { agentVersion, running, bootId: this.#bootId, journal: journal.position };
   }
 
-  /** False where documents could not be read to their end. */
-  async takeReply(reply: CheckinReply, signal: AbortSignal): Promise<boolean> {
+  /** False where documents could not be read to their end, and where what is permitted was for a switch that has ended since. */
+  async takeReply(reply: CheckinReply, askedAt: JournalPosition, signal: AbortSignal): Promise<boolean> {
     const { documents, permission, controlPlane } = this.#deps;
     this.contacted();
     if (reply.replayFrom) await this.#workers?.delivery.replayFrom(reply.replayFrom);
@@ -172,6 +175,7 @@ export class AgentLoop {
         const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
         if (isNew && !this.#heads.tryTake()) return false;
         const outcome = isNew || isLate(documents) ? await documents.sync(controlPlane, signal) : 'unchanged';
+        if (reply.goId !== null && this.#isSpent(askedAt)) return false;
         if (reply.go) await permission.set(reply.go, controlPlane, signal);
         else if (reply.goId === null) await permission.set(null, controlPlane, signal);
         else if (outcome === 'updated') await permission.verify(controlPlane, signal);
@@ -212,7 +216,6 @@ export class AgentLoop {
     const intent = this.#intent();
     if (intent === null || hasAnswered || intent.policy.confirm.by === 'local') return intent;
     // Nobody said it again: a hold or halt of the meantime would not be known here.
-    this.#deps.permission?.suspend();
     return { ...intent, hasGo: false, mayReboot: false };
   }
 
@@ -342,10 +345,29 @@ export class AgentLoop {
     if (isPhaseNew) this.#deps.log('info', `now ${phase.name}`);
     // What was switched or booted may wait for a boot, or wait no more.
     if (isPhaseNew) this.#driftMs = Number.NEGATIVE_INFINITY;
+    if (switchingPhases.has(before.state.phase.name) && !switchingPhases.has(phase.name)) this.#endPermission();
     if (isPhaseNew || result.memory.working.busy?.id !== before.working.busy?.id) this.#nap.abort(woken);
     this.#workers?.effects.cancelStale(result.memory.working);
     for (const effect of result.effects) this.#workers?.effects.run(effect);
     if (result.events.length > 0) this.#workers?.delivery.kick();
+  }
+
+  /**
+   * The journal gave up what the `go` was for, and with it the place that the control plane had kept: one that was told to
+   * somebody who had not said so yet does not count.
+   */
+  #endPermission(): void {
+    this.#spentAt = this.#deps.journal.position;
+    this.#deps.permission?.drop();
+    this.#workers?.checkin.forgetGo();
+  }
+
+  /** What is told to a question from before the last switch ended was meant for that. */
+  #isSpent({ journal, seq }: JournalPosition): boolean {
+    const spent = this.#spentAt;
+    return (
+      spent !== null && (journal !== spent.journal ? journal !== this.#deps.journal.position.journal : seq < spent.seq)
+    );
   }
 
   /** Armed, and nothing may start: a dead man's switch must not run out while the journal waits for the disk. */

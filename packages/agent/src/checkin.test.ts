@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CheckinReply, CheckinRequest } from '@nixfleet/contracts';
+import type { CheckinReply, CheckinRequest, JournalPosition } from '@nixfleet/contracts';
 import { FakeClock, SeededRandom } from '@nixfleet/testkit';
 import { Checkin } from './checkin.ts';
 import type { ControlPlaneClient } from './control-plane-client.ts';
 import { Gate } from './gate.ts';
 
+const journal = { journal: 'j1', seq: 7, sha256: '0'.repeat(64) } as unknown as JournalPosition;
 const reply = { head: null, trustVersion: 1, goId: null } as CheckinReply;
 const signal = new AbortController().signal;
 
@@ -23,7 +24,7 @@ function checkinThatTakes(...milliseconds: readonly number[]) {
   const checkin = new Checkin({
     ...{ client, clock, gate: new Gate(), random: new SeededRandom(1), log: () => {} },
     waitSeconds: 0,
-    request: async () => ({}) as Omit<CheckinRequest, 'seen'>,
+    request: async () => ({ journal }) as Omit<CheckinRequest, 'seen'>,
     take: async () => {
       await clock.advance(left.shift() ?? 0);
       return true;
@@ -57,7 +58,7 @@ test('a reply that could not be followed to its end is told again, whichever go 
   const checkin = new Checkin({
     ...{ client, clock, gate: new Gate(), random: new SeededRandom(1), log: () => {} },
     waitSeconds: 0,
-    request: async () => ({}) as Omit<CheckinRequest, 'seen'>,
+    request: async () => ({ journal }) as Omit<CheckinRequest, 'seen'>,
     // The second one's release cannot be read.
     take: async () => seen.length !== 2,
     onBack: () => {},
@@ -68,4 +69,63 @@ test('a reply that could not be followed to its end is told again, whichever go 
     [null, goIds[0], null],
     'the first go again would be no news, and the second one is what the agent holds',
   );
+});
+
+test('before arming a decision is waited for, whatever was seen before; none is no permission', async () => {
+  const clock = new FakeClock('2026-06-01T08:00:00Z');
+  const asked: [CheckinRequest['seen']['go'], number][] = [];
+  let taken = 0;
+  const decided = 'a'.repeat(64);
+  const client = {
+    checkin: async ({ seen }: CheckinRequest, waitSeconds: number) => {
+      asked.push([seen.go, waitSeconds]);
+      // What a control plane does that cannot decide yet: it leaves standing what was seen.
+      return { ok: true, value: { ...reply, goId: asked.length === 1 ? decided : seen.go } };
+    },
+  } as unknown as ControlPlaneClient;
+  const checkin = new Checkin({
+    ...{ client, clock, gate: new Gate(), random: new SeededRandom(1), log: () => {} },
+    waitSeconds: 0,
+    request: async () => ({ journal }) as Omit<CheckinRequest, 'seen'>,
+    take: async (_reply, askedAt) => {
+      assert.equal(askedAt, journal);
+      taken++;
+      return true;
+    },
+    onBack: () => {},
+  });
+  assert.equal(await checkin.again(signal), true);
+  assert.equal(await checkin.again(signal), false);
+  assert.equal(taken, 1);
+  assert.deepEqual(asked, Array(2).fill(['0'.repeat(64), 10]));
+});
+
+test('what was permitted for a switch that ended is asked for anew, and whoever holds an answer back is not waited for', async () => {
+  const clock = new FakeClock('2026-06-01T08:00:00Z');
+  const seen: CheckinRequest['seen']['go'][] = [];
+  const decided = 'a'.repeat(64);
+  const client = {
+    checkin: async (request: CheckinRequest, _waitSeconds: number, waiting: AbortSignal) => {
+      seen.push(request.seen.go);
+      if (seen.length === 1) return { ok: true, value: { ...reply, goId: decided } };
+      await new Promise((resolve) => waiting.addEventListener('abort', resolve));
+      return { ok: false, code: 'unreachable', detail: 'aborted' };
+    },
+  } as unknown as ControlPlaneClient;
+  const stop = new AbortController();
+  const checkin = new Checkin({
+    ...{ client, clock, gate: new Gate(), random: new SeededRandom(1), log: () => {} },
+    waitSeconds: 100,
+    request: async () => ({ journal }) as Omit<CheckinRequest, 'seen'>,
+    take: async () => true,
+    onBack: () => {},
+  });
+  const running = checkin.run(stop.signal);
+  await clock.advance(60_000);
+  assert.deepEqual(seen, [null, decided]);
+  checkin.forgetGo();
+  await clock.advance(1);
+  assert.deepEqual(seen, [null, decided, null]);
+  stop.abort();
+  await running;
 });

@@ -1,4 +1,12 @@
-import type { CheckinReply, CheckinRequest, Clock, Random, Sha256Hex } from '@nixfleet/contracts';
+import {
+  type CheckinReply,
+  type CheckinRequest,
+  type Clock,
+  type JournalPosition,
+  type Random,
+  Sha256Hex,
+  woken,
+} from '@nixfleet/contracts';
 import { Allowance } from './allowance.ts';
 import type { Answer, ControlPlaneClient } from './control-plane-client.ts';
 import { messageOf } from './errors.ts';
@@ -17,6 +25,10 @@ const early = { burst: 60, refillMs: 2_000 };
 const freshMsMax = 15_000;
 /** How often a fresh one is asked for: what was read once is not read again. */
 const againTriesMax = 3;
+/** How long the control plane may take to decide, in seconds: what this host wrote a moment ago may still be on its way there. */
+const decisionSecondsMax = 10;
+/** Seen by nobody: whatever is permitted or not is news, once it is decided. */
+const nothingSeen = Sha256Hex.parse('0'.repeat(64));
 
 export interface CheckinDeps {
   readonly client: ControlPlaneClient;
@@ -27,8 +39,11 @@ export interface CheckinDeps {
   readonly waitSeconds: number;
   /** What this host says of itself now. */
   readonly request: () => Promise<Omit<CheckinRequest, 'seen'>>;
-  /** Takes a reply in. False: it could not be followed to its end, so that the same is to be told again. */
-  readonly take: (reply: CheckinReply, signal: AbortSignal) => Promise<boolean>;
+  /**
+   * Takes a reply in, to a question that was asked at a place of the journal. False: it could not be followed to its end, or no
+   * longer counts, so that the same is to be told again.
+   */
+  readonly take: (reply: CheckinReply, askedAt: JournalPosition, signal: AbortSignal) => Promise<boolean>;
   /** The control plane answered after it had not. */
   readonly onBack: () => void;
 }
@@ -39,6 +54,8 @@ export class Checkin {
   readonly #delay: RetryDelay;
   readonly #early: Allowance;
   #seen: { head: Sha256Hex | null; go: Sha256Hex | null } = { head: null, go: null };
+  /** Ends the check-in that is held. */
+  #held = new AbortController();
 
   constructor(deps: CheckinDeps) {
     this.#deps = deps;
@@ -51,8 +68,11 @@ export class Checkin {
     while (!signal.aborted) {
       await gate.open(signal);
       const startedMs = clock.monotonicMs();
-      const answer = await this.#ask(this.#seen, waitSeconds, signal);
+      const held = new AbortController();
+      this.#held = held;
+      const answer = await this.#ask(this.#seen, waitSeconds, signal, held.signal);
       if (signal.aborted) return;
+      if (!answer.ok && held.signal.aborted) continue;
       if (answer.ok) {
         if (this.#delay.succeeded()) onBack();
         const tookMs = clock.monotonicMs() - startedMs;
@@ -72,20 +92,26 @@ export class Checkin {
     this.#delay.cutShort();
   }
 
+  /** What was permitted is used up: whatever is from now on is to be told, and the one who holds the answer back is asked anew. */
+  forgetGo(): void {
+    this.#seen = { ...this.#seen, go: null };
+    this.#held.abort(woken);
+  }
+
   /** The machine was switched, its network perhaps with it. */
   startOver(): void {
     this.#delay.startOver();
   }
 
   /**
-   * Now, with nothing held, and told the `go` again whether it was seen or not. False: no answer, or none that is fresh: over a
+   * Now, and told what is permitted whether it was seen or not. False: no decision, or none that is fresh: over a
    * bad line, what was permitted may have been taken back while the release that came with it was read.
    */
   async again(signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#deps;
     for (let tries = 0; tries < againTriesMax; tries++) {
       const askedMs = clock.monotonicMs();
-      const { ok } = await this.#ask({ ...this.#seen, go: null }, 0, signal);
+      const { ok } = await this.#ask({ ...this.#seen, go: nothingSeen }, decisionSecondsMax, signal);
       if (!ok) return false;
       if (clock.monotonicMs() - askedMs <= freshMsMax) return true;
     }
@@ -97,12 +123,20 @@ export class Checkin {
     await this.#ask(this.#seen, 0, signal);
   }
 
-  async #ask(seen: CheckinRequest['seen'], waitSeconds: number, signal: AbortSignal): Promise<Answer<CheckinReply>> {
+  async #ask(
+    seen: CheckinRequest['seen'],
+    waitSeconds: number,
+    signal: AbortSignal,
+    held?: AbortSignal,
+  ): Promise<Answer<CheckinReply>> {
     const { client, request, take } = this.#deps;
-    const answer = await client.checkin({ ...(await request()), seen }, waitSeconds, signal);
+    const asked = await request();
+    const waiting = held ? AbortSignal.any([signal, held]) : signal;
+    const answer = await client.checkin({ ...asked, seen }, waitSeconds, waiting);
     if (!answer.ok) return answer;
     // Whatever a reply sets off in us, it must not end the agent.
-    const isFollowed = await take(answer.value, signal).catch((error: unknown) => {
+    if (answer.value.goId === nothingSeen) return { ok: false, code: 'garbled', detail: 'nothing was decided yet' };
+    const isFollowed = await take(answer.value, asked.journal, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       this.#deps.log('error', 'a reply cannot be taken in', { error: messageOf(error) });
       return false;

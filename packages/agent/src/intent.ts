@@ -96,9 +96,11 @@ export class Permission {
     return known.find((found) => found?.manifest?.rolloutId === rolloutId)?.entry ?? null;
   }
 
-  /** The control plane did not say it again when asked: a fetch that led nowhere is not started over at once, for ever. */
-  suspend(): void {
-    this.#countsFromMs = this.#clock.monotonicMs() + this.#grants.take();
+  /** It was for one switch, which ended: the next one needs a `go` of its own, however much the same that is. */
+  drop(): void {
+    this.#go = null;
+    this.#granted = null;
+    this.#standing = '';
   }
 
   /** Null: the control plane took its `go` back. */
@@ -137,7 +139,7 @@ export class Permission {
     const standing = `${go.rolloutId}:${go.attempt}${go.reboot ? ':reboot' : ''}`;
     const { introducedIn } = manifest.document;
     if (introducedIn > this.#introducedIn) this.#countsFromMs = 0;
-    else if (standing !== this.#standing) this.suspend();
+    else if (standing !== this.#standing) this.#countsFromMs = this.#clock.monotonicMs() + this.#grants.take();
     this.#introducedIn = Math.max(this.#introducedIn, introducedIn);
     this.#standing = standing;
     this.#granted = { go, manifest, entry };

@@ -179,7 +179,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       const fetching = fetchReport.current;
       return { ...(await theLoop.checkinRequest()), ...(fetching ? { fetching } : {}) };
     },
-    take: (reply, signal) => theLoop.takeReply(reply, signal),
+    take: (reply, askedAt, signal) => theLoop.takeReply(reply, askedAt, signal),
     onBack: () => delivery.retry(),
   });
   const fetchReport = new FetchReport({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { addSeconds } from '@nixfleet/contracts';
+import { addSeconds, CheckinReply, type EventContent } from '@nixfleet/contracts';
 import { testClosure } from '@nixfleet/testkit';
 import { bodyOf, Fixture, fetching, the } from './fixture.test.ts';
 
@@ -24,6 +24,34 @@ describe('what is handed out', () => {
     assert.equal(await fixture.gos(), 2, 'the second try has a record of its own');
     await fixture.restart();
     assert.equal(await fixture.gos(), 2);
+  });
+
+  test('a host is allowed nothing, and denied nothing, before all that it has written is known', async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join(...hosts);
+    const { goId } = await fixture.checkin('canary');
+    assert.ok(goId);
+    const target = await fixture.fleet.target('canary');
+    const journal = await fixture.fleet.journal('canary');
+    const from = journal.events.length;
+    // What it gives up it could fetch again on the strength of an answer that did not know it.
+    const withheld: EventContent = { kind: 'withheld', body: { withheld: { code: 'no-go' } } };
+    for (const content of [fetching(target), withheld]) await journal.append(content, { at: fixture.clock.instant() });
+    const asked = await fixture.checkin('canary');
+    assert.deepEqual([asked.goId, asked.go, asked.replayFrom?.seq], [null, undefined, from + 1]);
+    assert.equal((await fixture.checkin('canary', { go: goId })).goId, goId, 'what it has stands until it is decided');
+
+    const held = fixture.call('canary', {
+      method: 'POST',
+      path: '/v1/agent/checkin',
+      headers: { prefer: 'wait=100' },
+      body: await fixture.checkinBody('canary', { head: asked.head }),
+    });
+    await fixture.post('canary', journal.events.slice(from));
+    await fixture.settle();
+    const answer = CheckinReply.parse(bodyOf(await held, 200));
+    assert.deepEqual([answer.goId, answer.go?.rolloutId], [goId, target.rolloutId], 'once its events are here');
+    assert.equal(await fixture.gos(), 2, 'the second try has a record of its own');
   });
 
   test('a raised `reboots` and a trial reach their hosts, and only theirs', async () => {

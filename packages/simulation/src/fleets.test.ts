@@ -46,6 +46,9 @@ const found: readonly SimulationOptions[] = [
   { seed: 165, hosts: 20, hours: 6 },
   // A go came with a release that could not be read, then the one before stood again: the host waited for ever.
   { seed: 196, hosts: 20, hours: 6 },
+  // A host that had given its place up started again on the go it still held; one was let go before its last events were known.
+  { seed: 6, hosts: 20, hours: 6 },
+  { seed: 48, hosts: 20, hours: 6 },
   { seed: 1003, hosts: 20, hours: 6 },
 ];
 

@@ -1,14 +1,22 @@
-import { type HostName, type JournalPosition, type Withheld, waitSecondsMax } from '@nixfleet/contracts';
+import {
+  type CheckinRequest,
+  type HostName,
+  type JournalPosition,
+  type Withheld,
+  waitSecondsMax,
+} from '@nixfleet/contracts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { PlannerLoop } from '../planner/planner-loop.ts';
+import type { PlannerLoop, Published } from '../planner/planner-loop.ts';
 import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { Store } from '../store/store.ts';
 import type { FleetRecords } from '../views/fleet-records.ts';
 import type { Presence } from '../views/presence.ts';
 import type { CheckinBodies } from './checkin-bodies.ts';
-import type { HeldCheckins, Seen } from './held-checkins.ts';
+import type { HeldCheckins, HoldEnd, Seen } from './held-checkins.ts';
 import { type ApiRequest, type ApiResponse, errorResponse, jsonResponse } from './message.ts';
 
+/** How long an event that a host has written may be on its way beside the check-in that tells of it, in milliseconds. */
+const deliveryMsMax = 2000;
 /** Reasons sent with a reply that has no go. */
 const withheldMax = 16;
 
@@ -24,32 +32,51 @@ export interface CheckinDeps {
   readonly cluster?: Pick<Cluster, 'isCurrent'>;
 }
 
+type Asked = Pick<CheckinRequest, 'journal' | 'seen'>;
+
 type ReplayFrom = { readonly journal: JournalPosition['journal']; readonly seq: number };
 
 /** Parse, compare, hold: whatever a reply says was decided by the planner before. */
 export async function checkin(deps: CheckinDeps, host: HostName, request: ApiRequest): Promise<ApiResponse> {
   const parsed = deps.bodies.parse(host, request.body);
   if (!parsed.ok) return errorResponse('malformed', parsed.detail);
-  const { presence, planner, held, intake } = deps;
-  presence.noteCheckin(host, parsed.value);
-  const missing = missingFrom(deps, host, parsed.value.journal);
-  const replayFrom = missing instanceof Promise ? await missing : missing;
-  const seen = parsed.value.seen;
-  const waitMs = waitOf(request.headers.prefer) * 1000;
-  if (waitMs === 0 || replayFrom !== null || hasNews(deps, host, { ...seen, trustVersion: trustVersionOf(intake) })) {
-    return reply(deps, host, { go: seen.go, replayFrom });
+  const { presence, intake } = deps;
+  const asked = parsed.value;
+  presence.noteCheckin(host, asked);
+  const seen: Seen = { ...asked.seen, journal: asked.journal, trustVersion: trustVersionOf(intake) };
+  let waitMs = waitOf(request.headers.prefer) * 1000;
+  let replayFrom = await missingFrom(deps, host, asked.journal);
+  if (replayFrom !== null && deps.records.of(host).journal?.journal === asked.journal.journal) {
+    const deliveryMs = Math.min(waitMs, deliveryMsMax);
+    if ((await hold(deps, host, { seen, waitMs: deliveryMs, signal: request.signal })) === 'gone') return gone();
+    waitMs -= deliveryMs;
+    replayFrom = await missingFrom(deps, host, asked.journal);
   }
+  if (replayFrom === null && (await hold(deps, host, { seen, waitMs, signal: request.signal })) === 'gone')
+    return gone();
+  return reply(deps, host, { asked, replayFrom });
+}
+
+function gone(): ApiResponse {
+  return errorResponse('not-ready', 'the client is gone');
+}
+
+/** Waits for something to tell, which may be there already. */
+async function hold(
+  deps: CheckinDeps,
+  host: HostName,
+  { seen, waitMs, signal }: { readonly seen: Seen; readonly waitMs: number; readonly signal: AbortSignal },
+): Promise<HoldEnd> {
+  const { presence, planner, held } = deps;
+  if (waitMs === 0 || hasNews(deps, host, seen)) return 'changed';
   presence.hold(host);
   try {
-    const trustVersion = trustVersionOf(intake);
-    const how = await held.hold(host, { ...seen, trustVersion }, { waitMs, signal: request.signal });
-    if (how === 'gone') return errorResponse('not-ready', 'the client is gone');
+    return await held.hold(host, seen, { waitMs, signal });
   } finally {
     presence.release(host);
     // It goes offline some time after this, unless it comes back.
     planner.wakeWithin(presence.offlineAfterMs + 1);
   }
-  return reply(deps, host, { go: seen.go, replayFrom: null });
 }
 
 /** Whether a reply would differ from what the agent has seen. */
@@ -58,16 +85,33 @@ export function hasNews(
   host: HostName,
   seen: Seen,
 ): boolean {
-  const goId = planner.published?.hosts.get(host)?.go?.goId ?? null;
+  const { published } = planner;
   const head = intake.current?.head.sha256 ?? null;
-  return seen.head !== head || seen.go !== goId || seen.trustVersion !== trustVersionOf(intake);
+  if (seen.head !== head || seen.trustVersion !== trustVersionOf(intake)) return true;
+  if (knowledgeOf(published, host, seen.journal) !== 'all') return false;
+  return seen.go !== (published?.hosts.get(host)?.go?.goId ?? null);
+}
+
+/**
+ * Of what a host had written when it asked, how much the published decisions know. Before they know all of it, it is allowed
+ * nothing: it may have given up what it was let go for, and others may have its place by the time it acts on it.
+ */
+function knowledgeOf(
+  published: Published | null,
+  host: HostName,
+  { journal, seq }: JournalPosition,
+): 'all' | 'part' | 'none' {
+  const known = published?.journals.get(host) ?? null;
+  if (published !== null && known === null && seq === 0) return 'all';
+  if (known?.journal !== journal) return 'none';
+  return known.seq >= seq ? 'all' : 'part';
 }
 
 /** What is allowed is said once this one knows all that any control plane had stored when it was asked, or not at all. */
 function reply(
   deps: CheckinDeps,
   host: HostName,
-  answer: { readonly go: string | null; readonly replayFrom: ReplayFrom | null },
+  answer: { readonly asked: Asked; readonly replayFrom: ReplayFrom | null },
 ): ApiResponse | Promise<ApiResponse> {
   const { cluster, planner } = deps;
   if (!cluster || !planner.published?.hosts.get(host)?.go) return replyNow(deps, host, { ...answer, isCurrent: true });
@@ -82,18 +126,21 @@ function replyNow(
   { intake, planner, presence }: CheckinDeps,
   host: HostName,
   {
-    go: seenGo,
+    asked: { journal, seen },
     replayFrom,
     isCurrent,
-  }: { readonly go: string | null; readonly replayFrom: ReplayFrom | null; readonly isCurrent: boolean },
+  }: { readonly asked: Asked; readonly replayFrom: ReplayFrom | null; readonly isCurrent: boolean },
 ): ApiResponse {
   const published = planner.published?.hosts.get(host);
-  const go = isCurrent ? (published?.go ?? null) : null;
+  const knowledge = knowledgeOf(planner.published, host, journal);
+  const go = isCurrent && knowledge === 'all' ? (published?.go ?? null) : null;
+  // What its last events change is decided in a moment.
+  const goId = isCurrent && knowledge === 'part' ? seen.go : (go?.goId ?? null);
   const head = intake.current?.head.sha256 ?? null;
   const decided: readonly Withheld[] = published ? published.decision.withheld : [{ code: 'no-release' }];
   const withheld = isCurrent ? decided : behind;
-  let text = `{"head":${JSON.stringify(head)},"trustVersion":${trustVersionOf(intake)},"goId":${JSON.stringify(go?.goId ?? null)}`;
-  if (go && go.goId !== seenGo) {
+  let text = `{"head":${JSON.stringify(head)},"trustVersion":${trustVersionOf(intake)},"goId":${JSON.stringify(goId)}`;
+  if (go && go.goId !== seen.go) {
     text += `,"go":${go.json}`;
     presence.noteTold(host);
   }

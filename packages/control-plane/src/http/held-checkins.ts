@@ -1,4 +1,4 @@
-import type { HostName, Sha256Hex } from '@nixfleet/contracts';
+import type { HostName, JournalPosition, Sha256Hex } from '@nixfleet/contracts';
 import type { Deadline, Deadlines } from '../deadlines.ts';
 
 /** What an agent has seen; its check-in is held while nothing here differs. */
@@ -6,6 +6,8 @@ export interface Seen {
   readonly head: Sha256Hex | null;
   readonly go: Sha256Hex | null;
   readonly trustVersion: number;
+  /** How far its journal went. */
+  readonly journal: JournalPosition;
 }
 
 /** `changed`: answer now, something may differ. `gone`: nobody is there any more. */

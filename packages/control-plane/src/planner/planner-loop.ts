@@ -5,6 +5,7 @@ import {
   type HostName,
   type Instant,
   instantToMs,
+  type JournalPosition,
   type Withheld,
   woken,
 } from '@nixfleet/contracts';
@@ -38,6 +39,8 @@ export interface Published {
   readonly plan: Plan;
   readonly views: PlannerViews;
   readonly hosts: ReadonlyMap<HostName, PublishedHost>;
+  /** How much of each host's journal it was made from; null: nothing yet. */
+  readonly journals: ReadonlyMap<HostName, JournalPosition | null>;
 }
 
 /** Which of several control planes records what is allowed. */
@@ -187,9 +190,11 @@ export class PlannerLoop {
     if (records.isNew) return;
     const startedAtMs = clock.monotonicMs();
     const views = plannerViews(tree, { records, presence });
+    const journals = new Map([...views.hosts.keys()].map((name) => [name, records.of(name).journal]));
     const planned = plan(plannerRelease(tree, intake, now), views, now);
     this.#options.onPass(clock.monotonicMs() - startedAtMs);
     const { hosts, fresh } = await this.#build(tree, planned, views);
+    const published: Published = { now, plan: planned, views, hosts, journals };
     let isRecorded = fresh.size === 0;
     try {
       if (decides && !isRecorded) {
@@ -199,11 +204,11 @@ export class PlannerLoop {
       }
     } catch (error) {
       // What is not recorded is not handed out; brakes and withdrawals still are.
-      this.#publish({ now, plan: planned, views, hosts: withoutGos(hosts, fresh.keys(), messageOf(error)) });
+      this.#publish({ ...published, hosts: withoutGos(hosts, fresh.keys(), messageOf(error)) });
       throw error;
     }
     const reason = 'the control plane that leads has not recorded it yet';
-    this.#publish({ now, plan: planned, views, hosts: isRecorded ? hosts : withoutGos(hosts, fresh.keys(), reason) });
+    this.#publish(isRecorded ? published : { ...published, hosts: withoutGos(hosts, fresh.keys(), reason) });
     this.#sleepUntil(planned.nextDeadline, now);
     if (decides) await records.checkpoint();
   }
