@@ -32,6 +32,7 @@ import { observe } from './observe.ts';
 import { OwnBrakes } from './own-brakes.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
+import { SpentGo } from './spent-go.ts';
 import { untilNextTickMs } from './tick-pace.ts';
 
 /** Between two looks at what the machine runs, in milliseconds. */
@@ -62,8 +63,7 @@ export class AgentLoop {
   /** Facts whose events could not be written: taken in again with the next tick. */
   #stalled: HostInput[] = [];
   #contactMs: number | null = null;
-  /** Where in the journal the last switch ended, for whatever reason. */
-  #spentAt: JournalPosition | null = null;
+  readonly #spent = new SpentGo();
   #driftMs = 0;
   /** The sleep between two ticks, which what happens meanwhile ends. */
   #nap = new AbortController();
@@ -175,7 +175,7 @@ export class AgentLoop {
         const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
         if (isNew && !this.#heads.tryTake()) return false;
         const outcome = isNew || isLate(documents) ? await documents.sync(controlPlane, signal) : 'unchanged';
-        if (reply.goId !== null && this.#isSpent(askedAt)) return false;
+        if (reply.goId !== null && this.#spent.wasFor(askedAt, this.#deps.journal.position)) return false;
         if (reply.go) await permission.set(reply.go, controlPlane, signal);
         else if (reply.goId === null) await permission.set(null, controlPlane, signal);
         else if (outcome === 'updated') await permission.verify(controlPlane, signal);
@@ -352,22 +352,11 @@ export class AgentLoop {
     if (result.events.length > 0) this.#workers?.delivery.kick();
   }
 
-  /**
-   * The journal gave up what the `go` was for, and with it the place that the control plane had kept: one that was told to
-   * somebody who had not said so yet does not count.
-   */
+  /** The journal says that the switch is over: its place is free, and what was permitted for it is used up. */
   #endPermission(): void {
-    this.#spentAt = this.#deps.journal.position;
+    this.#spent.endedAt(this.#deps.journal.position);
     this.#deps.permission?.drop();
     this.#workers?.checkin.forgetGo();
-  }
-
-  /** What is told to a question from before the last switch ended was meant for that. */
-  #isSpent({ journal, seq }: JournalPosition): boolean {
-    const spent = this.#spentAt;
-    return (
-      spent !== null && (journal !== spent.journal ? journal !== this.#deps.journal.position.journal : seq < spent.seq)
-    );
   }
 
   /** Armed, and nothing may start: a dead man's switch must not run out while the journal waits for the disk. */
