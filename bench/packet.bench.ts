@@ -33,7 +33,8 @@ async function bytesIn(directory: string): Promise<number> {
 const directory = await mkdtemp(join(tmpdir(), 'nixfleet-packet-bench-'));
 try {
   const evidence = join(directory, 'evidence');
-  const synthesised = await synthesiseEvidence(evidence, { hosts, days });
+  const { result: synthesised, seconds } = await timed(() => synthesiseEvidence(evidence, { hosts, days, workers }));
+  process.stderr.write(`packet: ${hosts} hosts over ${days} days synthesised in ${Math.round(seconds)} s\n`);
   const { fleet, from, to, documentBytes } = synthesised;
   for (const [path, bytes] of fleet.files) {
     const file = join(directory, 'releases', path);

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { writeEvidenceArchive } from '@nixfleet/cli';
 import {
   addSeconds,
@@ -51,14 +52,70 @@ export interface BenchEvidence {
   readonly documentBytes: number;
 }
 
+/** Of `of` threads the `nth`: it writes every `of`th host. */
+export interface Share {
+  readonly nth: number;
+  readonly of: number;
+}
+
+export interface SynthesisTask {
+  readonly directory: string;
+  readonly hosts: number;
+  readonly days: number;
+  readonly share: Share;
+}
+
 /**
  * Hosts that collect hourly for some days, under a release a week: `<directory>/<host>/<day>.tar.zst`, every document
  * canonical, chained and signed in both forms. The releases are in `fleet.files`. Nothing but an archive is kept of a day.
+ * Every thread makes the fleet for itself, since two fleets made alike are the same bytes, and writes the hosts of its share.
  */
 export async function synthesiseEvidence(
   directory: string,
-  { hosts: count, days }: { readonly hosts: number; readonly days: number },
+  { hosts: count, days, workers }: { readonly hosts: number; readonly days: number; readonly workers: number },
 ): Promise<BenchEvidence> {
+  const shares = Array.from({ length: workers }, (_, nth) => ({ nth, of: workers }));
+  const written = await Promise.all(shares.map((share) => inThread({ directory, hosts: count, days, share })));
+  const { fleet, from, hosts } = await benchFleet(count);
+  const writers = writersOf(fleet, hosts);
+  for (let day = 0; day < days; day++) {
+    if (day % releaseDays === 0) await release(fleet, writers);
+    fleet.pass(daySeconds);
+  }
+  return {
+    fleet,
+    hosts,
+    from,
+    to: addSeconds(from, days * daySeconds),
+    documentBytes: written.reduce((sum, bytes) => sum + bytes, 0),
+  };
+}
+
+function inThread(workerData: SynthesisTask): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const worker = new Worker(join(import.meta.dirname, 'evidence-archives-worker.ts'), { workerData });
+  worker.once('message', resolve).once('error', reject);
+  worker.once('exit', () => reject(new Error('a thread that synthesises evidence ended early')));
+  return promise;
+}
+
+/** Writes the archives of the hosts of one share; returns the bytes of their documents. */
+export async function synthesiseShare({ directory, hosts: count, days, share }: SynthesisTask): Promise<number> {
+  const { fleet, from, hosts } = await benchFleet(count);
+  const writers = writersOf(fleet, hosts);
+  const own = writers.filter((_, i) => i % share.of === share.nth);
+  for (let day = 0; day < days; day++) {
+    if (day % releaseDays === 0) {
+      await release(fleet, writers);
+      for (const writer of own) await writer.prepare();
+    }
+    for (const writer of own) await writer.writeDay(directory, addSeconds(from, day * daySeconds), day);
+    fleet.pass(daySeconds);
+  }
+  return own.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+async function benchFleet(count: number) {
   const hosts = Array.from({ length: count }, (_, i) => HostName.parse(`host-${i}`));
   const channel = testChannel([[...hosts]]);
   channel.policy.compliance = { mode: 'enforce', frameworks: ['nis2', 'anssi-bp028'] };
@@ -73,19 +130,11 @@ export async function synthesiseEvidence(
       operators: {},
     },
   });
-  const from = fleet.now;
-  const to = addSeconds(from, days * daySeconds);
-  const writers = hosts.map((host, i) => new HostWriter(fleet, host, i + 1));
-  for (let day = 0; day < days; day++) {
-    if (day % releaseDays === 0) {
-      await release(fleet, writers);
-      for (const writer of writers) await writer.prepare();
-    }
-    for (const writer of writers) await writer.writeDay(directory, addSeconds(from, day * daySeconds), day);
-    fleet.pass(daySeconds);
-  }
-  const documentBytes = writers.reduce((sum, { bytes }) => sum + bytes, 0);
-  return { fleet, hosts, from, to, documentBytes };
+  return { fleet, hosts, from: fleet.now };
+}
+
+function writersOf(fleet: TestFleet, hosts: readonly HostName[]): readonly HostWriter[] {
+  return hosts.map((host, i) => new HostWriter(fleet, host, i + 1));
 }
 
 /** Twice, because the report is about the fleet document of the release that binds it. */
