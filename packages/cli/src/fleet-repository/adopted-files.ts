@@ -38,11 +38,17 @@ export async function adoptedFiles(adoption: Adoption, deployment: Deployment): 
 }
 
 function fleetFile({ fleet, channel, controlPlane, cache }: Adoption, { kind, origin }: Deployment): string {
-  return `# The fleet, written by nixfleet adopt from ${origin}. In the outputs of flake.nix:
+  return `# The fleet, written by nixfleet adopt from ${origin}. In the outputs of flake.nix, which begin
+# with inputs@{ … }:
 #
 #   fleet = import ./fleet.nix {
 #     inherit (nixfleet.lib) mkFleet;
 #     systems = ${systemsFrom[kind]};
+#     # What nixfleet compliance drill leaves in ./compliance, which need not be there.
+#     drill = nixfleet.lib.drillOf ./compliance;
+#     release = nixfleet.lib.releaseOf inputs // {
+#       drills = nixfleet.lib.drillsOf ./compliance;
+#     };
 #   };
 #
 # Its own nixosConfigurations are those with the agent: build and deploy them once with the tool you have, and the agent is on.
@@ -51,6 +57,10 @@ function fleetFile({ fleet, channel, controlPlane, cache }: Adoption, { kind, or
   mkFleet,
   # Host → configuration, as it is without NixFleet.
   systems ? { },
+  # What only the flake knows: its commit, how old its inputs are, and drills.
+  release ? { },
+  # The drill that is under way.
+  drill ? null,
 }:
 let
   entries = builtins.readDir ./hosts;
@@ -61,6 +71,7 @@ let
 in
 mkFleet {
   name = "${fleet}";
+  inherit drill release;
 
   agent = {
     trust = ./trust/trust-1.json;
