@@ -16,6 +16,12 @@ export const collectionFiles = {
   publicKey: 'evidence.host.pub',
 } as const;
 
+/**
+ * Beside them, where a drill put something false in the place of the newest document: its SHA-256 in hexadecimal, and in the same
+ * folder, by the names above, what lay there before. The next collection puts that back.
+ */
+export const drillAside = { directory: 'drill', mark: 'drill/falsified' } as const;
+
 /** Largest `context.json`, in bytes: as many waivers as a register may hold. */
 export const collectionContextBytesMax = 20 * 1024 * 1024;
 

@@ -17,6 +17,7 @@ export {
   CollectionOrder,
   collectionContextBytesMax,
   collectionFiles,
+  drillAside,
 } from './collection-request.ts';
 export {
   CatalogueControl,

@@ -6,6 +6,7 @@ import {
   collectionFiles,
   collectionSecondsMax,
   documentBytesMax,
+  drillAside,
   type Instant,
   sha256Hex,
   utf8,
@@ -29,9 +30,6 @@ export function staleFrom(collectedAt: Instant): Instant {
   return addSeconds(collectedAt, -staleSeconds);
 }
 
-/** Beside the copy of the newest document: what lay there before, and the SHA-256 of what a drill put in its place. */
-const asideDirectory = 'drill';
-const markFile = 'falsified';
 const copied = ['sig', 'sshsig', 'evidence'] as const;
 
 export interface DrillPlace {
@@ -55,7 +53,7 @@ export async function failInTheEnd(
     const kept = await files.read(at(directory, name), documentBytesMax.evidence);
     if (kept) await files.write(aside(directory, name), kept, 'everybody');
   }
-  await files.write(join(directory, asideDirectory, markFile), utf8(await sha256Hex(crypto, falsified)));
+  await files.write(join(directory, drillAside.mark), utf8(await sha256Hex(crypto, falsified)));
   const isSigned = drill !== 'unsigned';
   await put(files, at(directory, 'sig'), isSigned ? utf8(sig) : null);
   await put(files, at(directory, 'sshsig'), isSigned ? utf8(sshsig) : null);
@@ -64,7 +62,7 @@ export async function failInTheEnd(
 
 /** Puts back what a drill took away. A copy that is not the one that it left is none of its business. */
 export async function undoDrill({ files, crypto, directory }: DrillPlace): Promise<void> {
-  const mark = await files.read(join(directory, asideDirectory, markFile), markBytesMax);
+  const mark = await files.read(join(directory, drillAside.mark), markBytesMax);
   if (mark === null) return;
   const lying = await files.read(at(directory, 'evidence'), documentBytesMax.evidence);
   if (lying !== null && (await sha256Hex(crypto, lying)) === new TextDecoder().decode(mark)) {
@@ -73,7 +71,7 @@ export async function undoDrill({ files, crypto, directory }: DrillPlace): Promi
       await put(files, at(directory, name), await files.read(aside(directory, name), documentBytesMax.evidence));
     }
   }
-  await files.remove(join(directory, asideDirectory));
+  await files.remove(join(directory, drillAside.directory));
 }
 
 const markBytesMax = 64;
@@ -83,7 +81,7 @@ function at(directory: string, name: keyof typeof collectionFiles): string {
 }
 
 function aside(directory: string, name: keyof typeof collectionFiles): string {
-  return join(directory, asideDirectory, collectionFiles[name]);
+  return join(directory, drillAside.directory, collectionFiles[name]);
 }
 
 async function put(files: Files, path: string, bytes: Uint8Array | null): Promise<void> {

@@ -112,7 +112,7 @@ test('a chain with a hole, another predecessor, a document less, and one that ca
   const damaged = three();
   for (const left of ['{"half', String(damaged.files['/e/evidence.json']).replace('{', '{"trigger":"drill",')]) {
     damaged.files['/e/evidence.json'] = left;
-    assert.equal(await ask(damaged, at), 'missing', 'what a drill left is gone before anything is measured');
+    assert.equal(await ask(damaged, at), 'missing', 'nothing says that a drill left it');
   }
   const drilled = three().add(4, { more: { trigger: 'drill' } });
   assert.equal(await ask(drilled, at), 'compliant', 'one that failed as told at runtime is true and kept');
@@ -120,6 +120,27 @@ test('a chain with a hole, another predecessor, a document less, and one that ca
   for (const sequence of [1, 3, 4, 5, 6]) old.add(sequence);
   assert.equal(await ask(old, at), 'gap');
   assert.equal(await ask(old, { ...at, args: [...chain, '--recent', '3'] }), 'compliant', 'told long ago');
+});
+
+test('what a drill left in the place of the newest document is not looked at, but what it took aside', async () => {
+  const at = { more: late(60), args: ['--look', 'chain'] };
+  const drilled = (left: string): Archive => {
+    const archive = three();
+    archive.files['/e/drill/evidence.json'] = archive.files['/e/evidence.json'] ?? '';
+    archive.files['/e/drill/falsified'] = sha256Hex(left);
+    archive.files['/e/evidence.json'] = left;
+    return archive;
+  };
+  assert.equal(await ask(drilled('{"half'), at), 'compliant');
+  const other = drilled('{"half');
+  other.files['/e/evidence.json'] = '{"another half';
+  assert.equal(await ask(other, at), 'missing', 'the mark is of something else');
+  const gone = drilled('{"half');
+  delete gone.files[gone.at()];
+  assert.equal(await ask(gone, at), 'missing');
+  const first = drilled('{"half');
+  delete first.files['/e/drill/evidence.json'];
+  assert.equal(await ask(first, at), 'compliant', 'nothing lay there before');
 });
 
 test('a signature of other bytes, of another key, of an undeclared one, and none', async () => {

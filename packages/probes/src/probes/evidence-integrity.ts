@@ -1,4 +1,4 @@
-import { decodeBase64, type PublicKey, parseOpensshPublicLine } from '@nixfleet/contracts';
+import { collectionFiles, decodeBase64, drillAside, type PublicKey, parseOpensshPublicLine } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { allViolations, lookArgument, lookedAt } from '../aspects.ts';
 import { ProbeError } from '../errors.ts';
@@ -66,8 +66,8 @@ export const evidenceIntegrity = probe({
     const archive = `${directory}/archive`;
     const names = (machine.list(archive) ?? []).filter((name) => archived.test(name));
     if (names.length > documentsMax) throw new ProbeError('oversized', `${archive}: more than ${documentsMax}`);
-    const copy = machine.readBytes(`${directory}/evidence.json`, documentBytesMax);
-    const chosen = recentOf(names, copy && placeOf('evidence.json', copy), Math.max(2, recent));
+    const copy = copyIn(machine, directory);
+    const chosen = recentOf(names, copy && placeOf(collectionFiles.evidence, copy), Math.max(2, recent));
     const documents = chosen.map((name) => readDocument(machine, archive, name));
     const newest = documents.at(-1) ?? null;
     const freeMegabytes = machine.status(directory) ? Math.floor(machine.space(directory).freeBytes / mebibyte) : null;
@@ -92,6 +92,16 @@ export const evidenceIntegrity = probe({
     };
   },
 });
+
+/**
+ * What lies at the fixed place. Where a drill put something false there, what it keeps aside: a collection puts that back before
+ * it measures, and a look, which changes nothing, finds it as it was left.
+ */
+function copyIn(machine: Machine, directory: string): Uint8Array | null {
+  const copy = machine.readBytes(`${directory}/${collectionFiles.evidence}`, documentBytesMax);
+  if (copy === null || machine.read(`${directory}/${drillAside.mark}`) !== sha256Hex(copy)) return copy;
+  return machine.readBytes(`${directory}/${drillAside.directory}/${collectionFiles.evidence}`, documentBytesMax);
+}
 
 /**
  * The newest of the chain that was written last, in its own order: that of time would have those of a clock that was ahead
@@ -140,13 +150,13 @@ function chainViolations(documents: readonly Document[]): Violation[] {
   return violations;
 }
 
-/** The copy at the fixed place is of a document that the archive still has: a collection takes away what a drill left there. */
+/** The copy at the fixed place is of a document that the archive still has. */
 function copyViolations(copy: Uint8Array | null, documents: readonly Document[]): Violation[] {
   if (copy === null) return [];
   const sha256 = sha256Hex(copy);
   return documents.some((document) => document.sha256 === sha256)
     ? []
-    : [{ what: 'missing', subject: 'evidence.json', observed: sha256 }];
+    : [{ what: 'missing', subject: collectionFiles.evidence, observed: sha256 }];
 }
 
 /** Only since the running system was activated: before, the machine was off, or nothing was to be collected. */
