@@ -1,4 +1,4 @@
-# The kinds of text and number that several options share. Their rules are those of the signed documents.
+# The kinds of value that several options share. Their rules are those of the signed documents.
 { lib, types }:
 let
   inherit (builtins)
@@ -119,6 +119,16 @@ rec {
     bytesMax = 1024;
     fix = "copy the whole line from /etc/ssh/ssh_host_ed25519_key.pub, or of ssh-keyscan -t ed25519 without the host";
   };
+
+  # Where the control fails that a drill releases.
+  drillFailAt = types.oneOf [
+    "static"
+    "runtime"
+    "timeout"
+    "malformed"
+    "stale"
+    "unsigned"
+  ];
 
   seconds = min: max: types.int { inherit min max; };
   percent = min: types.int { inherit min; max = 100; };

@@ -4,6 +4,7 @@
   given,
   measureWith,
   types,
+  scalars,
   checks,
   ...
 }:
@@ -24,14 +25,7 @@ in
 
   options = {
     failAt = {
-      type = types.oneOf [
-        "static"
-        "runtime"
-        "timeout"
-        "malformed"
-        "stale"
-        "unsigned"
-      ];
+      type = scalars.drillFailAt;
       default = "static";
       direction = "declared";
       description = "Where it fails: in the configuration, by its probe, or by the collector, which then overruns its time, or leaves a document that is malformed, an hour old or unsigned.";

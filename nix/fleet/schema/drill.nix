@@ -4,14 +4,7 @@ types.record {
   title = "drill";
   options = {
     failAt = {
-      type = types.oneOf [
-        "static"
-        "runtime"
-        "timeout"
-        "malformed"
-        "stale"
-        "unsigned"
-      ];
+      type = scalars.drillFailAt;
       description = "Where it fails: in the configuration, by its probe, or by the collector, which overruns its time or leaves a document that is malformed, an hour old or unsigned.";
       example = ''"runtime"'';
     };

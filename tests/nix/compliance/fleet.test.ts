@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { ComplianceCatalogue, FleetDocument, HostCompliance } from '@nixfleet/contracts';
+import { ComplianceCatalogue, DrillFailAt, FleetDocument, HostCompliance } from '@nixfleet/contracts';
 import { declaredDrill } from '@nixfleet/evidence';
 import { evaluate, evaluated } from '../nix.ts';
 import { nixpkgsLib, withoutNixpkgsLib } from '../nixpkgs-lib.ts';
@@ -194,6 +194,18 @@ describe('compliance policies of a fleet', () => {
         control: null,
       },
     ]);
+  });
+
+  test('a drill fails in the ways that its document knows, in the same order', async () => {
+    const expression = `
+      let
+        lib = import ./nix/lib;
+        types = import ./nix/fleet/types.nix;
+        scalars = import ./nix/fleet/scalars.nix { inherit lib types; };
+        declared = (import ./nix/fleet/schema.nix { inherit lib types scalars; }).options.drill.type.of;
+        control = (import ./nix/compliance).byOptionName.syntheticAlwaysFail;
+      in [ declared.options.failAt.type.values control.options.failAt.type.values ]`;
+    assert.deepEqual(await evaluated({ expression }), [DrillFailAt.options, DrillFailAt.options]);
   });
 
   test('what nixfleet compliance drill writes is read as options', async () => {

@@ -1,7 +1,6 @@
+import { DrillFailAt } from '@nixfleet/contracts';
 import { ProbeError } from '../errors.ts';
 import { probe } from '../probe.ts';
-
-const modes = ['static', 'runtime', 'timeout', 'malformed', 'stale', 'unsigned'] as const;
 
 /** A drill: it fails as it is told until its deadline, and is inert afterwards. */
 export const synthetic = probe({
@@ -11,7 +10,7 @@ export const synthetic = probe({
     failAt: {
       kind: 'text',
       what: 'how it fails; static, stale and unsigned fail elsewhere, so here it passes',
-      oneOf: modes,
+      oneOf: DrillFailAt.options,
     },
     until: { kind: 'number', what: 'the second since 1970 from which it passes' },
   },
