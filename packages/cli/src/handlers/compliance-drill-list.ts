@@ -47,15 +47,10 @@ async function problemsOf({ chain, start }: OpenedChain, files: readonly DrillFi
   const trust = await verifyTrustChain(chain, start);
   if (!trust.ok) throw new CliError('failed', `${trust.reason}: ${trust.detail}`, 'see nixfleet verify trust');
   const problems: (string | null)[] = [];
-  for (const { bytes, document, signatures } of files) {
-    const sshSignatures = new Map([...signatures].map(([name, armored]) => [keyIdIn(name), armored]));
+  for (const { bytes, document, sshSignatures } of files) {
     const signed = { bytes, signatures: new Map(), sshSignatures };
     const { signers } = await countApprovers(ctx, trust.value, `drill@${ctx.fleet}`, signed);
     problems.push(signers.size === 0 ? 'no approver signed it' : drillProblem(document));
   }
   return problems;
-}
-
-function keyIdIn(name: string): string {
-  return /\.([0-9a-f]{64})\.sshsig$/.exec(name)?.[1] ?? '';
 }

@@ -1,11 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import {
   Commit,
   type DrillPlan,
   DrillRecord,
   type HostName,
-  keyIdOf,
   msToInstant,
   type RolloutId,
   sha256Hex,
@@ -18,9 +17,10 @@ import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
+import { writeApprovals, writeApprovedFile } from '../compliance/approved-files.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { drillLine, stepLine } from '../drill/describe-drill.ts';
-import { readPlan, removePlan, writeRecord } from '../drill/drill-files.ts';
+import { drillsFolder, readPlan, removePlan } from '../drill/drill-files.ts';
 import { drillJournals } from '../drill/drill-journals.ts';
 import { type HostDrillPlan, observedOf, watchDrill } from '../drill/watch-drill.ts';
 import { parseTyped } from '../parse-typed.ts';
@@ -64,16 +64,13 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const problem = drillProblem(record);
   if (problem !== null) throw new CliError('failed', `${id}: ${problem}`, 'this is a bug');
   for (const step of record.steps) terminal.talk(stepLine(step));
-  const { path, bytes } = await writeRecord(repository, record);
-  for (const approver of approvers) {
-    const keyId = await keyIdOf(nodeCrypto, approver.publicKey);
-    await writeFile(`${path}.${keyId}.sshsig`, await approver.approve(bytes, `drill@${fleet}`));
-  }
+  const written = await writeApprovedFile(drillsFolder(repository), record);
+  await writeApprovals(written, approvers, `drill@${fleet}`);
   await removePlan(repository);
   if (values.flag('json')) terminal.result(JSON.stringify(record, null, 2));
   else {
     terminal.result(drillLine(record));
-    terminal.result(`wrote ${path}: commit it with its signature, and without compliance/drill.json`);
+    terminal.result(`wrote ${written.path}: commit it with its signature, and without compliance/drill.json`);
   }
   return record.passed ? 0 : 1;
 }

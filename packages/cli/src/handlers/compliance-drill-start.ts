@@ -4,9 +4,10 @@ import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
+import { nextId } from '../compliance/approved-files.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { expectedSteps, optionLines } from '../drill/describe-drill.ts';
-import { nextDrillId, readPlan, writePlan } from '../drill/drill-files.ts';
+import { drillsFolder, readPlan, writePlan } from '../drill/drill-files.ts';
 import { parseDuration } from '../parse-duration.ts';
 import { parseTyped } from '../parse-typed.ts';
 
@@ -38,7 +39,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const deadline = addSeconds(startedAt, life);
   const draft = {
     schemaVersion: 1,
-    id: await nextDrillId(repository, startedAt.slice(0, 4)),
+    id: await nextId(drillsFolder(repository), 'D', startedAt.slice(0, 4)),
     failAt: parseTyped(DrillFailAt, failAt, '--fail-at'),
     hosts,
     startedAt,

@@ -1,13 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { type FleetName, HostName, type Instant } from '@nixfleet/contracts';
+import { type FleetName, HostName, type Instant, utf8 } from '@nixfleet/contracts';
 import { isWithin } from '@nixfleet/evidence';
 import { openGit, systemCommands } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
+import { signaturePath } from '../compliance/approved-files.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { readDrills } from '../drill/drill-files.ts';
 import { createPacket } from '../packet/create-packet.ts';
@@ -85,10 +86,10 @@ async function drillsOf(
   period: { readonly from: Instant; readonly to: Instant },
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
-  for (const { path, bytes, document, signatures } of folder === null ? [] : await readDrills(folder, fleet)) {
+  for (const { path, bytes, document, sshSignatures } of folder === null ? [] : await readDrills(folder, fleet)) {
     if (!isWithin(period, document)) continue;
     files.set(basename(path), bytes);
-    for (const [name, armored] of signatures) files.set(name, new TextEncoder().encode(armored));
+    for (const [keyId, armored] of sshSignatures) files.set(basename(signaturePath(path, keyId)), utf8(armored));
   }
   return files;
 }

@@ -1,13 +1,12 @@
-import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { keyIdOf, WaiverId } from '@nixfleet/contracts';
-import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { WaiverId } from '@nixfleet/contracts';
 import { waiverProblems } from '@nixfleet/evidence';
 import { systemCommands } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
+import { writeApprovals } from '../compliance/approved-files.ts';
 import { parseWaiver, readWaiverFiles } from '../compliance/waiver-files.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { parseTyped } from '../parse-typed.ts';
@@ -32,13 +31,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   terminal.talk(
     `${id}: ${document.ruleId} on ${JSON.stringify(document.scope)} until ${document.expiresAt}: ${printable(document.justification)}`,
   );
-  const written: string[] = [];
-  for (const approver of approvers) {
-    const keyId = await keyIdOf(nodeCrypto, approver.publicKey);
-    const path = `${file.path}.${keyId}.sshsig`;
-    await writeFile(path, await approver.approve(file.bytes, `waiver@${document.fleet}`));
-    written.push(path);
-  }
+  const written = await writeApprovals(file, approvers, `waiver@${document.fleet}`);
   if (values.flag('json')) terminal.result(JSON.stringify({ id, written }, null, 2));
   else for (const path of written) terminal.result(`wrote ${path}: commit it beside the waiver`);
   return 0;

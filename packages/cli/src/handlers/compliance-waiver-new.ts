@@ -5,7 +5,8 @@ import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
-import { nextWaiverId, readWaiverFiles, writeWaiver } from '../compliance/waiver-files.ts';
+import { nextId, writeApprovedFile } from '../compliance/approved-files.ts';
+import { waiversFolder } from '../compliance/waiver-files.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { loadSettings, requireSetting } from '../config/settings.ts';
 import { parseDuration } from '../parse-duration.ts';
@@ -19,7 +20,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const settings = await loadSettings(context, values);
   const fleet = parseTyped(FleetName, requireSetting(settings, 'fleet'), '--fleet');
   const base = { base: workingDirectory, home: environment.HOME ?? homedir() };
-  const repository = absolutePath(values.text('repository') ?? '.', base);
+  const folder = waiversFolder(absolutePath(values.text('repository') ?? '.', base));
   const now = msToInstant(clock.now());
   const life = values.text('for');
   const expiresAt = addSeconds(now, life === undefined ? lifeSecondsDefault : parseDuration(life, '--for'));
@@ -34,10 +35,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     type: 'waiver',
     fleet,
     schemaVersion: 1,
-    id: nextWaiverId(
-      (await readWaiverFiles(repository)).map(({ id }) => id),
-      now.slice(0, 4),
-    ),
+    id: await nextId(folder, 'W', now.slice(0, 4)),
     controlId: need('control'),
     ruleId: need('rule'),
     scope: scopeOf(values),
@@ -59,7 +57,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   // Whether the rule is of severity `minimal` is known when the fleet is evaluated; the year is the bound of any.
   const problems = waiverProblems(parsed.data, 'standard');
   if (problems.length > 0) throw new CliError('usage', problems.join('; '), 'see --help');
-  const path = await writeWaiver(repository, parsed.data);
+  const { path } = await writeApprovedFile(folder, parsed.data);
   if (values.flag('json')) terminal.result(JSON.stringify({ id: parsed.data.id, path, expiresAt }, null, 2));
   else {
     terminal.result(`wrote ${path}, until ${expiresAt}; it counts once ${parsed.data.approver} has signed it:`);
