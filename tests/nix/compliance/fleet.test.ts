@@ -35,6 +35,10 @@ const fleet = (more: string, configuration = 'throw "forced"'): string => `
     ${more}
   in`;
 
+/** The configuration of a host with the module of controls and a `module` (Nix) of its own. */
+const nixos = (hostName: string, module = '{ }'): string =>
+  `import ./tests/nix/compliance/system.nix { lib = import ${nixpkgsLib}; hostName = "${hostName}"; module = ${module}; }`;
+
 /** As \`fleet\`, where a later binding replaces one. */
 function withPolicies(policies: Readonly<Record<string, string>>, configuration?: string): string {
   return Object.entries(policies).reduce(
@@ -117,17 +121,7 @@ describe('compliance policies of a fleet', () => {
       system = "x86_64-linux";
       channel = "${channel}";
       pubkeys = [ keys.${name} ];
-      configuration = (import ./tests/nix/modules/nixos-system.nix { lib = import ${nixpkgsLib}; }) {
-        modules = [
-          ./tests/nix/compliance/nixos-options.nix
-          (import ./.).nixosModules.compliance
-          {
-            nixfleet.package = (import ./tests/nix/modules/packages.nix).nixfleet;
-            networking.hostName = "${name}";
-            nixpkgs.hostPlatform = "x86_64-linux";
-          }
-        ];
-      };
+      configuration = ${nixos(name)};
     }`;
     const found = (await evaluated({
       expression: `
@@ -157,17 +151,6 @@ describe('compliance policies of a fleet', () => {
   });
 
   test('a release is told of every weaker mode and its waiver', { skip: withoutNixpkgsLib }, async () => {
-    const configuration = `(import ./tests/nix/modules/nixos-system.nix { lib = import ${nixpkgsLib}; }) {
-      modules = [
-        ./tests/nix/compliance/nixos-options.nix
-        (import ./.).nixosModules.compliance
-        {
-          nixfleet.package = (import ./tests/nix/modules/packages.nix).nixfleet;
-          networking.hostName = "web-1";
-          nixpkgs.hostPlatform = "x86_64-linux";
-        }
-      ];
-    }`;
     const policies = {
       channel: enforced,
       host: `{
@@ -177,7 +160,7 @@ describe('compliance policies of a fleet', () => {
         frameworkModes.nis2 = { mode = "disabled"; waiver = "W-2026-0003"; };
       }`,
     };
-    const found = await evaluated({ expression: `${withPolicies(policies, configuration)} fleet.compliance.web-1` });
+    const found = await evaluated({ expression: `${withPolicies(policies, nixos('web-1'))} fleet.compliance.web-1` });
     const { weakened } = HostCompliance.parse(found);
     const path = 'hosts.web-1.compliance';
     assert.deepEqual(weakened, [
@@ -239,22 +222,15 @@ describe('compliance policies of a fleet', () => {
   });
 
   test('reach the closure of each host', { skip: withoutNixpkgsLib }, async () => {
-    const lib = `(import ${nixpkgsLib})`;
     // The host would like something else; the signed fleet decides.
-    const configuration = `(import ./tests/nix/modules/nixos-system.nix { lib = ${lib}; }) {
-      modules = [
-        ./tests/nix/compliance/nixos-options.nix
-        (import ./.).nixosModules.compliance
-        {
-          nixfleet.package = (import ./tests/nix/modules/packages.nix).nixfleet;
-          networking.hostName = "web-1";
-          nixpkgs.hostPlatform = "x86_64-linux";
-          compliance.governance.enforceMode = "disabled";
-          compliance.frameworks.nis2.entityType = "important";
-          compliance.controls.assetInventory.owner = "platform team";
-        }
-      ];
-    }`;
+    const configuration = nixos(
+      'web-1',
+      `{
+        compliance.governance.enforceMode = "disabled";
+        compliance.frameworks.nis2.entityType = "important";
+        compliance.controls.assetInventory.owner = "platform team";
+      }`,
+    );
     const policies = {
       all: '{ mode = "permissive"; frameworks = [ "nis2" ]; controls.time-sync.mode = "enforce"; }',
       tag: '{ mode = "permissive"; frameworks = [ "nis2" ]; controls.secure-boot.mode = "enforce"; }',

@@ -11,7 +11,7 @@ async function hosts(modules: Readonly<Record<string, string>>, take: string): P
   const expression = `
     let
       lib = import ${nixpkgsLib};
-      host = module: import ${import.meta.dirname}/host.nix { inherit lib module; };
+      host = module: (import ${import.meta.dirname}/system.nix { inherit lib module; }).config;
       take = ${take};
     in { ${list.join('\n')} }`;
   return (await evaluated({ expression })) as Record<string, never>;
@@ -242,10 +242,10 @@ describe('compliance on vanilla NixOS', { skip: withoutNixpkgsLib }, () => {
   });
 
   test('a word that is no mode is refused', async () => {
-    const expression = `(import ${import.meta.dirname}/host.nix {
+    const expression = `(import ${import.meta.dirname}/system.nix {
       lib = import ${nixpkgsLib};
       module.compliance.governance.enforceMode = "enforced";
-    }).compliance.catalogue`;
+    }).config.compliance.catalogue`;
     const refused = await evaluate({ expression });
     assert.ok(!refused.ok && /enforceMode.*is not of type/.test(refused.message), JSON.stringify(refused));
   });

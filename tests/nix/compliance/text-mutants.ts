@@ -49,8 +49,7 @@ function decidingLines(lines: readonly string[]): number[] {
   let isDeciding = true;
   for (const [at, line] of lines.entries()) {
     if (/^(in|\{)/.test(line)) isDeciding = false;
-    if (/^ {2}\S.*=/.test(line) && at < lines.findIndex((other) => other === 'in'))
-      isDeciding = !notPredicates.test(line);
+    if (/^ {2}\S.*=/.test(line) && at < lines.indexOf('in')) isDeciding = !notPredicates.test(line);
     if (/^ {6}evaluate =/.test(line)) isDeciding = true;
     if (/^ {6}(implementations|remediation|unmeasured|check) =/.test(line)) isDeciding = false;
     if (isDeciding && !forPeople.test(line)) found.push(at);
