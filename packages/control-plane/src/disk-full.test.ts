@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { holdPath } from '@nixfleet/contracts';
 import { initialHostState } from '@nixfleet/engine';
 import { ControlPlaneError } from './errors.ts';
 import { bodyOf, errorOf, Fixture, fetching, memoryStore, newCanary, started } from './fixture.test.ts';
@@ -74,6 +75,20 @@ test('a full disk: no event is acknowledged, no go handed out, no release taken;
   await fixture.clock.advance(6000);
   assert.equal((await fixture.checkin('web-1')).go?.receipts.length, 1);
   assert.equal(await fixture.gos(), gos + 2);
+});
+
+test('a hold that cannot be stored counts all the same, and is stored as soon as it can be', async () => {
+  const { store, fill } = fillable(memoryStore());
+  await using fixture = await Fixture.start({ store });
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  fill(true);
+  const { sha256 } = await fixture.fleet.hold('stable', { isNamed: false });
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+  fill(false);
+  await fixture.refresh();
+  assert.ok((await store.loadRelease())?.files.has(holdPath(sha256)));
+  assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
 });
 
 test('a rebuild whose end cannot be written down does not stop the planning', async () => {

@@ -125,9 +125,9 @@ export class Fixture implements AsyncDisposable {
     return fixture;
   }
 
-  /** Another control plane of the same fleet, on the same source and clock. */
-  async beside(store: Store): Promise<Fixture> {
-    const other = new Fixture(this.fleet, this.clock, this.source, store, {});
+  /** Another control plane of the same fleet, on the same clock and, unless it is given, the same source. */
+  async beside(store: Store, source = this.source): Promise<Fixture> {
+    const other = new Fixture(this.fleet, this.clock, source, store, {});
     other.idle = this.idle;
     await other.boot();
     return other;

@@ -1,104 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { setImmediate as nextLoopTurn } from 'node:timers/promises';
 import { EventsView } from '@nixfleet/contracts';
-import { ControlPlaneError } from '../errors.ts';
 import { bodyOf, Fixture, fetching, newCanary, the } from '../fixture.test.ts';
 import type { Readiness } from '../readiness.ts';
 import { PostgresServer } from '../store/postgres-server.test.ts';
-import type { SharedStanding, SharedState, Store } from '../store/store.ts';
 import { catchUpMsMax, goneAfterMs, lookMs } from './cluster.ts';
+import { Lab, pass, seen } from './lab.test.ts';
 
 const hosts = ['canary', 'web-1', 'web-2', 'db'];
 const server = await PostgresServer.start();
 after(() => server[Symbol.asyncDispose]());
-
-/** Turns without anything under way after which nothing more comes by itself. */
-const quietTurns = 20;
-
-/** Between a control plane and the database. */
-class Line {
-  cut: PromiseWithResolvers<never> | null = null;
-  /** How the others stood when it last told the truth of that; null while it does. */
-  stale: SharedStanding | null = null;
-  /** Its looks at what the others do, which begin with a sign of life, have no end. */
-  late: PromiseWithResolvers<void> | null = null;
-
-  delayLooks(): Disposable {
-    const late = Promise.withResolvers<void>();
-    this.late = late;
-    return {
-      [Symbol.dispose]: () => {
-        this.late = null;
-        late.resolve();
-      },
-    };
-  }
-
-  cutOff(): void {
-    this.cut = Promise.withResolvers<never>();
-    this.cut.promise.catch(() => {});
-  }
-
-  /** What was asked meanwhile has run into its bound. */
-  mend(): void {
-    this.cut?.reject(new ControlPlaneError('store-failed', 'no answer in time'));
-    this.cut = null;
-  }
-}
-
-/** Stores whose every call is counted while it lasts, so that a test's clock stands still meanwhile. */
-class Lab {
-  #underWay = 0;
-
-  readonly idle = async (): Promise<void> => {
-    for (let quiet = 0; quiet < quietTurns; quiet++) {
-      if (this.#underWay > 0) quiet = 0;
-      await nextLoopTurn();
-    }
-  };
-
-  /** With a line that can be cut: what is asked then has no answer, as behind a network that drops everything. */
-  async store(database: string, member: string): Promise<{ store: Store; line: Line }> {
-    const store = await server.store(database, member);
-    const line = new Line();
-    const shared = this.#counted(the(store.shared), line, {});
-    return { store: this.#counted(store, line, { shared }), line };
-  }
-
-  #counted<Port extends Store | SharedState>(port: Port, line: Line, instead: Partial<Port>): Port {
-    return new Proxy(port, {
-      get: (target, key) => {
-        if (Object.hasOwn(instead, key)) return Reflect.get(instead, key);
-        const value: unknown = Reflect.get(target, key);
-        if (typeof value !== 'function') return value;
-        // It lasts as long as the control plane does.
-        if (key === 'listen') return value.bind(target);
-        return async (...parameters: unknown[]) => {
-          if (line.stale !== null && key === 'standing') return line.stale;
-          if (line.late !== null && key === 'beat') await line.late.promise;
-          if (line.cut !== null && key !== Symbol.asyncDispose) await line.cut.promise;
-          this.#underWay++;
-          try {
-            return await value.apply(target, parameters);
-          } finally {
-            this.#underWay--;
-          }
-        };
-      },
-    });
-  }
-}
-
-async function pass(fixture: Fixture, ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 250) {
-    await fixture.clock.advance(250);
-    await fixture.idle();
-  }
-}
-
-/** Long enough for each to have seen what the other did, without a hint. */
-const seen = (fixture: Fixture) => pass(fixture, 2 * lookMs);
 
 function cluster({ controlPlane }: Fixture): NonNullable<Readiness['cluster']> {
   return the(controlPlane.readiness().cluster);
@@ -106,7 +17,7 @@ function cluster({ controlPlane }: Fixture): NonNullable<Readiness['cluster']> {
 
 describe('two control planes on one database', () => {
   test('either answers, one decides; when it is gone the other goes on where it was', async () => {
-    const lab = new Lab();
+    const lab = new Lab(server);
     const { store, line } = await lab.store('takeover', 'a');
     await using a = await Fixture.start({ store, idle: lab.idle });
     await using b = await a.beside((await lab.store('takeover', 'b')).store);
@@ -161,7 +72,7 @@ describe('two control planes on one database', () => {
   });
 
   test('whoever was overtaken without noticing decides nothing more', async () => {
-    const lab = new Lab();
+    const lab = new Lab(server);
     const { store, line } = await lab.store('stale', 'a');
     await using a = await Fixture.start({ store, idle: lab.idle });
     await seen(a);
@@ -194,7 +105,7 @@ describe('two control planes on one database', () => {
   });
 
   test('whoever leaves is replaced at once; a new one knows everything, and waits for no journals', async () => {
-    const lab = new Lab();
+    const lab = new Lab(server);
     const a = await Fixture.start({ store: (await lab.store('leaves', 'a')).store, idle: lab.idle });
     await using b = await a.beside((await lab.store('leaves', 'b')).store);
     await seen(a);
@@ -211,7 +122,7 @@ describe('two control planes on one database', () => {
   });
 
   test('what one has verified the other takes over, and neither goes back behind it', async () => {
-    const lab = new Lab();
+    const lab = new Lab(server);
     await using a = await Fixture.start({ store: (await lab.store('releases', 'a')).store, idle: lab.idle });
     await using b = await a.beside((await lab.store('releases', 'b')).store);
     await seen(a);
@@ -223,7 +134,7 @@ describe('two control planes on one database', () => {
   });
 
   test('what stands in the log is handed out only by whoever has planned with all that the others have stored', async () => {
-    const lab = new Lab();
+    const lab = new Lab(server);
     await using a = await Fixture.start({ store: (await lab.store('behind', 'a')).store, idle: lab.idle });
     const { store, line } = await lab.store('behind', 'b');
     await using b = await a.beside(store);
@@ -265,7 +176,7 @@ describe('two control planes on one database', () => {
   });
 
   test('while the database is away nothing is taken and nothing allowed; it goes on by itself', async () => {
-    const lab = new Lab();
+    const lab = new Lab(server);
     await using a = await Fixture.start({ store: (await lab.store('away', 'a')).store, idle: lab.idle });
     await seen(a);
     await a.join(...hosts);

@@ -3,7 +3,6 @@ import {
   type Crypto,
   FleetName,
   headFloorOf,
-  holdPath,
   type Instant,
   latest,
   type Memo,
@@ -18,9 +17,9 @@ import {
 import { ControlPlaneError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store, StoredRelease } from '../store/store.ts';
+import { KnownHolds } from './known-holds.ts';
 import { type ReleaseReader, storedReader } from './signed-files.ts';
 import { readTrustHistory, walkTrustOf } from './trust-chain.ts';
-import { type HoldsFound, noHolds, readUnnamedHolds } from './unnamed-holds.ts';
 import { type TreeRefusal, type VerifiedTree, verifyTree } from './verify-tree.ts';
 
 export interface ReleaseIntakeOptions {
@@ -36,6 +35,16 @@ export interface ReleaseIntakeOptions {
 /** What one look at the source came to. `unchanged` and `accepted` are good. */
 export type IntakeOutcome = 'accepted' | 'unchanged' | 'refused';
 
+/** Most times that a save is tried while other control planes save in between. */
+const persistTriesMax = 5;
+
+/** Where something is taken from. */
+interface Taking {
+  readonly reader: ReleaseReader;
+  /** Null for the own source. */
+  readonly stored: StoredRelease | null;
+}
+
 /**
  * The newest release that verified, and its floors. Whatever else the source offers is refused with a reason, and the
  * last good release stays.
@@ -47,8 +56,12 @@ export class ReleaseIntake {
   #floors: Pick<StoredRelease, 'release' | 'head'> = { release: null, head: null };
   #trustFiles: ReadonlyMap<string, Uint8Array>;
   #current: VerifiedTree | null = null;
-  /** Holds of the newest tree that was read, whether its head names them or not, and whether that tree verified or not. */
-  #found: HoldsFound = noHolds;
+  /** Of whatever was read, whether its head names them or not, and whether that tree verified or not. */
+  readonly #known: KnownHolds;
+  /** Of the holds that were saved last. */
+  #savedHolds: string;
+  /** The newest save of which everything is known here. */
+  #change = 0;
   #previousFiles: ReadonlyMap<string, Uint8Array> = new Map();
   #missingBrake: TreeRefusal['missingBrake'] | null = null;
   readonly #problems = new Map<Part, string>();
@@ -59,6 +72,8 @@ export class ReleaseIntake {
   private constructor(options: ReleaseIntakeOptions, ctx: VerifyContext, trust: TrustState) {
     this.#options = options;
     this.#ctx = ctx;
+    this.#known = new KnownHolds(ctx);
+    this.#savedHolds = this.#known.fingerprint;
     this.#trust = trust;
     this.#trustFiles = new Map([[trustPath(trust.document.version), trust.bytes]]);
   }
@@ -99,7 +114,7 @@ export class ReleaseIntake {
   get holds(): readonly VerifiedHold[] {
     const named = this.#current?.holds ?? [];
     const hashes = new Set(named.map(({ sha256 }) => sha256));
-    return [...named, ...this.#found.holds.filter(({ sha256 }) => !hashes.has(sha256))];
+    return [...named, ...this.#known.holds.filter(({ sha256 }) => !hashes.has(sha256))];
   }
 
   get problems(): readonly string[] {
@@ -108,7 +123,7 @@ export class ReleaseIntake {
 
   /** Stored bytes of `releases/`, untouched; those of the release before too, for hosts that are still reading it. */
   file(path: string): Uint8Array | null {
-    const current = this.#current?.files.get(path) ?? this.#found.files.get(path);
+    const current = this.#current?.files.get(path) ?? this.#known.files.get(path);
     return this.#trustFiles.get(path) ?? current ?? this.#previousFiles.get(path) ?? null;
   }
 
@@ -129,17 +144,18 @@ export class ReleaseIntake {
    * verify: they can only stop. Throws what reader and store throw.
    */
   take(reader: ReleaseReader): Promise<IntakeOutcome> {
-    return this.#inTurn(() => this.#take(reader, (from) => this.#takeHolds(from)));
+    return this.#inTurn(() => this.#take({ reader, stored: null }));
   }
 
   /**
    * Takes what another control plane stored, verified like what a source offers. Holds found there join those found here:
-   * either may not have seen a brake yet that the other knows, and only a source that says otherwise lets one go.
+   * either may not have seen a brake yet that the other knows, and only a source that says otherwise lets one go. Stores
+   * nothing: it is stored, and what of it is older than what is here is not to take its place.
    */
   adopt(): Promise<IntakeOutcome> {
     return this.#inTurn(async () => {
       const stored = await this.#options.store.loadRelease();
-      return stored ? this.#take(storedReader(stored.files), (from) => this.#joinHolds(from)) : 'unchanged';
+      return stored ? this.#take({ reader: storedReader(stored.files), stored }) : 'unchanged';
     });
   }
 
@@ -150,9 +166,9 @@ export class ReleaseIntake {
     return turn;
   }
 
-  async #take(reader: ReleaseReader, takeHolds: (reader: ReleaseReader) => Promise<boolean>): Promise<IntakeOutcome> {
-    const trustMoved = await this.#takeTrust(reader);
-    const holdsMoved = await takeHolds(reader);
+  async #take({ reader, stored }: Taking): Promise<IntakeOutcome> {
+    const trustMoved = await this.#takeTrust({ reader, stored });
+    const holdsMoved = await (stored ? this.#joinHolds(stored) : this.#takeHolds(reader));
     const known = this.#current?.files ?? new Map<string, Uint8Array>();
     const tree = await verifyTree(this.#ctx, {
       reader,
@@ -167,24 +183,26 @@ export class ReleaseIntake {
       if (trustMoved || holdsMoved || tree.missingBrake) this.onChange();
       return 'refused';
     }
-    this.#problems.delete('release');
     const isSame = this.#current?.head.sha256 === tree.value.head.sha256;
-    const hadMissingBrake = this.#missingBrake !== null;
-    this.#missingBrake = null;
+    const head = tree.value.head.document.version;
+    // What our own source is short of is not made up for by what another one stored before.
+    const missing = stored && this.#missingBrake && head < this.#missingBrake.head ? this.#missingBrake : null;
+    const hadMissingBrake = this.#missingBrake !== missing;
+    if (!missing && !(stored && isSame)) this.#problems.delete('release');
+    this.#missingBrake = missing;
     if (isSame && !trustMoved && !holdsMoved && !hadMissingBrake) return 'unchanged';
     const floors = { release: releaseFloorOf(tree.value.release), head: headFloorOf(tree.value.head) };
-    await this.#persist(floors, tree.value.files);
+    if (!stored) await this.#persist(floors, tree.value.files);
     if (!isSame) this.#previousFiles = this.#current?.files ?? new Map();
     this.#floors = floors;
     this.#current = tree.value;
     const { version } = tree.value.release.document;
-    const head = tree.value.head.document.version;
     this.#options.log.info({ version, head, trust: this.#trust.document.version }, 'release accepted');
     this.onChange();
     return isSame ? 'unchanged' : 'accepted';
   }
 
-  async #takeTrust(reader: ReleaseReader): Promise<boolean> {
+  async #takeTrust({ reader, stored }: Taking): Promise<boolean> {
     const before = this.#trust;
     const firstPath = trustPath(1);
     const isHistoryKnown = before.document.version === 1 || this.#trustFiles.has(firstPath);
@@ -200,7 +218,7 @@ export class ReleaseIntake {
     this.#trust = walk.reached;
     this.#trustFiles = files;
     try {
-      await this.#persist(this.#floors, this.#current?.files ?? new Map());
+      if (!stored) await this.#persist(this.#floors, this.#current?.files ?? new Map());
     } catch (error) {
       this.#trust = before;
       this.#trustFiles = kept;
@@ -212,43 +230,32 @@ export class ReleaseIntake {
 
   /** A source that cannot be asked keeps what was found before: a brake is not let go by a failure. */
   async #takeHolds(reader: ReleaseReader): Promise<boolean> {
-    const before = this.#found;
-    const read = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
-    if (read.problem !== null) {
-      this.#problem('holds', read.problem);
+    const before = this.#known.fingerprint;
+    const problem = await this.#known.take(reader, { trust: this.#trust, now: this.now() });
+    if (problem !== null) {
+      this.#problem('holds', problem);
       return false;
     }
     this.#problems.delete('holds');
-    const kept = before.holds.filter(({ sha256 }) => read.unread.has(sha256));
-    const keptFiles = [...before.files].filter(([path]) =>
-      kept.some(({ sha256 }) => path.startsWith(holdPath(sha256))),
-    );
-    return this.#findHolds({ ...read, holds: [...read.holds, ...kept], files: new Map([...keptFiles, ...read.files]) });
-  }
-
-  async #joinHolds(reader: ReleaseReader): Promise<boolean> {
-    const before = this.#found;
-    const read = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
-    const known = new Set(before.holds.map(({ sha256 }) => sha256));
-    const fresh = read.holds.filter(({ sha256 }) => !known.has(sha256));
-    if (fresh.length === 0) return false;
-    // They are stored, and the floors of the release that they came with are not ours yet: nothing is to be written.
-    this.#found = { ...before, holds: [...before.holds, ...fresh], files: new Map([...read.files, ...before.files]) };
-    this.#options.log.info({ holds: this.#found.holds.length }, 'holds changed');
-    return true;
-  }
-
-  async #findHolds(found: HoldsFound): Promise<boolean> {
-    const before = this.#found;
-    if (hashesOf(found) === hashesOf(before)) return false;
-    this.#found = found;
-    try {
+    const isChanged = this.#holdsMoved(before);
+    // Those that could not be saved count all the same: they can only stop.
+    if (this.#known.fingerprint !== this.#savedHolds) {
       await this.#persist(this.#floors, this.#current?.files ?? new Map());
-    } catch (error) {
-      this.#found = before;
-      throw error;
     }
-    this.#options.log.info({ holds: found.holds.length }, 'holds changed');
+    return isChanged;
+  }
+
+  async #joinHolds(stored: StoredRelease): Promise<boolean> {
+    const before = this.#known.fingerprint;
+    await this.#known.join(storedReader(stored.files), { trust: this.#trust, now: this.now() });
+    this.#change = stored.change;
+    return this.#holdsMoved(before);
+  }
+
+  #holdsMoved(before: string): boolean {
+    if (this.#known.fingerprint === before) return false;
+    this.#options.log.info({ holds: this.#known.holds.length }, 'holds changed');
+    this.onChange();
     return true;
   }
 
@@ -267,12 +274,24 @@ export class ReleaseIntake {
     floors: Pick<StoredRelease, 'release' | 'head'>,
     files: ReadonlyMap<string, Uint8Array>,
   ): Promise<void> {
-    const outcome = await this.#options.store.saveRelease({
-      trust: { version: this.#trust.document.version, sha256: this.#trust.sha256 },
-      ...floors,
-      files: new Map([...this.#found.files, ...this.#trustFiles, ...files]),
-    });
-    if (outcome === 'saved') return;
+    const { store } = this.#options;
+    for (let i = 0; i < persistTriesMax; i++) {
+      const outcome = await store.saveRelease({
+        trust: { version: this.#trust.document.version, sha256: this.#trust.sha256 },
+        ...floors,
+        files: new Map([...this.#known.files, ...this.#trustFiles, ...files]),
+        change: this.#change,
+      });
+      if (outcome === 'saved') {
+        if (store.shared) this.#change++;
+        this.#savedHolds = this.#known.fingerprint;
+        return;
+      }
+      if (outcome === 'overtaken') break;
+      // Another control plane may have stored a hold since, which would be overwritten.
+      const stored = await store.loadRelease();
+      if (stored) await this.#joinHolds(stored);
+    }
     // Its floors are ours: what is older than them is not used, and what they contradict is not either.
     throw new ControlPlaneError(
       'overtaken',
@@ -303,7 +322,10 @@ export class ReleaseIntake {
       ...walk.files,
     ]);
     this.#floors = { release: stored.release, head: stored.head };
-    this.#found = await readUnnamedHolds(this.#ctx, { reader, trust: this.#trust, now: this.now() });
+    const isOwn = this.#options.store.shared === undefined;
+    await this.#known.restore(reader, { trust: this.#trust, now: this.now(), isOwn });
+    this.#change = stored.change;
+    this.#savedHolds = this.#known.fingerprint;
     if (!stored.head) return;
     const tree = await verifyTree(this.#ctx, {
       reader,
@@ -320,10 +342,6 @@ export class ReleaseIntake {
 
 /** What a problem is about; each has at most one. */
 type Part = 'trust' | 'release' | 'holds';
-
-function hashesOf({ holds }: HoldsFound): string {
-  return holds.map(({ sha256 }) => sha256).join();
-}
 
 /** The fleet's name comes from the operator's own trust document. */
 function fleetOf(trust: Uint8Array): FleetName {

@@ -19,7 +19,9 @@ const holdFilesMax = 256;
 export interface HoldsFound {
   /** Verified, not over, not ended by approvers. */
   readonly holds: readonly VerifiedHold[];
-  /** Them and their signatures, to be stored: a restart must not forget a brake. */
+  /** Hashes of those that approvers ended: nobody obeys them again who has seen how. */
+  readonly ended: ReadonlySet<Sha256Hex>;
+  /** Both with their signatures, to be stored: a restart must not forget a brake, nor another control plane its end. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Hashes of which the source did not give everything: what was known of them before stays. */
   readonly unread: ReadonlySet<string>;
@@ -27,57 +29,73 @@ export interface HoldsFound {
   readonly problem: string | null;
 }
 
-export const noHolds: HoldsFound = { holds: [], files: new Map(), unread: new Set(), problem: null };
+export const noHolds: HoldsFound = {
+  holds: [],
+  ended: new Set(),
+  files: new Map(),
+  unread: new Set(),
+  problem: null,
+};
+
+export interface HoldsInput {
+  /** Lists holds and has them. */
+  readonly reader: ReleaseReader;
+  /** Where else a resume may lie: what ended once does not begin again because this source does not know of it. */
+  readonly resumes?: readonly ReleaseReader[];
+  readonly trust: TrustState;
+  readonly now: Instant;
+}
 
 /**
  * Holds in `holds/` that approvers signed, whether a head names them yet or not. An approver need not own a head key, and
  * a hold can only stop, so it counts here at once; agents are bound by it as soon as the next head names it. Whatever else
  * lies there is passed over: it must neither stop anybody nor keep the rest of the tree from being read.
  */
-export async function readUnnamedHolds(
-  ctx: VerifyContext,
-  { reader, trust, now }: { readonly reader: ReleaseReader; readonly trust: TrustState; readonly now: Instant },
-): Promise<HoldsFound> {
+export async function readUnnamedHolds(ctx: VerifyContext, input: HoldsInput): Promise<HoldsFound> {
+  const { reader } = input;
   if (!reader.holds) return noHolds;
   try {
     const names = (await reader.holds()).filter((name) => Sha256Hex.safeParse(name).success).sort();
     const holds: VerifiedHold[] = [];
+    const ended = new Set<Sha256Hex>();
     const files = new Map<string, Uint8Array>();
     const unread = new Set<string>();
     for (const name of names.slice(0, holdFilesMax)) {
-      const found = await readHold(ctx, { reader, trust, now, sha256: Sha256Hex.parse(name) }).catch(
-        () => 'unread' as const,
-      );
+      const found = await readHold(ctx, { ...input, sha256: Sha256Hex.parse(name) }).catch(() => 'unread' as const);
       if (found === 'unread') unread.add(name);
       if (!found || found === 'unread') continue;
-      holds.push(found.hold);
+      if (found.isEnded) ended.add(found.hold.sha256);
+      else holds.push(found.hold);
       for (const [path, bytes] of found.files) files.set(path, bytes);
     }
-    return { holds, files, unread, problem: null };
+    return { holds, ended, files, unread, problem: null };
   } catch (error) {
     return { ...noHolds, problem: `holds that no head names yet cannot be read: ${messageOf(error)}` };
   }
 }
 
+interface HoldFiles {
+  readonly hold: VerifiedHold;
+  readonly isEnded: boolean;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
 async function readHold(
   ctx: VerifyContext,
-  input: {
-    readonly reader: ReleaseReader;
-    readonly trust: TrustState;
-    readonly now: Instant;
-    readonly sha256: Sha256Hex;
-  },
-): Promise<{ readonly hold: VerifiedHold; readonly files: ReadonlyMap<string, Uint8Array> } | null> {
-  const { reader, trust, now, sha256 } = input;
+  { reader, resumes = [], trust, now, sha256 }: HoldsInput & { readonly sha256: Sha256Hex },
+): Promise<HoldFiles | null> {
   const people = keyIdsOf(trust, trust.document.roles.approver.signers);
   const bounds = { machines: [], people };
   const read = await readSigned(reader, holdPath(sha256), { ...bounds, bytesMax: documentBytesMax.hold });
   if (!read) return null;
   const hold = await verifyUnnamedHold(ctx, { trust, sha256, signed: read.signed, now });
   if (!hold.ok) return null;
-  // One that cannot be had ends nothing.
-  const resume = { ...bounds, bytesMax: documentBytesMax.resume };
-  const end = await readSigned(reader, resumePath(sha256), resume).catch((): null => null);
-  if (end && (await verifyResume(ctx, { trust, hold: sha256, signed: end.signed })).ok) return null;
-  return { hold: hold.value, files: read.files };
+  for (const from of [reader, ...resumes]) {
+    // One that cannot be had ends nothing.
+    const resume = { ...bounds, bytesMax: documentBytesMax.resume };
+    const end = await readSigned(from, resumePath(sha256), resume).catch((): null => null);
+    if (!end || !(await verifyResume(ctx, { trust, hold: sha256, signed: end.signed })).ok) continue;
+    return { hold: hold.value, isEnded: true, files: new Map([...read.files, ...end.files]) };
+  }
+  return { hold: hold.value, isEnded: false, files: read.files };
 }

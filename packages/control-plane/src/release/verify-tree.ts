@@ -47,9 +47,16 @@ export interface VerifiedTree {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+export interface MissingBrake {
+  /** When the head runs out that names it. */
+  readonly until: Instant;
+  /** That head's version. */
+  readonly head: number;
+}
+
 export type TreeRefusal = Refusal & {
   /** A newer head is genuine and names a brake that could not be had: until it can, nothing may start. */
-  readonly missingBrake?: { readonly until: Instant };
+  readonly missingBrake?: MissingBrake;
 };
 
 export interface TreeInput {
@@ -160,17 +167,17 @@ export async function verifyTree(
 
   const holds: VerifiedHold[] = [];
   for (const hash of head.value.document.holds) {
-    const until = head.value.document.expiresAt;
+    const missingBrake = { until: head.value.document.expiresAt, head: head.value.document.version };
     const found = await readSigned(reader, holdPath(hash), {
       bytesMax: documentBytesMax.hold,
       machines: [],
       people: keyIdsOf(trust, roles.approver.signers),
     }).catch((): null => null);
-    if (!found) return { ...missing(holdPath(hash)), missingBrake: { until } };
+    if (!found) return { ...missing(holdPath(hash)), missingBrake };
     const hold = await verifyHold(ctx, { trust, head: head.value, signed: found.signed, now });
     keep(found.files);
     if (hold.ok) holds.push(hold.value);
-    else if (hold.reason !== 'expired') return { ...hold, missingBrake: { until } };
+    else if (hold.reason !== 'expired') return { ...hold, missingBrake };
   }
   return accept({
     trust,

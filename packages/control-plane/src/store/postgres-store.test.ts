@@ -178,10 +178,12 @@ describe('one database, several control planes', () => {
       release: { version: 7, sha256: hash('7') },
       head,
       files: new Map(),
+      change: 0,
     };
     assert.equal(await a.saveRelease(newer), 'saved');
     assert.equal(await b.saveRelease({ ...newer, head: { ...head, version: 8 } }), 'overtaken');
-    assert.deepEqual(await b.loadRelease(), newer);
+    assert.equal(await b.saveRelease({ ...newer, files: new Map([['x', new Uint8Array()]]) }), 'behind');
+    assert.deepEqual(await b.loadRelease(), { ...newer, change: 1 });
     assert.deepEqual((await sharedOf(b).standing()).release, { change: 1, writer: 'a' });
   });
 

@@ -185,15 +185,16 @@ class PostgresStore implements Store {
       const files = rows
         .map((row) => FileRow.parse(row))
         .map(({ path, bytes }) => [path, new Uint8Array(bytes)] as const);
-      return { ...floorsOfText(text), files: new Map(files) };
+      return { ...floorsOfText(text), files: new Map(files), change: await releaseChangeOf(client) };
     });
   }
 
-  async saveRelease({ files, ...floors }: StoredRelease): Promise<'saved' | 'overtaken'> {
+  async saveRelease({ files, change, ...floors }: StoredRelease): Promise<'saved' | 'overtaken' | 'behind'> {
     this.#requireOpen();
     return this.#database.inTurn('storing the release', async (client) => {
       const text = await markOf(client, 'floors');
       if (text !== null && !followsOn(floors, floorsOfText(text))) return 'overtaken';
+      if (change !== (await releaseChangeOf(client))) return 'behind';
       await client.query('DELETE FROM release_files WHERE path <> ALL ($1::text[])', [[...files.keys()]]);
       for (const [path, bytes] of files) {
         await client.query(
@@ -203,8 +204,7 @@ class PostgresStore implements Store {
         );
       }
       await setMark(client, 'floors', floorsToText(floors));
-      const change = Number((await markOf(client, 'release-change'))?.split(' ')[0] ?? 0) + 1;
-      await setMark(client, 'release-change', `${change} ${this.#member}`);
+      await setMark(client, 'release-change', `${change + 1} ${this.#member}`);
       await hint(client, this.#member);
       return 'saved';
     });
@@ -230,6 +230,10 @@ async function markOf(client: ClientBase, name: string): Promise<string | null> 
 async function setMark(client: ClientBase, name: string, value: string): Promise<void> {
   const sql = 'INSERT INTO marks VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value';
   await client.query(sql, [name, value]);
+}
+
+async function releaseChangeOf(client: ClientBase): Promise<number> {
+  return Number((await markOf(client, 'release-change'))?.split(' ')[0] ?? 0);
 }
 
 /**

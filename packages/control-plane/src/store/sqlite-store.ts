@@ -189,11 +189,11 @@ class SqliteStore implements Store {
     return this.#ask('reading the stored release', () => {
       const text = this.#marks.get('floors');
       if (text === null) return null;
-      return { ...floorsOfText(text), files: this.#files.all() };
+      return { ...floorsOfText(text), files: this.#files.all(), change: 0 };
     });
   }
 
-  async saveRelease({ files, ...floors }: StoredRelease): Promise<'saved'> {
+  async saveRelease({ files, change: _, ...floors }: StoredRelease): Promise<'saved'> {
     this.#requireOpen();
     this.#transaction('storing the release', () => {
       this.#files.replace(files);

@@ -71,6 +71,11 @@ export interface StoredRelease {
   readonly head: HeadFloor | null;
   /** Path inside `releases/` to bytes. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /**
+   * Number of the newest save that is known, 0 before the first: what others saved since is not overwritten unread. Always 0
+   * where nobody shares the store.
+   */
+  readonly change: number;
 }
 
 /** One document of evidence as its host sent it: text and signatures untouched. */
@@ -203,6 +208,9 @@ export interface Store extends AsyncDisposable {
   /** At most `limit`, in the order that is asked. */
   readEvidence(query: EvidenceQuery): Promise<readonly EvidenceEntry[]>;
   loadRelease(): Promise<StoredRelease | null>;
-  /** Replaces everything stored of a release. `overtaken`: what another control plane stored is newer, or contradicts it. */
-  saveRelease(release: StoredRelease): Promise<'saved' | 'overtaken'>;
+  /**
+   * Replaces everything stored of a release; the save has the number after `change`. `overtaken`: what another control plane
+   * stored is newer, or contradicts it. `behind`: another one saved since, so that it has to be read first.
+   */
+  saveRelease(release: StoredRelease): Promise<'saved' | 'overtaken' | 'behind'>;
 }

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { holdPath } from '@nixfleet/contracts';
+import { Fixture, MemorySource, newCanary, the } from '../fixture.test.ts';
+import { PostgresServer } from '../store/postgres-server.test.ts';
+import { Lab, seen } from './lab.test.ts';
+
+const server = await PostgresServer.start();
+after(() => server[Symbol.asyncDispose]());
+
+/** Two on one database, the second with a source of its own that shows what the first one's showed when it began. */
+async function pair(name: string) {
+  const lab = new Lab(server);
+  const a = await Fixture.start({ store: (await lab.store(name, 'a')).store, idle: lab.idle });
+  const { store, line } = await lab.store(name, 'b');
+  const source = new MemorySource(new Map(a.fleet.files));
+  const b = await a.beside(store, source);
+  await seen(a);
+  await a.join('canary', 'web-1', 'web-2', 'db');
+  const dispose = async () => {
+    await b[Symbol.asyncDispose]();
+    await a[Symbol.asyncDispose]();
+  };
+  return { a, b, line, [Symbol.asyncDispose]: dispose };
+}
+
+/** What the fleet has published under these paths since is there too. */
+function show({ source, fleet }: Fixture, ...paths: string[]): void {
+  const files = source.files as Map<string, Uint8Array>;
+  for (const [path, bytes] of fleet.files) if (paths.some((start) => path.startsWith(start))) files.set(path, bytes);
+}
+
+/** Whether a hold withholds it, where it may not start. */
+async function isHeld(fixture: Fixture, host: string): Promise<boolean> {
+  const { go, withheld = [] } = await fixture.checkin(host);
+  const codes = withheld.map(({ code }) => code);
+  assert.equal(go === undefined, codes.includes('hold'), codes.join());
+  return go === undefined;
+}
+
+describe('what one control plane has stored of a release', () => {
+  test('a hold that one has read is not lost by what another one writes that has not', async () => {
+    await using two = await pair('hold');
+    const { a, b, line } = two;
+    {
+      using _late = line.delayLooks();
+      await a.fleet.hold('stable', { isNamed: false });
+      await a.refresh();
+      // Its own source shows another one, which it stores before it has looked at what the first one stored.
+      const { sha256 } = await a.fleet.hold('data', { isNamed: false });
+      show(b, holdPath(sha256));
+      await b.refresh();
+      assert.deepEqual([await isHeld(b, 'canary'), await isHeld(b, 'db')], [true, true]);
+    }
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(a, 'db')], [true, true]);
+    await b.refresh();
+    assert.equal(await isHeld(b, 'canary'), true, 'what its source has never shown is not taken back by it');
+    for (const fixture of [a, b]) {
+      fixture.source.failure = 'host is down';
+      await fixture.restart();
+      await seen(fixture);
+      assert.deepEqual([await isHeld(fixture, 'canary'), await isHeld(fixture, 'db')], [true, true]);
+    }
+  });
+
+  test('a hold that one has seen resumed ends for all, and no older source or write begins it again', async () => {
+    await using two = await pair('resume');
+    const { a, b } = two;
+    const { sha256 } = await a.fleet.hold('stable', { isNamed: false });
+    show(b, holdPath(sha256));
+    await a.refresh();
+    await b.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [true, true]);
+    await a.fleet.resume(sha256, { isNamed: false });
+    await a.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [false, false]);
+    const other = await a.fleet.hold('data', { isNamed: false });
+    show(b, holdPath(other.sha256));
+    await b.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [false, false]);
+    assert.deepEqual([await isHeld(a, 'db'), await isHeld(b, 'db')], [true, true]);
+  });
+
+  test('what one source has shown and shows no more, its own control plane lets go, whatever the others store', async () => {
+    await using two = await pair('absent');
+    const { a, b } = two;
+    const { sha256 } = await a.fleet.hold('stable', { isNamed: false });
+    show(b, holdPath(sha256));
+    await a.refresh();
+    await b.refresh();
+    a.fleet.files.delete(holdPath(sha256));
+    await a.refresh();
+    const other = await a.fleet.hold('data', { isNamed: false });
+    show(b, holdPath(other.sha256));
+    await b.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [false, true]);
+    assert.deepEqual([await isHeld(a, 'db'), await isHeld(b, 'db')], [true, true]);
+  });
+
+  test('trust and release that came together are taken over together', async () => {
+    await using two = await pair('trust');
+    const { a, b } = two;
+    await a.fleet.nextTrust(() => {});
+    await a.publish(newCanary);
+    await seen(a);
+    const view = await b.view();
+    assert.deepEqual([view.trustVersion, view.release?.version], [2, 2]);
+    assert.deepEqual(view.problems, []);
+    assert.ok((await b.checkin('canary')).go);
+  });
+
+  test('a brake that cannot be had is not let go by an older head of another one', async () => {
+    await using two = await pair('missing');
+    const { a, b } = two;
+    const { sha256 } = await a.fleet.hold('data');
+    const bytes = the(a.fleet.files.get(holdPath(sha256)));
+    (a.source.files as Map<string, Uint8Array>).delete(holdPath(sha256));
+    await a.refresh();
+    assert.equal(await isHeld(a, 'canary'), true);
+    // A brake of its own makes the other one store what it has: the head before.
+    const own = await a.fleet.hold('data', { isNamed: false, reason: 'another' });
+    show(b, holdPath(own.sha256));
+    await b.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(b, 'canary'), await isHeld(b, 'db')], [false, true]);
+    assert.equal(await isHeld(a, 'canary'), true);
+    a.fleet.files.set(holdPath(sha256), bytes);
+    await a.refresh();
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(a, 'db')], [false, true]);
+  });
+});

@@ -1,0 +1,84 @@
+import type { Instant, TrustState, VerifiedHold, VerifyContext } from '@nixfleet/contracts';
+import { type ReleaseReader, storedReader } from './signed-files.ts';
+import { type HoldsFound, noHolds, readUnnamedHolds } from './unnamed-holds.ts';
+
+/** What is current while holds are read. */
+export interface HoldsMoment {
+  readonly trust: TrustState;
+  readonly now: Instant;
+}
+
+/**
+ * Holds that are known, whether a head names them or not. Each ends by its own time or by a resume, whoever has read it. That
+ * it is gone without either counts only from the source that has shown it here before: another control plane's hold may be
+ * newer than what this source shows.
+ */
+export class KnownHolds {
+  readonly #ctx: VerifyContext;
+  #found: HoldsFound = noHolds;
+  /** Of those that this control plane's own source has shown. */
+  readonly #shown = new Set<string>();
+
+  constructor(ctx: VerifyContext) {
+    this.#ctx = ctx;
+  }
+
+  get holds(): readonly VerifiedHold[] {
+    return this.#found.holds;
+  }
+
+  get files(): ReadonlyMap<string, Uint8Array> {
+    return this.#found.files;
+  }
+
+  /** Equal where the same holds are known, and the same of them have ended. */
+  get fingerprint(): string {
+    const { holds, ended } = this.#found;
+    return JSON.stringify([holds.map(({ sha256 }) => sha256).sort(), [...ended].sort()]);
+  }
+
+  /** From what was stored; `isOwn` where nobody else can have stored it. */
+  async restore(stored: ReleaseReader, { isOwn, ...at }: HoldsMoment & { readonly isOwn: boolean }): Promise<void> {
+    this.#found = await readUnnamedHolds(this.#ctx, { reader: stored, ...at });
+    if (isOwn) for (const hash of hashesOf(this.#found)) this.#shown.add(hash);
+  }
+
+  /** What the source shows now; the problem where it cannot be asked, which lets nothing go. */
+  async take(reader: ReleaseReader, at: HoldsMoment): Promise<string | null> {
+    const before = this.#found;
+    const ours = storedReader(before.files);
+    const input = { ...at, resumes: [reader, ours] };
+    const read = await readUnnamedHolds(this.#ctx, { ...input, reader });
+    if (read.problem !== null) return read.problem;
+    for (const hash of hashesOf(read)) this.#shown.add(hash);
+    const rest = hashesOf(before).filter((hash) => !reader.holds || read.unread.has(hash) || !this.#shown.has(hash));
+    const kept = await readUnnamedHolds(this.#ctx, { ...input, reader: { ...ours, holds: async () => rest } });
+    this.#found = union(read, kept);
+    return null;
+  }
+
+  /** What another control plane has stored joins what is known: only what our own source has had its say about does not. */
+  async join(stored: ReleaseReader, at: HoldsMoment): Promise<void> {
+    const before = this.#found;
+    const read = await readUnnamedHolds(this.#ctx, { reader: stored, resumes: [storedReader(before.files)], ...at });
+    const known = new Set([...hashesOf(before), ...this.#shown]);
+    this.#found = union(
+      { ...before, holds: before.holds.filter(({ sha256 }) => !read.ended.has(sha256)) },
+      { ...read, holds: read.holds.filter(({ sha256 }) => !known.has(sha256)) },
+    );
+  }
+}
+
+function hashesOf({ holds, ended }: HoldsFound): string[] {
+  return [...holds.map(({ sha256 }) => sha256), ...ended];
+}
+
+function union(first: HoldsFound, second: HoldsFound): HoldsFound {
+  return {
+    holds: [...first.holds, ...second.holds],
+    ended: new Set([...first.ended, ...second.ended]),
+    files: new Map([...second.files, ...first.files]),
+    unread: first.unread,
+    problem: null,
+  };
+}
