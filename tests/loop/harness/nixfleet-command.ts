@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 
-const main = join(import.meta.dirname, '../../../packages/cli/src/main.ts');
+/** The program from source. */
+export const nixfleetMain = join(import.meta.dirname, '../../../packages/cli/src/main.ts');
 
 export interface CommandEnd {
   readonly exitCode: number;
@@ -19,7 +20,7 @@ export function nixfleet(
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', main, ...args],
+      ['--disable-warning=ExperimentalWarning', nixfleetMain, ...args],
       { env },
       (error, stdout, stderr) =>
         resolve({ exitCode: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
