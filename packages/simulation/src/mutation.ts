@@ -10,6 +10,8 @@ export interface Mutation {
   readonly to: string;
   /** Where it must be noticed; absent: in one of so many random runs. */
   readonly scene?: SceneName;
+  /** Where else it must be noticed: the same check holds against others there. */
+  readonly alsoIn?: readonly SceneName[];
   /** Places of `gateSites` that it switches off. */
   readonly gates?: readonly string[];
   /** What the simulation must find broken; several where more than one follows from it. */

@@ -17,6 +17,7 @@ export const documentMutations: readonly Mutation[] = [
     from: 'return signature.length === 64 && (await ctx.crypto.verify(key, signed.bytes, signature));',
     to: 'return signature.length === 64;',
     scene: 'a forged head',
+    alsoIn: ['nobody answers, and the mirror alters what it has'],
     breaks: ['S15'],
   },
   {
@@ -66,6 +67,7 @@ export const documentMutations: readonly Mutation[] = [
     from: 'if (!sameHash(hash, rolloutId)) return',
     to: 'if (hash === undefined) return',
     scene: 'an altered rollout',
+    alsoIn: ['nobody answers, and the mirror mixes two releases', 'nobody answers, and the mirror alters what it has'],
     gates: ['verify-manifest.ts: hash-mismatch'],
     breaks: ['S1'],
   },
@@ -111,6 +113,7 @@ export const documentMutations: readonly Mutation[] = [
     from: 'if (floor && document.version < floor.version) {',
     to: 'if (floor && document.version < 0) {',
     scene: 'an older head',
+    alsoIn: ['nobody answers, and the mirror hides a hold'],
     gates: ['verify-head.ts: rolled-back'],
     breaks: ['S15'],
   },

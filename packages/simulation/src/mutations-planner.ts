@@ -80,6 +80,7 @@ export const plannerMutations: readonly Mutation[] = [
     from: "if (brakes.headExpiresAt <= now) return { code: 'head-expired' };",
     to: '',
     scene: 'head expired',
+    alsoIn: ['nobody answers, and the mirror stays as it was'],
     gates: ['brake.ts: head-expired'],
     breaks: ['S4'],
   },

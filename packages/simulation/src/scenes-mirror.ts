@@ -1,4 +1,5 @@
 import { addSeconds, type ChannelPolicy } from '@nixfleet/contracts';
+import { Forge } from './forge.ts';
 import type { Scene } from './scene.ts';
 import { sceneFleet } from './scene-fleet.ts';
 import type { Stage } from './stage.ts';
@@ -49,7 +50,120 @@ export const mirrorScenes = {
       await stage.calm();
     },
   },
+  /** For good: what may be read there runs out. */
+  'nobody answers, and the mirror stays as it was': {
+    intent: timedFleet(),
+    headSeconds: 1200,
+    play: async (stage) => {
+      const stays = staying(stage);
+      stage.fleet.server.kill();
+      await releaseTimed(stage, [1500]);
+      stage.mirrors(published(stage));
+      await stage.minutes(10);
+      await releaseTimed(stage, [300]);
+      await stage.minutes(30);
+      stays.check('a starts under a head that has expired');
+      await stage.ci.signHead();
+      stage.fleet.server.start();
+      await stage.calm();
+    },
+  },
+  /** The newest head and release, and of the rest what an earlier release had. */
+  'nobody answers, and the mirror mixes two releases': {
+    intent: timedFleet({ onNewRelease: 'replace' }),
+    play: async (stage) => {
+      const stays = staying(stage);
+      stage.fleet.server.kill();
+      await releaseTimed(stage, [300]);
+      await stage.minutes(2);
+      const before = published(stage);
+      const { rolloutId } = stage.goFor('a');
+      await releaseTimed(stage, [300]);
+      const newest = [...published(stage)].filter(([path]) => /^(head|release)[./]/.test(path));
+      const mixed = new Map([...before, ...newest]);
+      stage.mirrors(mixed);
+      await stage.minutes(10);
+      const own = mixed.get(`rollouts/${rolloutId}.json`) ?? new Uint8Array();
+      stage.mirrors(new Map([...published(stage), [`rollouts/${stage.goFor('a').rolloutId}.json`, own]]));
+      await stage.minutes(10);
+      // All of it as it was, and withdrawn since.
+      stage.mirrors(before);
+      await stage.minutes(10);
+      stays.check('a starts what no release gives it');
+      await end(stage);
+    },
+  },
+  /** The file of a hold that the head names, and then that head. */
+  'nobody answers, and the mirror hides a hold': {
+    intent: timedFleet(),
+    play: async (stage) => {
+      const stays = staying(stage);
+      stage.fleet.server.kill();
+      await releaseTimed(stage, [600]);
+      await stage.minutes(2);
+      const before = published(stage);
+      await stage.ci.hold('main', 3600);
+      stage.mirrors(new Map([...published(stage)].filter(([path]) => !path.startsWith('holds/'))));
+      await stage.minutes(20);
+      stage.mirrors(before);
+      await stage.minutes(10);
+      stays.check('a follows a release, and its channel is held');
+      await stage.minutes(40);
+      await end(stage);
+    },
+  },
+  /** A head that holds for longer, and a rollout that gives the host something else. */
+  'nobody answers, and the mirror alters what it has': {
+    intent: timedFleet(),
+    play: async (stage) => {
+      const before = await stage.fleet.closures.build('a', 1, 'good');
+      const stays = staying(stage);
+      stage.fleet.server.kill();
+      stage.mirrors(published(stage));
+      await releaseTimed(stage, [120]);
+      const forge = new Forge(stage);
+      const { expiresAt } = stage.ci.fleet.headDocument;
+      const head = forge.altered('head.json', [[expiresAt, addSeconds(expiresAt, 3600)]]);
+      stage.mirrors(new Map([...published(stage), ...head]));
+      await stage.minutes(10);
+      const now = stage.real('a');
+      const rollout = forge.altered(`rollouts/${stage.goFor('a').rolloutId}.json`, [
+        [now.closure, before.closure],
+        [now.closureDigest, before.closureDigest],
+      ]);
+      stage.mirrors(new Map([...published(stage), ...rollout]));
+      await stage.minutes(10);
+      stays.check('a starts what nobody signed');
+      await end(stage);
+    },
+  },
 } satisfies Record<string, Scene>;
+
+function timedFleet(policy: Partial<ChannelPolicy> = {}) {
+  return sceneFleet({ waves: [['a']], policy: { withoutControlPlane: 'timed', confirm, ...policy } });
+}
+
+function published(stage: Stage): ReadonlyMap<string, Uint8Array> {
+  return stage.ci.published?.files ?? new Map();
+}
+
+/** What the host runs now it goes on running. */
+function staying(stage: Stage): { readonly check: (what: string) => void } {
+  const { running } = stage.host('a').machine;
+  return {
+    check: (what) => {
+      if (stage.phase('a') !== 'converged' || stage.host('a').machine.running !== running) throw new Error(what);
+    },
+  };
+}
+
+/** The mirror is what it should be, which is enough; and then everything is well again. */
+async function end(stage: Stage): Promise<void> {
+  stage.mirrors(null);
+  await stage.until('a has converged', () => stage.hasConverged('a'));
+  stage.fleet.server.start();
+  await stage.calm();
+}
 
 /** A release whose waves may start so many seconds from now, where nobody answers. */
 async function releaseTimed(stage: Stage, seconds: readonly number[]): Promise<void> {

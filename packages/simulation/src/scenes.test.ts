@@ -14,7 +14,7 @@ for (const name of Object.keys(scenes) as SceneName[]) {
 }
 
 test('every scene about a gate or a check shows that it is needed', () => {
-  const used = new Set(mutations.map(({ scene }) => scene));
+  const used = new Set(mutations.flatMap(({ scene, alsoIn = [] }) => [scene, ...alsoIn]));
   const idle = (Object.keys(scenes) as SceneName[]).filter(
     (name) => !used.has(name) && !(name in bootScenes) && !(name in complianceScenes),
   );

@@ -58,6 +58,8 @@ export class SimulatedFleet {
   readonly time: MachineTime;
   readonly startMs = startMs;
   isSourceUp = true;
+  /** Somebody else looks after what hosts read beside the control plane: what is published does not come there. */
+  areMirrorsTaken = false;
   #ci: Ci | null = null;
   #server: SimulatedServer | null = null;
   /** Why a program ended that should not: the run is over. */
@@ -106,7 +108,7 @@ export class SimulatedFleet {
       onPublished: ({ files }) => {
         fleet.stolen.published(files);
         watchers.published(files);
-        for (const host of fleet.hosts.values()) host.mirror(files);
+        if (!fleet.areMirrorsTaken) for (const host of fleet.hosts.values()) host.mirror(files);
       },
       onRelease: (release) => {
         timeline.note(null, `release ${release.version} is published`);

@@ -190,10 +190,11 @@ export class SimulatedHost {
     this.agent.start();
   }
 
-  /** Whoever looks after its mirror brings it up to date. */
+  /** From now on its mirror has these and nothing else. */
   mirror(files: ReadonlyMap<string, Uint8Array>): void {
     const { disk } = this.machine;
     if (!this.#options.hasMirror || disk.isFull) return;
+    disk.remove(mirrorDirectory);
     for (const [path, bytes] of files) disk.write(`${mirrorDirectory}/${path}`, bytes);
   }
 

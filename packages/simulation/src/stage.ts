@@ -140,6 +140,13 @@ export class Stage {
     return thief;
   }
 
+  /** From now on every mirror has these files and nothing else, whatever is published; null: what is published again. */
+  mirrors(files: ReadonlyMap<string, Uint8Array> | null): void {
+    this.fleet.areMirrorsTaken = files !== null;
+    const shown = files ?? this.ci.published?.files ?? new Map();
+    for (const host of this.fleet.hosts.values()) host.mirror(shown);
+  }
+
   /** What permits a host to start the newest rollout of its channel, with whatever receipts. */
   goFor(name: string, receipts: Go['receipts'] = []): Go {
     const channel = this.ci.intent.hosts[name]?.channel ?? '';
