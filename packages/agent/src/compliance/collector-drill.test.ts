@@ -9,6 +9,7 @@ import {
   type ComplianceCatalogue,
   canonicalBytes,
   type DrillFailAt,
+  drillAside,
   type EvidenceDocument,
   HostName,
   type Instant,
@@ -140,7 +141,19 @@ class DrilledWorld {
         },
       },
     );
+    await this.#assertAsideIsTold();
     return 'ended';
+  }
+
+  /** What somebody goes by who looks before the next collection: the hash of the false one, and the true one. */
+  async #assertAsideIsTold(): Promise<void> {
+    const read = async (path: string) => this.files.read(`${kept}/${path}`);
+    const mark = await read(drillAside.mark);
+    if (mark === null) return;
+    assert.equal(new TextDecoder().decode(mark), await sha256Hex(nodeCrypto, (await read('evidence.json')) ?? mark));
+    const archived = await this.files.list(`${kept}/archive`);
+    const last = archived.findLast((name) => name.endsWith('.json'));
+    assert.deepEqual(await read(`${drillAside.directory}/evidence.json`), await read(`archive/${last}`));
   }
 
   /** What rules about evidence itself look at: a copy that the archive has not would be one that somebody took out. */
