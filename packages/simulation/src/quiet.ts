@@ -9,6 +9,9 @@ const restMs = 10 * minuteMs;
 const marginMs = 5 * minuteMs;
 /** Less is not worth the trouble. */
 const worthMs = 5 * minuteMs;
+/** Among hundreds of hosts some message is nearly always under way: looked for is a moment without, so often and for so long. */
+const lookMs = 100;
+const looksMax = 600;
 
 /**
  * Skips time in which a fleet is at rest, as if every computer of it were suspended and woken at once: clocks go on, timers are
@@ -29,23 +32,35 @@ export class Quiet {
     this.#witness = witness;
   }
 
-  /** To be called again and again, at whole minutes; skips whole minutes, and goes not past `untilMs`. */
-  pass(untilMs: number): void {
+  /** To be called again and again, at whole minutes; skips to a whole minute, and goes not past `untilMs`. */
+  async pass(untilMs: number): Promise<void> {
     const { scheduler } = this.#fleet;
-    const { nowMs } = scheduler;
+    for (let looks = 0; looks < looksMax && this.#hasRested(); looks++) {
+      const signedMs = Math.min(untilMs, this.#nextSignedMs() - marginMs);
+      if (signedMs - scheduler.nowMs < worthMs) return;
+      if (this.#skip(Math.min(signedMs, scheduler.nextOfWorldMs() - marginMs))) return;
+      await scheduler.runUntil(scheduler.nowMs + lookMs);
+    }
+  }
+
+  #hasRested(): boolean {
+    const { nowMs } = this.#fleet.scheduler;
     const { happened } = this.#witness;
     if (happened !== this.#happened || !this.#isAtRest()) {
       this.#happened = happened;
       this.#sinceMs = nowMs;
-      return;
     }
-    if (nowMs - this.#sinceMs < restMs) return;
-    const nextMs = Math.min(untilMs, scheduler.nextOfWorldMs() - marginMs, this.#nextSignedMs() - marginMs);
-    const ms = Math.floor((nextMs - nowMs) / minuteMs) * minuteMs;
-    if (ms < worthMs) return;
+    return nowMs - this.#sinceMs >= restMs;
+  }
+
+  #skip(untilMs: number): boolean {
+    const { scheduler } = this.#fleet;
+    const ms = Math.floor(untilMs / minuteMs) * minuteMs - scheduler.nowMs;
+    if (ms < worthMs) return false;
     scheduler.suspend(ms);
     this.skippedMs += ms;
     this.#sinceMs = scheduler.nowMs;
+    return true;
   }
 
   #isAtRest(): boolean {
@@ -56,15 +71,16 @@ export class Quiet {
     return true;
   }
 
-  /** The next instant that something signed makes matter. */
+  /** The next instant that something signed makes matter; where nobody waits for anything, no window and no freeze does. */
   #nextSignedMs(): number {
-    const { ci, scheduler, startMs } = this.#fleet;
+    const { ci, scheduler, startMs, hosts } = this.#fleet;
     const { channels, trials = {} } = ci.intent;
+    const isDone = [...hosts.values()].every((host) => isFinished(host, ci.intent.hosts[host.name]?.real?.closure));
     const instants = [
       ci.fleet.headDocument.expiresAt,
       ...[...this.#witness.facts.holds.values()].map(({ expiresAt }) => expiresAt),
       ...Object.values(trials).map(({ expiresAt }) => expiresAt),
-      ...Object.values(channels).flatMap(({ freezes, windows }) =>
+      ...Object.values(isDone ? {} : channels).flatMap(({ freezes, windows }) =>
         [...freezes, ...(windows ?? [])].flatMap(({ from, to }) => [from, to]),
       ),
     ];
@@ -75,6 +91,12 @@ export class Quiet {
     }
     return nextMs;
   }
+}
+
+/** It runs what it is to run, and nothing in it waits for a boot. */
+function isFinished({ agent }: SimulatedHost, wanted: string | undefined): boolean {
+  const state = agent.running?.loop.memory.state;
+  return state?.phase.name === 'converged' && state.confirmed?.closure === wanted && state.rebootPending === null;
 }
 
 /** It does nothing, and time alone does not change what it does. */

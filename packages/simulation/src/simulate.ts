@@ -85,8 +85,8 @@ export async function runUntil(
 ): Promise<void> {
   let hours = Math.floor(fleet.scheduler.nowMs / hourMs);
   while (fleet.scheduler.nowMs < ms && !isOver(fleet, witness)) {
-    quiet?.pass(ms);
-    await fleet.scheduler.runUntil(Math.min(ms, fleet.scheduler.nowMs + sliceMs));
+    await quiet?.pass(ms);
+    await fleet.scheduler.runUntil(Math.min(ms, nextSliceMs(fleet.scheduler.nowMs)));
     for (const host of fleet.hosts.values())
       judgeState(witness, host, { now: fleet.now, nowMs: fleet.scheduler.nowMs });
     if (fleet.scheduler.nowMs % viewsMs === 0) await judgeReasons(fleet, witness);
@@ -94,6 +94,11 @@ export async function runUntil(
     hours = Math.floor(fleet.scheduler.nowMs / hourMs);
     onHours(hours);
   }
+}
+
+/** The next whole minute. */
+function nextSliceMs(nowMs: number): number {
+  return (Math.floor(nowMs / sliceMs) + 1) * sliceMs;
 }
 
 export function isOver(fleet: SimulatedFleet, witness: Witness): boolean {

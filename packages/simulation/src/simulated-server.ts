@@ -4,6 +4,7 @@ import {
   type ApiResponse,
   ControlPlane,
   ControlPlaneError,
+  defaultLimits,
   openSqliteStore,
   type Peer,
   type ReleaseSource,
@@ -35,6 +36,8 @@ export interface StoreWatch {
   readonly released: (release: Parameters<Store['saveRelease']>[0]) => void;
 }
 
+/** At the end everything that is known of hundreds of hosts is asked for at once. */
+const limits = { identityRequests: { ...defaultLimits.identityRequests, burst: 10_000 } };
 /** Entries read at once. */
 const readMax = 10_000;
 /** Slowest answer of the disk and of the release source, in milliseconds. */
@@ -79,6 +82,7 @@ export class SimulatedServer {
       crypto,
       memo,
       log: silentLog,
+      limits,
     }).then((controlPlane) => {
       if (!life.isOver) this.#controlPlane = controlPlane;
     }, onFault);
@@ -126,7 +130,7 @@ export class SimulatedServer {
     const source = this.#source(life);
     const clock = machineClock(time, life, scheduler);
     const random = dice.of('replay');
-    return ControlPlane.start({ trust, source, store, clock, random, crypto, log: silentLog });
+    return ControlPlane.start({ trust, source, store, clock, random, crypto, log: silentLog, limits });
   }
 
   #source(life: Life): ReleaseSource {
