@@ -43,7 +43,7 @@ const stalledMax = 256;
 const readingMsMax = 3 * 60_000;
 /** New heads that a control plane may tell of, refused documents that are journalled, and new journals at others' word. */
 const heads = { burst: 30, refillMs: 30_000 };
-const refusedDocuments = { burst: 32, refillMs: 600_000 };
+const refusedDocuments = { burst: 12, refillMs: 1_200_000 };
 const restorations = { burst: 1, refillMs: 24 * 3600_000 };
 
 /**

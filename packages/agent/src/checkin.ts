@@ -65,8 +65,10 @@ export class Checkin {
 
   async run(signal: AbortSignal): Promise<void> {
     const { gate, clock, log, waitSeconds, onBack } = this.#deps;
+    signal.addEventListener('abort', () => this.#held.abort(woken), { once: true });
     while (!signal.aborted) {
       await gate.open(signal);
+      if (signal.aborted) return;
       const startedMs = clock.monotonicMs();
       const held = new AbortController();
       this.#held = held;
@@ -127,12 +129,12 @@ export class Checkin {
     seen: CheckinRequest['seen'],
     waitSeconds: number,
     signal: AbortSignal,
-    held?: AbortSignal,
+    /** Gives the answer up; what is taken in of one is taken in to its end. */
+    held = signal,
   ): Promise<Answer<CheckinReply>> {
     const { client, request, take } = this.#deps;
     const asked = await request();
-    const waiting = held ? AbortSignal.any([signal, held]) : signal;
-    const answer = await client.checkin({ ...asked, seen }, waitSeconds, waiting);
+    const answer = await client.checkin({ ...asked, seen }, waitSeconds, held);
     if (!answer.ok) return answer;
     // Whatever a reply sets off in us, it must not end the agent.
     if (answer.value.goId === nothingSeen) return { ok: false, code: 'garbled', detail: 'nothing was decided yet' };

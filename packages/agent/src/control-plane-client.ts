@@ -10,6 +10,7 @@ import {
   parseMessage,
   protocolHeader,
   protocolVersion,
+  utf8,
   WireError,
   type WireErrorCode,
 } from '@nixfleet/contracts';
@@ -75,7 +76,7 @@ export class ControlPlaneClient {
       method: 'POST',
       ...rest,
       headers: { 'content-type': 'application/json', [protocolHeader]: String(protocolVersion), ...headers },
-      body: new TextEncoder().encode(JSON.stringify(body)),
+      body: utf8(JSON.stringify(body)),
       replyBytesMax: replyBytesMax,
     });
     if (!result.ok) return { ok: false, code: 'unreachable', detail: `${result.reason}: ${result.detail}` };

@@ -65,7 +65,7 @@ test('a recheck that is never answered does not start the same fetch over and ov
   const world = await convergedWorld();
   await world.publish(2);
   intercept(world, ({ path, headers }) =>
-    path.endsWith('/checkin') && headers?.prefer === undefined ? 'silence' : null,
+    path.endsWith('/checkin') && headers?.prefer === 'wait=10' ? 'silence' : null,
   );
   const before = world.plane.events.length;
   await world.pass(600);

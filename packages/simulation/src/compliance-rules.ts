@@ -38,7 +38,8 @@ export function controlsPassed(facts: Facts, { host, go, manifest, wave, nowMs }
     const failingSinceMs = isOfEntry ? standing.failingSinceMs : null;
     if (failingSinceMs !== null && nowMs - failingSinceMs > settleMs) return refuse('fails an enforced control');
     const convergedAtMs = events.get(StoredFacts.key('converged', name, { ...go, attempt: entry.attempt }));
-    const hasSettled = convergedAtMs !== undefined && nowMs - convergedAtMs > settleMs;
+    // Put back to a snapshot it begins anew: what it converged on before counts no more.
+    const hasSettled = convergedAtMs !== undefined && nowMs - convergedAtMs > settleMs && !facts.restored.has(name);
     if (hasSettled && !(isOfEntry && standing.hasPassed) && failingSinceMs === null)
       return refuse('has no pass to show');
   }

@@ -8,6 +8,8 @@ type Pieces = readonly Uint8Array[];
 /** What survives a power cut. */
 export class Disk {
   #files = new Map<string, Pieces>();
+  /** Names in the directories that were listed since a file came or went. */
+  readonly #listed = new Map<string, readonly string[]>();
   isFull = false;
   /** Called with every line that was appended or written whole, once it is durable. */
   onWritten: (path: string, bytes: Uint8Array, how: 'whole' | 'appended') => void = () => {};
@@ -27,7 +29,7 @@ export class Disk {
 
   write(path: string, bytes: Uint8Array): void {
     this.#requireRoom();
-    this.#files.set(path, [bytes.slice()]);
+    this.#put(path, [bytes.slice()]);
     this.onWritten(path, bytes, 'whole');
   }
 
@@ -46,28 +48,34 @@ export class Disk {
 
   truncate(path: string, length: number): void {
     const whole = this.read(path) ?? new Uint8Array();
-    this.#files.set(path, [whole.slice(0, length)]);
+    this.#put(path, [whole.slice(0, length)]);
   }
 
   rename(from: string, to: string): boolean {
     const pieces = this.#files.get(from);
     if (!pieces) return false;
     this.#files.delete(from);
-    this.#files.set(to, pieces);
+    this.#put(to, pieces);
+    this.#listed.clear();
     return true;
   }
 
   remove(path: string): void {
+    this.#listed.clear();
     this.#files.delete(path);
     for (const name of this.#files.keys()) if (name.startsWith(`${path}/`)) this.#files.delete(name);
   }
 
   list(path: string): readonly string[] {
+    const known = this.#listed.get(path);
+    if (known) return known;
     const names = new Set<string>();
     for (const name of this.#files.keys()) {
       if (name.startsWith(`${path}/`)) names.add(name.slice(path.length + 1).split('/', 1)[0] as string);
     }
-    return [...names].sort();
+    const listed = [...names].sort();
+    this.#listed.set(path, listed);
+    return listed;
   }
 
   snapshot(): ReadonlyMap<string, Pieces> {
@@ -76,10 +84,16 @@ export class Disk {
 
   restore(snapshot: ReadonlyMap<string, Pieces>): void {
     this.#files = new Map(snapshot);
+    this.#listed.clear();
   }
 
   #append(path: string, bytes: Uint8Array): void {
-    this.#files.set(path, [...(this.#files.get(path) ?? []), bytes.slice()]);
+    this.#put(path, [...(this.#files.get(path) ?? []), bytes.slice()]);
+  }
+
+  #put(path: string, pieces: Pieces): void {
+    if (!this.#files.has(path)) this.#listed.clear();
+    this.#files.set(path, pieces);
   }
 
   #requireRoom(): void {

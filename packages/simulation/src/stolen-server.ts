@@ -67,7 +67,9 @@ export class StolenServer {
     if (honest === null) return null;
     if (request.path.startsWith(signedPrefix)) return this.#signed(request.path.slice(signedPrefix.length), honest);
     if (request.path !== '/v1/agent/checkin' || honest.status !== 200 || typeof honest.body !== 'string') return honest;
-    if (request.headers.prefer !== undefined && !this.#isHasty) await this.#wait();
+    // The question before arming is answered at once: what is late there starts nothing.
+    const waitSeconds = Number(/wait=(\d+)/.exec(request.headers.prefer ?? '')?.[1] ?? 0);
+    if (waitSeconds * 1000 >= patience.toMs && !this.#isHasty) await this.#wait();
     const reply = await this.#permit(host, JSON.parse(honest.body) as CheckinReply);
     return { ...honest, body: JSON.stringify(reply) };
   }
