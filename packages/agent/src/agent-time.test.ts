@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Clock, instantToMs } from '@nixfleet/contracts';
+import { type Clock, instantToMs, msToInstant } from '@nixfleet/contracts';
 import { AgentTime } from './agent-time.ts';
 
 const noonMs = Date.UTC(2026, 10, 25, 12);
@@ -57,4 +57,26 @@ test('a phase that begins within a second loses nothing of it', () => {
   time.follow({ name: 'confirming' }, true);
   clock.pass(200);
   assert.equal(instantToMs(time.now()), noonMs + 1000);
+});
+
+test('time does not go back before what was persisted, and a clock that had run ahead is caught up with', () => {
+  const clock = new TwoClocks();
+  const ahead = msToInstant(noonMs + 3600_000);
+  const time = new AgentTime(clock, ahead);
+  assert.equal(time.now(), ahead);
+  clock.pass(1800_000);
+  assert.equal(time.now(), ahead);
+  clock.pass(1801_000);
+  assert.equal(instantToMs(time.now()), clock.wallMs);
+});
+
+test('under a clock that is far behind, time goes on from what was verified', () => {
+  const clock = new TwoClocks();
+  clock.wallMs = 0;
+  const time = new AgentTime(clock, msToInstant(noonMs + 60_000));
+  time.reached(msToInstant(noonMs));
+  clock.pass(30_000);
+  assert.equal(instantToMs(time.now()), noonMs + 60_000);
+  clock.pass(90_000);
+  assert.equal(instantToMs(time.now()), noonMs + 120_000);
 });

@@ -9,18 +9,19 @@ const timedPhases: ReadonlySet<string> = new Set(['activating', 'rebooting', 'co
 /**
  * The agent's idea of now (design §4): the latest of the wall clock, what was verified or persisted, and the build time.
  * A clock that was set back so does not bring an expired document back to life. What was verified grows older with
- * monotonic time, or a soak and a back-off would last until such a clock is right again.
+ * monotonic time, or a soak and a back-off would last until such a clock is right again. What was persisted does not: a wall
+ * clock said it, and one that had run ahead would be ahead for good.
  */
 export class AgentTime {
   readonly #clock: Clock;
-  #floorMs: number;
-  #floorAtMs: number;
+  readonly #persistedMs: number;
+  #verifiedMs = 0;
+  #verifiedAtMs = 0;
   #steadyFrom: { readonly ms: number; readonly atMs: number } | null = null;
 
   constructor(clock: Clock, persisted: Instant | null) {
     this.#clock = clock;
-    this.#floorMs = Math.max(instantToMs(builtAt), persisted === null ? 0 : instantToMs(persisted));
-    this.#floorAtMs = clock.monotonicMs();
+    this.#persistedMs = Math.max(instantToMs(builtAt), persisted === null ? 0 : instantToMs(persisted));
   }
 
   now(): Instant {
@@ -38,18 +39,18 @@ export class AgentTime {
 
   /** A verified `signedAt`: time has reached it. */
   reached(instant: Instant): void {
-    this.#floorMs = Math.max(this.#leastMs(), instantToMs(instant));
-    this.#floorAtMs = this.#clock.monotonicMs();
+    this.#verifiedMs = Math.max(this.#grownMs(), instantToMs(instant));
+    this.#verifiedAtMs = this.#clock.monotonicMs();
   }
 
   /** Not yet cut to whole seconds: what is taken for a start must not lag behind the clock. */
   #nowMs(): number {
     const steady = this.#steadyFrom;
     const ms = steady ? steady.ms + this.#clock.monotonicMs() - steady.atMs : this.#clock.now();
-    return Math.max(ms, this.#leastMs());
+    return Math.max(ms, this.#grownMs(), this.#persistedMs);
   }
 
-  #leastMs(): number {
-    return this.#floorMs + this.#clock.monotonicMs() - this.#floorAtMs;
+  #grownMs(): number {
+    return this.#verifiedMs === 0 ? 0 : this.#verifiedMs + this.#clock.monotonicMs() - this.#verifiedAtMs;
   }
 }
