@@ -240,6 +240,7 @@ export class AgentLoop {
     const previous = journal.position;
     await journal.startEpoch();
     await this.#record(epochStart(reason, { state, previous, agentVersion }));
+    this.#workers?.checkin.forgetGo();
   }
 
   #enqueue(task: () => Promise<void>): void {
