@@ -17,6 +17,9 @@ process.on('unhandledRejection', (reason) => {
   throw reason;
 });
 
+// Whoever wants to know is gone, and a week of hundreds of hosts takes minutes.
+process.once('disconnect', () => process.exit(1));
+
 process.on('message', (task: WorkerTask) => {
   const run = 'scene' in task ? playScene(task.scene) : simulate(task, (hours) => say({ hours }));
   run.then(
