@@ -11,7 +11,8 @@ TEST_CONCURRENCY := 2
 # Inputs for each reader when asked to fuzz: some minutes. The tests have a few hundred.
 FUZZ_RUNS_DEFAULT := 10000
 # Seeds beside a week of 500 hosts; SEEDS=… runs as many as wanted.
-SIMULATE_CI_SEEDS := 200
+# A hundred seeds for each core, up to the whole budget: about as long everywhere.
+SIMULATE_CI_SEEDS := $(shell cores=$$(nproc); echo $$((cores < 20 ? cores * 100 : 2000)))
 # What ends a file of scenarios that hangs; its machines end with it. Each file has a network of its own.
 MACHINES_SECONDS_MAX := 1200
 
@@ -39,7 +40,7 @@ simulate: setup ## whole fleets in virtual time, from a seed (SEED= SEEDS= HOSTS
 	@$(NODE) packages/simulation/src/main.ts $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOSTS),--hosts $(HOSTS)) \
 	  $(if $(HOURS),--hours $(HOURS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REAL_CRYPTO),--real-crypto) $(if $(WEEK),--week)
 
-simulate-ci: ## what CI is to simulate: a week of 500 hosts, and seeds of 20 hosts for 6 hours (SEEDS=2000)
+simulate-ci: ## what CI simulates: a week of 500 hosts, and seeds of 20 hosts for 6 hours (SEEDS=2000; default: 100 a core, at most 2000)
 	@$(MAKE) --no-print-directory simulate WEEK=1 SEEDS=$(or $(SEEDS),$(SIMULATE_CI_SEEDS))
 
 check: setup ## format, lint and types

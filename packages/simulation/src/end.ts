@@ -39,6 +39,7 @@ export function judgeState(
   if (machine.disk.isFull || time.wallOffsetMs !== 0 || !hasCollector) {
     witness.facts.knowledge(name).hinderedAtMs = nowMs;
   }
+  if (host.line.loss > 0) witness.facts.knowledge(name).lossyAtMs = nowMs;
   const { phase, target, trialEndsAt } = witness.facts.ledger(name);
   const isLate = trialEndsAt !== null && Date.parse(now) - Date.parse(trialEndsAt) > trialOverMs;
   if (

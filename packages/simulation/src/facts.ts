@@ -35,6 +35,8 @@ export interface Knowledge {
   activatedAtMs: number;
   /** When its disk was full or its clock off for the last time: then no collection may be to be had. */
   hinderedAtMs: number;
+  /** When its line lost messages for the last time. */
+  lossyAtMs: number;
   /** What it remembers against going back cannot be read. */
   areFloorsSpoilt: boolean;
   /** Its Nix has been set up to take unsigned paths. */
@@ -95,6 +97,7 @@ export class Facts {
       collected: null,
       activatedAtMs: 0,
       hinderedAtMs: Number.NEGATIVE_INFINITY,
+      lossyAtMs: Number.NEGATIVE_INFINITY,
       areFloorsSpoilt: false,
       unsafeSinceMs: null,
       headShownSignedMs: 0,

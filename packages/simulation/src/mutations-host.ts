@@ -11,6 +11,14 @@ export const hostMutations: readonly Mutation[] = [
     breaks: ['S4'],
   },
   {
+    name: 'host: a go is used again after its switch has ended',
+    file: 'agent/src/agent-loop.ts',
+    from: 'this.#deps.permission?.drop();',
+    to: '',
+    scene: 'answers that are lost',
+    breaks: ['S3'],
+  },
+  {
     name: 'host: nothing is armed before a switch',
     file: 'agent/src/effect-runner.ts',
     from: 'const armed = await host.arm(effect.revertTo, effect.seconds);',

@@ -5,6 +5,8 @@ import type { Witness } from './witness.ts';
 
 /** Reasons that end by themselves, and so must say when. */
 const timeBound: ReadonlySet<WithheldCode> = new Set(['hold', 'freeze', 'rebuilding', 'retry-backoff', 'local-hold']);
+/** A check-in is waited for so long before it counts as lost, in milliseconds, and then asked again. */
+const lostMs = 4 * 60_000;
 /** The planner looks again at the least this often, in milliseconds. */
 const staleMs = 65_000;
 
@@ -37,8 +39,8 @@ function problemWith(
     !told &&
     // It is allowed, and cannot be told: it is off or cut off, and not yet missed.
     fleet.host(name).isConnected &&
-    // A check-in that a bad line loses is missed only when its time is over.
-    fleet.host(name).line.loss === 0 &&
+    // A check-in that a bad line has lost is missed only when its time is over.
+    fleet.scheduler.nowMs - facts.knowledge(name).lossyAtMs > lostMs &&
     // It is told at its next check-in, which waits its back-off out.
     !(fleet.scheduler.nowMs - (facts.backAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < staleMs * 2) &&
     !isAtIt

@@ -3,6 +3,7 @@ import { bootScenes } from './scenes-boots.ts';
 import { complianceScenes } from './scenes-compliance.ts';
 import { gateScenes } from './scenes-gates.ts';
 import { hostScenes } from './scenes-host.ts';
+import { lineScenes } from './scenes-lines.ts';
 import { mirrorScenes } from './scenes-mirror.ts';
 import { thiefScenes } from './scenes-thief.ts';
 
@@ -12,6 +13,7 @@ export const scenes = {
   ...complianceScenes,
   ...gateScenes,
   ...hostScenes,
+  ...lineScenes,
   ...mirrorScenes,
   ...thiefScenes,
 } satisfies Record<string, Scene>;
