@@ -102,6 +102,32 @@ describe('what one control plane has stored of a release', () => {
     assert.deepEqual([await isHeld(a, 'db'), await isHeld(b, 'db')], [true, true]);
   });
 
+  test('what one lets go and another one has joined stays stored, by one save and no exchange of saves', async () => {
+    await using two = await pair('again');
+    const { a, b } = two;
+    const changes = async () => (await the(a.store.shared).standing()).release.change;
+    const before = await changes();
+    const { sha256 } = await a.fleet.hold('stable', { isNamed: false });
+    await a.refresh();
+    await seen(a);
+    await b.refresh();
+    assert.equal(await changes(), before + 1, 'what was joined is stored');
+    a.fleet.files.delete(holdPath(sha256));
+    await a.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [false, true]);
+    assert.ok((await b.store.loadRelease())?.files.has(holdPath(sha256)));
+    for (const fixture of [b, a, b]) {
+      await fixture.refresh();
+      await seen(a);
+    }
+    assert.equal(await changes(), before + 3, 'one let it go, the other stored it again');
+    b.source.failure = 'host is down';
+    await b.restart();
+    await seen(b);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [false, true]);
+  });
+
   test('trust and release that came together are taken over together', async () => {
     await using two = await pair('trust');
     const { a, b } = two;

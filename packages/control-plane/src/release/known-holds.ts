@@ -1,5 +1,5 @@
 import type { Instant, TrustState, VerifiedHold, VerifyContext } from '@nixfleet/contracts';
-import { type ReleaseReader, storedReader } from './signed-files.ts';
+import { brakeNameOf, type ReleaseReader, storedReader } from './signed-files.ts';
 import { type HoldsFound, noHolds, readUnnamedHolds } from './unnamed-holds.ts';
 
 /** What is current while holds are read. */
@@ -61,11 +61,9 @@ export class KnownHolds {
   async join(stored: ReleaseReader, at: HoldsMoment): Promise<void> {
     const before = this.#found;
     const read = await readUnnamedHolds(this.#ctx, { reader: stored, resumes: [storedReader(before.files)], ...at });
-    const known = new Set([...hashesOf(before), ...this.#shown]);
-    this.#found = union(
-      { ...before, holds: before.holds.filter(({ sha256 }) => !read.ended.has(sha256)) },
-      { ...read, holds: read.holds.filter(({ sha256 }) => !known.has(sha256)) },
-    );
+    const known = new Set(hashesOf(before));
+    const isJoined = ({ sha256 }: VerifiedHold): boolean => known.has(sha256) || !this.#shown.has(sha256);
+    this.#found = union(before, { ...read, holds: read.holds.filter(isJoined) });
   }
 }
 
@@ -73,12 +71,12 @@ function hashesOf({ holds, ended }: HoldsFound): string[] {
   return [...holds.map(({ sha256 }) => sha256), ...ended];
 }
 
+/** What one of them knows to have ended has ended. */
 function union(first: HoldsFound, second: HoldsFound): HoldsFound {
-  return {
-    holds: [...first.holds, ...second.holds],
-    ended: new Set([...first.ended, ...second.ended]),
-    files: new Map([...second.files, ...first.files]),
-    unread: first.unread,
-    problem: null,
-  };
+  const ended = new Set([...first.ended, ...second.ended]);
+  const holds = new Map([...second.holds, ...first.holds].map((hold) => [hold.sha256, hold]));
+  for (const hash of ended) holds.delete(hash);
+  const known = new Set<string>([...holds.keys(), ...ended]);
+  const files = [...second.files, ...first.files].filter(([path]) => known.has(brakeNameOf(path) ?? ''));
+  return { holds: [...holds.values()], ended, files: new Map(files), unread: first.unread, problem: null };
 }

@@ -18,7 +18,7 @@ import { ControlPlaneError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store, StoredRelease } from '../store/store.ts';
 import { KnownHolds } from './known-holds.ts';
-import { type ReleaseReader, storedReader } from './signed-files.ts';
+import { brakeNameOf, type ReleaseReader, storedReader } from './signed-files.ts';
 import { readTrustHistory, walkTrustOf } from './trust-chain.ts';
 import { type TreeRefusal, type VerifiedTree, verifyTree } from './verify-tree.ts';
 
@@ -150,13 +150,26 @@ export class ReleaseIntake {
   /**
    * Takes what another control plane stored, verified like what a source offers. Holds found there join those found here:
    * either may not have seen a brake yet that the other knows, and only a source that says otherwise lets one go. Stores
-   * nothing: it is stored, and what of it is older than what is here is not to take its place.
+   * nothing but what is known here and was not stored: what of the rest is older than what is here is not to take its place.
    */
   adopt(): Promise<IntakeOutcome> {
     return this.#inTurn(async () => {
       const stored = await this.#options.store.loadRelease();
-      return stored ? this.#take({ reader: storedReader(stored.files), stored }) : 'unchanged';
+      if (!stored) return 'unchanged';
+      const outcome = await this.#take({ reader: storedReader(stored.files), stored });
+      if (outcome !== 'refused') await this.#storeAgain(stored);
+      return outcome;
     });
+  }
+
+  /** What another one let go or had not read. Only adds to what is stored, so that two never undo each other's in turn. */
+  async #storeAgain({ files }: StoredRelease): Promise<void> {
+    if ([...this.#known.files.keys()].every((path) => files.has(path))) {
+      this.#savedHolds = this.#known.fingerprint;
+      return;
+    }
+    const brakes = [...files].filter(([path]) => brakeNameOf(path) !== null);
+    await this.#persist(this.#floors, new Map([...brakes, ...(this.#current?.files ?? [])]));
   }
 
   /** One at a time: each compares with what the one before left. */
@@ -192,7 +205,7 @@ export class ReleaseIntake {
     this.#missingBrake = missing;
     if (isSame && !trustMoved && !holdsMoved && !hadMissingBrake) return 'unchanged';
     const floors = { release: releaseFloorOf(tree.value.release), head: headFloorOf(tree.value.head) };
-    if (!stored) await this.#persist(floors, tree.value.files);
+    if (!stored && (!isSame || trustMoved)) await this.#persist(floors, tree.value.files);
     if (!isSame) this.#previousFiles = this.#current?.files ?? new Map();
     this.#floors = floors;
     this.#current = tree.value;

@@ -79,3 +79,8 @@ export function storedReader(files: ReadonlyMap<string, Uint8Array>): ReleaseRea
 export function holdNameOf(path: string): string | null {
   return /^holds\/([^/]{1,64})\.json$/.exec(path)?.[1] ?? null;
 }
+
+/** The hash of the hold that a document is or lifts, or a signature is beside; null for any other path. */
+export function brakeNameOf(path: string): string | null {
+  return /^(?:holds|resumes)\/([0-9a-f]{64})\.json/.exec(path)?.[1] ?? null;
+}
