@@ -36,8 +36,8 @@ export const noExit = rule(
   'no-exit',
   EXIT,
   'code',
-  'only a program (main.ts, *-main.ts, *-worker.ts) ends the process',
-  (path) => !isTestOrTool(path) && !/^packages\/cli\/src\/main\.ts$|-(?:main|worker)\.ts$/.test(path),
+  'only a program (main.ts, *-main.ts, worker.ts, *-worker.ts) ends the process',
+  (path) => !isTestOrTool(path) && !/^packages\/cli\/src\/main\.ts$|-main\.ts$|[-/]worker\.ts$/.test(path),
 );
 
 export const noDefaultExport = rule('no-default-export', DEFAULT_EXPORT, 'code', 'named exports only', () => true);
