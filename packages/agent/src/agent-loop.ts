@@ -32,7 +32,6 @@ import { observe } from './observe.ts';
 import { OwnBrakes } from './own-brakes.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
-import { SpentGo } from './spent-go.ts';
 import { untilNextTickMs } from './tick-pace.ts';
 
 /** Between two looks at what the machine runs, in milliseconds. */
@@ -63,7 +62,6 @@ export class AgentLoop {
   /** Facts whose events could not be written: taken in again with the next tick. */
   #stalled: HostInput[] = [];
   #contactMs: number | null = null;
-  readonly #spent = new SpentGo();
   #driftMs = 0;
   /** The sleep between two ticks, which what happens meanwhile ends. */
   #nap = new AbortController();
@@ -175,11 +173,8 @@ export class AgentLoop {
         const isNew = reply.head !== null && reply.head !== documents.view?.head.sha256;
         if (isNew && !this.#heads.tryTake()) return false;
         const outcome = isNew || isLate(documents) ? await documents.sync(controlPlane, signal) : 'unchanged';
-        if (reply.goId !== null && this.#spent.wasFor(askedAt, this.#deps.journal.position)) return false;
-        if (reply.go) await permission.set(reply.go, controlPlane, signal);
-        else if (reply.goId === null) await permission.set(null, controlPlane, signal);
-        else if (outcome === 'updated') await permission.verify(controlPlane, signal);
-        return outcome !== 'unreachable';
+        const how = { askedAt, isNewView: outcome === 'updated', source: controlPlane };
+        return (await permission.take(reply, how, signal)) && outcome !== 'unreachable';
       }, signal)
       .catch((error: unknown) => this.#unwritable(error));
     this.refresh();
@@ -211,11 +206,13 @@ export class AgentLoop {
   }
 
   async recheck(signal: AbortSignal): Promise<Intent | null> {
-    const hasAnswered = (await this.#workers?.checkin.again(signal)) ?? false;
+    const answer = (await this.#workers?.checkin.again(signal)) ?? 'silence';
     await new Promise<void>((resolve) => this.#enqueue(() => this.#look().finally(resolve)));
     const intent = this.#intent();
-    if (intent === null || hasAnswered || intent.policy.confirm.by === 'local') return intent;
+    if (intent === null || answer === 'decided') return intent;
+    if (answer === 'silence' && intent.policy.confirm.by === 'local') return intent;
     // Nobody said it again: a hold or halt of the meantime would not be known here.
+    this.#endPermission();
     return { ...intent, hasGo: false, mayReboot: false };
   }
 
@@ -240,7 +237,7 @@ export class AgentLoop {
     const previous = journal.position;
     await journal.startEpoch();
     await this.#record(epochStart(reason, { state, previous, agentVersion }));
-    this.#workers?.checkin.forgetGo();
+    this.#endPermission();
   }
 
   #enqueue(task: () => Promise<void>): void {
@@ -353,10 +350,9 @@ export class AgentLoop {
     if (result.events.length > 0) this.#workers?.delivery.kick();
   }
 
-  /** The journal says that the switch is over: its place is free, and what was permitted for it is used up. */
+  /** The switch that it was for is over, or was not allowed when it came to it: the next one is asked for anew. */
   #endPermission(): void {
-    this.#spent.endedAt(this.#deps.journal.position);
-    this.#deps.permission?.drop();
+    this.#deps.permission?.end();
     this.#workers?.checkin.forgetGo();
   }
 

@@ -9,12 +9,13 @@ const timedPhases: ReadonlySet<string> = new Set(['activating', 'rebooting', 'co
 /**
  * The agent's idea of now (design §4): the latest of the wall clock, what was verified or persisted, and the build time.
  * A clock that was set back so does not bring an expired document back to life. What was verified grows older with
- * monotonic time, or a soak and a back-off would last until such a clock is right again. What was persisted does not: a wall
- * clock said it, and one that had run ahead would be ahead for good.
+ * monotonic time, or a soak and a back-off would last until such a clock is right again. What was persisted does so half as
+ * fast: a wall clock said it, one that had run ahead is to be caught up with, and no wait gets longer than twice as long meanwhile.
  */
 export class AgentTime {
   readonly #clock: Clock;
   readonly #persistedMs: number;
+  readonly #startedAtMs: number;
   #verifiedMs = 0;
   #verifiedAtMs = 0;
   #steadyFrom: { readonly ms: number; readonly atMs: number } | null = null;
@@ -22,6 +23,7 @@ export class AgentTime {
   constructor(clock: Clock, persisted: Instant | null) {
     this.#clock = clock;
     this.#persistedMs = Math.max(instantToMs(builtAt), persisted === null ? 0 : instantToMs(persisted));
+    this.#startedAtMs = clock.monotonicMs();
   }
 
   now(): Instant {
@@ -47,7 +49,8 @@ export class AgentTime {
   #nowMs(): number {
     const steady = this.#steadyFrom;
     const ms = steady ? steady.ms + this.#clock.monotonicMs() - steady.atMs : this.#clock.now();
-    return Math.max(ms, this.#grownMs(), this.#persistedMs);
+    const persistedMs = this.#persistedMs + (this.#clock.monotonicMs() - this.#startedAtMs) / 2;
+    return Math.max(ms, this.#grownMs(), persistedMs);
   }
 
   #grownMs(): number {

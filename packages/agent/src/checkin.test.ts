@@ -36,13 +36,13 @@ function checkinThatTakes(...milliseconds: readonly number[]) {
 
 test('what something starts on is a fresh answer: one that took long to read through is asked for again', async () => {
   const quick = checkinThatTakes(100);
-  assert.deepEqual([await quick.checkin.again(signal), quick.asked()], [true, 1]);
+  assert.deepEqual([await quick.checkin.again(signal), quick.asked()], ['decided', 1]);
   const slow = checkinThatTakes(41_000, 200);
-  assert.deepEqual([await slow.checkin.again(signal), slow.asked()], [true, 2]);
+  assert.deepEqual([await slow.checkin.again(signal), slow.asked()], ['decided', 2]);
   const lost = checkinThatTakes(41_000);
-  assert.deepEqual([await lost.checkin.again(signal), lost.asked()], [false, 2], 'not answered again');
+  assert.deepEqual([await lost.checkin.again(signal), lost.asked()], ['silence', 2], 'not answered again');
   const hopeless = checkinThatTakes(20_000, 20_000, 20_000, 0);
-  assert.deepEqual([await hopeless.checkin.again(signal), hopeless.asked()], [false, 3], 'not for ever');
+  assert.deepEqual([await hopeless.checkin.again(signal), hopeless.asked()], ['silence', 3], 'not for ever');
 });
 
 test('a reply that could not be followed to its end is told again, whichever go it came with', async () => {
@@ -94,8 +94,8 @@ test('before arming a decision is waited for, whatever was seen before; none is 
     },
     onBack: () => {},
   });
-  assert.equal(await checkin.again(signal), true);
-  assert.equal(await checkin.again(signal), false);
+  assert.equal(await checkin.again(signal), 'decided');
+  assert.equal(await checkin.again(signal), 'undecided');
   assert.equal(taken, 1);
   assert.deepEqual(asked, Array(2).fill(['0'.repeat(64), 10]));
 });
@@ -128,4 +128,27 @@ test('what was permitted for a switch that ended is asked for anew, and whoever 
   assert.deepEqual(seen, [null, decided, null]);
   stop.abort();
   await running;
+});
+
+test('an answer that is taken in while what was permitted is used up brings nothing back as seen', async () => {
+  const clock = new FakeClock('2026-06-01T08:00:00Z');
+  const seen: CheckinRequest['seen']['go'][] = [];
+  const client = {
+    checkin: async (request: CheckinRequest) => {
+      seen.push(request.seen.go);
+      return { ok: true, value: { ...reply, goId: 'a'.repeat(64) } };
+    },
+  } as unknown as ControlPlaneClient;
+  const checkin: Checkin = new Checkin({
+    ...{ client, clock, gate: new Gate(), random: new SeededRandom(1), log: () => {} },
+    waitSeconds: 0,
+    request: async () => ({ journal }) as Omit<CheckinRequest, 'seen'>,
+    take: async () => {
+      if (seen.length === 1) checkin.forgetGo();
+      return true;
+    },
+    onBack: () => {},
+  });
+  for (let i = 0; i < 3; i++) await checkin.tell(signal);
+  assert.deepEqual(seen, [null, null, 'a'.repeat(64)]);
 });

@@ -4,7 +4,8 @@ import {
   type Clock,
   type JournalPosition,
   type Random,
-  Sha256Hex,
+  type Sha256Hex,
+  undecided,
   woken,
 } from '@nixfleet/contracts';
 import { Allowance } from './allowance.ts';
@@ -27,8 +28,9 @@ const freshMsMax = 15_000;
 const againTriesMax = 3;
 /** How long the control plane may take to decide, in seconds: what this host wrote a moment ago may still be on its way there. */
 const decisionSecondsMax = 10;
-/** Seen by nobody: whatever is permitted or not is news, once it is decided. */
-const nothingSeen = Sha256Hex.parse('0'.repeat(64));
+
+/** What came of asking whether something may start: `undecided` is an answer, and no permission. */
+export type Decision = 'decided' | 'undecided' | 'silence';
 
 export interface CheckinDeps {
   readonly client: ControlPlaneClient;
@@ -54,6 +56,8 @@ export class Checkin {
   readonly #delay: RetryDelay;
   readonly #early: Allowance;
   #seen: { head: Sha256Hex | null; go: Sha256Hex | null } = { head: null, go: null };
+  /** How often it was: an answer that is taken in meanwhile was to what was seen before. */
+  #forgotten = 0;
   /** Ends the check-in that is held. */
   #held = new AbortController();
 
@@ -96,8 +100,10 @@ export class Checkin {
 
   /** What was permitted is used up: whatever is from now on is to be told, and the one who holds the answer back is asked anew. */
   forgetGo(): void {
+    this.#forgotten++;
     this.#seen = { ...this.#seen, go: null };
     this.#held.abort(woken);
+    this.#delay.cutShort();
   }
 
   /** The machine was switched, its network perhaps with it. */
@@ -106,18 +112,18 @@ export class Checkin {
   }
 
   /**
-   * Now, and told what is permitted whether it was seen or not. False: no decision, or none that is fresh: over a
+   * Now, and told what is permitted whether it was seen or not. `silence`: no answer, or none that is fresh: over a
    * bad line, what was permitted may have been taken back while the release that came with it was read.
    */
-  async again(signal: AbortSignal): Promise<boolean> {
+  async again(signal: AbortSignal): Promise<Decision> {
     const { clock } = this.#deps;
     for (let tries = 0; tries < againTriesMax; tries++) {
       const askedMs = clock.monotonicMs();
-      const { ok } = await this.#ask({ ...this.#seen, go: nothingSeen }, decisionSecondsMax, signal);
-      if (!ok) return false;
-      if (clock.monotonicMs() - askedMs <= freshMsMax) return true;
+      const answer = await this.#ask({ ...this.#seen, go: undecided }, decisionSecondsMax, signal);
+      if (!answer.ok) return answer.code === 'undecided' ? 'undecided' : 'silence';
+      if (clock.monotonicMs() - askedMs <= freshMsMax) return 'decided';
     }
-    return false;
+    return 'silence';
   }
 
   /** Says what this host says of itself, once, with nothing held. */
@@ -133,11 +139,12 @@ export class Checkin {
     held = signal,
   ): Promise<Answer<CheckinReply>> {
     const { client, request, take } = this.#deps;
+    const forgotten = this.#forgotten;
     const asked = await request();
     const answer = await client.checkin({ ...asked, seen }, waitSeconds, held);
     if (!answer.ok) return answer;
     // Whatever a reply sets off in us, it must not end the agent.
-    if (answer.value.goId === nothingSeen) return { ok: false, code: 'garbled', detail: 'nothing was decided yet' };
+    if (answer.value.goId === undecided) return { ok: false, code: 'undecided', detail: 'nothing was decided yet' };
     const isFollowed = await take(answer.value, asked.journal, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       this.#deps.log('error', 'a reply cannot be taken in', { error: messageOf(error) });
@@ -148,7 +155,8 @@ export class Checkin {
       this.#seen = { ...this.#seen, go: null };
       return { ok: false, code: 'garbled', detail: 'the reply could not be followed to its end' };
     }
-    this.#seen = { head: answer.value.head, go: answer.value.goId };
+    const isForgotten = forgotten !== this.#forgotten;
+    this.#seen = { head: answer.value.head, go: isForgotten ? null : answer.value.goId };
     return answer;
   }
 }

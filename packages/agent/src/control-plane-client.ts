@@ -21,10 +21,10 @@ import type { Transport, TransportRequest } from './transport.ts';
 /** For a request that is answered at once, and on top of what a held one may wait, in milliseconds. */
 const timeoutMs = 30_000;
 
-/** An answer that is not success. `unreachable`: none came; `garbled`: one came that is not of the protocol. */
+/** An answer that is not success. `unreachable`: none came; `garbled`: one came that is not of the protocol; `undecided`: nothing could be decided yet. */
 export interface NoAnswer {
   readonly ok: false;
-  readonly code: WireErrorCode | 'unreachable' | 'garbled';
+  readonly code: WireErrorCode | 'unreachable' | 'garbled' | 'undecided';
   readonly detail: string;
   /** With `gap`. */
   readonly replayFrom?: { readonly journal: JournalId; readonly seq: number };

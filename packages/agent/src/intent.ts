@@ -1,9 +1,11 @@
 import {
+  type CheckinReply,
   type Clock,
   type EventContent,
   type Go,
   type HostState,
   type Instant,
+  type JournalPosition,
   lookup,
   type ManifestHost,
   type RolloutId,
@@ -16,6 +18,7 @@ import { contactSecondsMax, hostBrake, type Intent, isEmergencyAt } from '@nixfl
 import { Allowance } from './allowance.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { IntentSource, VerifiedView } from './intent-source.ts';
+import { SpentGo } from './spent-go.ts';
 
 /**
  * How often a permission may come back: each may start a fetch. One for a rollout that a later release introduced than
@@ -60,16 +63,21 @@ export class Permission {
   #standing = '';
   /** The latest release that introduced a rollout which was permitted. */
   #introducedIn = 0;
+  readonly #spent = new SpentGo();
+  readonly #position: () => JournalPosition;
 
   constructor(
     ctx: VerifyContext,
     {
       documents,
       clock,
+      position,
       report,
     }: {
       readonly documents: IntentSource;
       readonly clock: Clock;
+      /** How far the journal goes. */
+      readonly position: () => JournalPosition;
       readonly report: (content: EventContent) => void;
     },
   ) {
@@ -78,6 +86,7 @@ export class Permission {
     this.#ctx = ctx;
     this.#documents = documents;
     this.#report = report;
+    this.#position = position;
   }
 
   /** The control plane permits nothing. */
@@ -97,10 +106,28 @@ export class Permission {
   }
 
   /** It was for one switch, which ended: the next one needs a `go` of its own, however much the same that is. */
-  drop(): void {
+  end(): void {
+    this.#spent.endedAt(this.#position());
     this.#go = null;
     this.#granted = null;
     this.#standing = '';
+  }
+
+  /**
+   * What a reply says of it, to a question that was asked at a place of the journal. False: it does not count, or is not all there,
+   * and is to be told again.
+   */
+  async take(
+    { go, goId }: Pick<CheckinReply, 'go' | 'goId'>,
+    { askedAt, isNewView, source }: { askedAt: JournalPosition; isNewView: boolean; source: DocumentSource },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (goId !== null && this.#spent.wasFor(askedAt, this.#position())) return false;
+    if (go || goId === null) await this.set(go ?? null, source, signal);
+    else if (this.isNone) return false;
+    else if (isNewView) await this.verify(source, signal);
+    // The switch that it was for may have ended while its manifest and receipts were read.
+    return goId === null || !this.#spent.wasFor(askedAt, this.#position());
   }
 
   /** Null: the control plane took its `go` back. */
@@ -119,6 +146,7 @@ export class Permission {
       return;
     }
     const found = await this.#documents.manifestOf(go.rolloutId, source, signal);
+    if (this.#go !== go) return;
     if (found === null) {
       return this.#refuse(go, 'wrong-rollout', `go: rollout ${go.rolloutId} is not one of this host now`);
     }
@@ -135,6 +163,7 @@ export class Permission {
       wave: entry.wave,
       receipts: go.receipts,
     });
+    if (this.#go !== go) return;
     if (!receipts.ok) return this.#refuse(go, receipts.reason, receipts.detail);
     const standing = `${go.rolloutId}:${go.attempt}${go.reboot ? ':reboot' : ''}`;
     const { introducedIn } = manifest.document;

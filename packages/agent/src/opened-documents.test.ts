@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { type EventContent, HostName } from '@nixfleet/contracts';
+import { type EventContent, HostName, JournalId, Sha256Hex } from '@nixfleet/contracts';
 import { createTestFleet, FakeClock, type TestFleet, type TestFleetOptions } from '@nixfleet/testkit';
 import { AgentTime } from './agent-time.ts';
 import { DocumentCache } from './document-cache.ts';
@@ -61,7 +61,12 @@ export async function openDocuments(fleet: TestFleet, { host = 'canary', directo
     report,
     isFloorLost,
   });
-  const permission = new Permission(fleet.ctx, { documents, clock, report });
+  const position = () => ({
+    journal: JournalId.parse('1'.repeat(32)),
+    seq: 1,
+    sha256: Sha256Hex.parse('0'.repeat(64)),
+  });
+  const permission = new Permission(fleet.ctx, { documents, clock, report, position });
   const refusals = (): string[] =>
     events.flatMap((event) =>
       event.kind === 'document-refused' ? [`${event.body.document}: ${event.body.reason}`] : [],

@@ -141,7 +141,9 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
           isFloorLost,
         })
       : null;
-  const permission = documents ? new Permission(ctx, { documents, clock, report }) : null;
+  const permission = documents
+    ? new Permission(ctx, { documents, clock, report, position: () => journal.position })
+    : null;
   const theLoop = new AgentLoop({
     agentVersion,
     stateDirectory: state,

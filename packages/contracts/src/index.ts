@@ -306,6 +306,7 @@ export {
   JournalPosition,
   protocolHeader,
   protocolVersion,
+  undecided,
   WireError,
   WireErrorCode,
   waitSecondsMax,

@@ -20,6 +20,12 @@ const journalPosition = z.object({ journal: JournalId, seq: z.int().min(0), sha2
 export const JournalPosition = journalPosition;
 export type JournalPosition = z.infer<typeof JournalPosition>;
 
+/**
+ * As `seen.go`: whatever is decided is news, a `go` or none, and nothing is before it is. As `goId` in a reply it says that nothing
+ * could be decided yet.
+ */
+export const undecided = Sha256Hex.parse('0'.repeat(64));
+
 /** `POST /v1/agent/checkin`. Who asks is the TLS key, never the body. */
 export const CheckinRequest = z.object({
   agentVersion: z.string().min(1).max(64),

@@ -7,6 +7,7 @@ import {
   FleetView,
   type HostTarget,
   headPath,
+  type JournalId,
   protocolHeader,
   type SignedEvent,
   SwitchPolicy,
@@ -126,8 +127,8 @@ export class Fixture implements AsyncDisposable {
   }
 
   /** Another control plane of the same fleet, on the same clock and, unless it is given, the same source. */
-  async beside(store: Store, source = this.source): Promise<Fixture> {
-    const other = new Fixture(this.fleet, this.clock, source, store, {});
+  async beside(store: Store, source = this.source, options: Partial<ControlPlaneOptions> = {}): Promise<Fixture> {
+    const other = new Fixture(this.fleet, this.clock, source, store, options);
     other.idle = this.idle;
     await other.boot();
     return other;
@@ -215,9 +216,16 @@ export class Fixture implements AsyncDisposable {
     return CheckinReply.parse(bodyOf(response, 200));
   }
 
-  async post(host: string, events: readonly SignedEvent[], as = host): Promise<ApiResponse> {
-    const journal = await this.fleet.journal(host);
-    const body = { journal: journal.journal, events };
+  /** A check-in that may be held for so many seconds. */
+  async ask(host: string, seen: Partial<CheckinRequest['seen']>, waitSeconds: number): Promise<CheckinReply> {
+    const headers = { prefer: `wait=${waitSeconds}` };
+    const body = await this.checkinBody(host, seen);
+    const response = await this.call(host, { method: 'POST', path: '/v1/agent/checkin', headers, body });
+    return CheckinReply.parse(bodyOf(response, 200));
+  }
+
+  async post(host: string, events: readonly SignedEvent[], as = host, journal?: JournalId): Promise<ApiResponse> {
+    const body = { journal: journal ?? (await this.fleet.journal(host)).journal, events };
     return this.call(as, { method: 'POST', path: '/v1/agent/events', body });
   }
 

@@ -5,15 +5,15 @@ export const hostMutations: readonly Mutation[] = [
   {
     name: 'host: the go is not asked for again before arming',
     file: 'agent/src/agent-loop.ts',
-    from: 'const hasAnswered = (await this.#workers?.checkin.again(signal)) ?? false;',
-    to: 'const hasAnswered = true;',
+    from: "const answer = (await this.#workers?.checkin.again(signal)) ?? 'silence';",
+    to: "const answer: string = 'decided';",
     scene: 'cut off while it fetches',
     breaks: ['S4'],
   },
   {
     name: 'host: a go is used again after its switch has ended',
     file: 'agent/src/agent-loop.ts',
-    from: 'this.#deps.permission?.drop();',
+    from: 'this.#deps.permission?.end();',
     to: '',
     scene: 'answers that are lost',
     breaks: ['S3'],

@@ -19,6 +19,8 @@ export const beatMs = 2000;
 export const goneAfterMs = 10_000;
 /** Longest wait until what the others have stored is read and planned with, in milliseconds: then nothing is allowed. */
 export const catchUpMsMax = 5000;
+/** Before a release that could not be taken over is read again, in milliseconds: a clock that is behind catches up. */
+const adoptAgainMs = 10_000;
 /** Before another connection for hints is opened, in milliseconds. */
 const listenAgainMs = 5000;
 
@@ -67,6 +69,8 @@ export class Cluster implements Leadership {
   #beatAtMs = Number.NEGATIVE_INFINITY;
   #lookedAtMs: number;
   #releaseChange = 0;
+  /** What another one stored and this one refused. */
+  #refused = { change: 0, atMs: Number.NEGATIVE_INFINITY };
   #failure: string | null = null;
   #isProblemTold = false;
   #isHinted = false;
@@ -204,17 +208,26 @@ export class Cluster implements Leadership {
 
   /** True if the log has grown. A release that could not be adopted is tried again with the next look. */
   async #follow({ position, release }: SharedStanding): Promise<boolean> {
-    const { shared, records, intake, onEntries } = this.#options;
+    const { shared, records, onEntries } = this.#options;
     const isBehind = position > records.position;
     if (isBehind) {
       await records.follow(position);
       onEntries();
     }
-    if (release.change > this.#releaseChange) {
-      if (release.writer !== shared.member) await intake.adopt();
-      this.#releaseChange = Math.max(this.#releaseChange, release.change);
+    // Unequal, not greater: a database that was restored counts on from an earlier number.
+    if (release.change !== this.#releaseChange) {
+      if (release.writer === shared.member || (await this.#adopt(release.change))) this.#releaseChange = release.change;
     }
     return isBehind;
+  }
+
+  async #adopt(change: number): Promise<boolean> {
+    const { clock, intake } = this.#options;
+    const atMs = clock.monotonicMs();
+    if (this.#refused.change === change && atMs - this.#refused.atMs < adoptAgainMs) return false;
+    const isRefused = (await intake.adopt()) === 'refused';
+    if (isRefused) this.#refused = { change, atMs };
+    return !isRefused;
   }
 
   async #catchUp(): Promise<boolean> {

@@ -1,33 +1,49 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { holdPath } from '@nixfleet/contracts';
+import { addSeconds, type Clock, holdPath } from '@nixfleet/contracts';
+import type { FakeClock } from '@nixfleet/testkit';
 import { Fixture, MemorySource, newCanary, the } from '../fixture.test.ts';
 import { PostgresServer } from '../store/postgres-server.test.ts';
-import { Lab, seen } from './lab.test.ts';
+import { Lab, pass, seen } from './lab.test.ts';
 
 const server = await PostgresServer.start();
 after(() => server[Symbol.asyncDispose]());
 
+/** A clock that is ahead of another one by so much, or behind. */
+function ahead(clock: FakeClock, ms: { by: number }): Clock {
+  return {
+    now: () => clock.now() + ms.by,
+    monotonicMs: () => clock.monotonicMs(),
+    sleep: (...parameters) => clock.sleep(...parameters),
+  };
+}
+
 /** Two on one database, the second with a source of its own that shows what the first one's showed when it began. */
-async function pair(name: string) {
+async function pair(name: string, clockOfB?: { by: number }) {
   const lab = new Lab(server);
-  const a = await Fixture.start({ store: (await lab.store(name, 'a')).store, idle: lab.idle });
+  const { store: storeOfA, line: lineOfA } = await lab.store(name, 'a');
+  const a = await Fixture.start({ store: storeOfA, idle: lab.idle });
   const { store, line } = await lab.store(name, 'b');
   const source = new MemorySource(new Map(a.fleet.files));
-  const b = await a.beside(store, source);
+  const b = await a.beside(store, source, clockOfB ? { clock: ahead(a.clock, clockOfB) } : {});
   await seen(a);
   await a.join('canary', 'web-1', 'web-2', 'db');
   const dispose = async () => {
     await b[Symbol.asyncDispose]();
     await a[Symbol.asyncDispose]();
   };
-  return { a, b, line, [Symbol.asyncDispose]: dispose };
+  return { a, b, line, lineOfA, [Symbol.asyncDispose]: dispose };
 }
 
 /** What the fleet has published under these paths since is there too. */
 function show({ source, fleet }: Fixture, ...paths: string[]): void {
   const files = source.files as Map<string, Uint8Array>;
   for (const [path, bytes] of fleet.files) if (paths.some((start) => path.startsWith(start))) files.set(path, bytes);
+}
+
+async function codesOf(fixture: Fixture, host: string): Promise<string[]> {
+  const { withheld = [] } = await fixture.checkin(host);
+  return withheld.map(({ code }) => code).sort();
 }
 
 /** Whether a hold withholds it, where it may not start. */
@@ -126,6 +142,63 @@ describe('what one control plane has stored of a release', () => {
     await b.restart();
     await seen(b);
     assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [false, true]);
+  });
+
+  test('a hold that has not begun by the clock of one stays stored, and binds that one as soon as it has', async () => {
+    await using two = await pair('slow', { by: -400_000 });
+    const { a, b } = two;
+    await pass(a, 420_000);
+    // Dated so that it has begun for both, and what is signed first has not.
+    const now = a.clock.instant();
+    a.fleet.now = now;
+    const { sha256 } = await a.fleet.hold('stable', { isNamed: false, seconds: 7200 });
+    await a.refresh();
+    await seen(a);
+    a.fleet.now = addSeconds(now, -410);
+    const other = await a.fleet.hold('data', { isNamed: false, seconds: 7200 });
+    show(b, holdPath(other.sha256));
+    await b.refresh();
+    await seen(a);
+    assert.ok((await a.store.loadRelease())?.files.has(holdPath(sha256)), 'no save of another one drops it');
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [true, false]);
+    b.source.failure = 'host is down';
+    await pass(a, 200_000);
+    await b.refresh();
+    assert.deepEqual(await codesOf(b, 'canary'), await codesOf(a, 'canary'));
+    assert.ok((await codesOf(b, 'canary')).includes('hold'));
+  });
+
+  test('a hold that is over by the clock of one alone stays stored, and binds that one once its clock is right', async () => {
+    const clockOfB = { by: 7200_000 };
+    await using two = await pair('fast', clockOfB);
+    const { a, b } = two;
+    const { sha256 } = await a.fleet.hold('stable', { isNamed: false });
+    await a.refresh();
+    await seen(a);
+    a.fleet.pass(7200);
+    const other = await a.fleet.hold('data', { isNamed: false });
+    show(b, holdPath(other.sha256));
+    {
+      // Nobody stores it again meanwhile.
+      using _late = two.lineOfA.delayLooks();
+      await b.refresh();
+      assert.ok((await b.store.loadRelease())?.files.has(holdPath(sha256)));
+    }
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [true, false]);
+    clockOfB.by = 0;
+    await b.refresh();
+    assert.equal(await isHeld(b, 'canary'), true);
+  });
+
+  test('what the clock of one refuses of what another one stored is read again until it does not', async () => {
+    await using two = await pair('refused', { by: -400_000 });
+    const { a, b } = two;
+    a.fleet.now = a.clock.instant();
+    await a.publish(newCanary);
+    await seen(a);
+    assert.equal((await b.view()).release?.version, 1);
+    await pass(a, 150_000);
+    assert.equal((await b.view()).release?.version, 2);
   });
 
   test('trust and release that came together are taken over together', async () => {

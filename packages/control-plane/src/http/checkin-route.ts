@@ -2,11 +2,13 @@ import {
   type CheckinRequest,
   type HostName,
   type JournalPosition,
+  undecided,
   type Withheld,
   waitSecondsMax,
 } from '@nixfleet/contracts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { PlannerLoop, Published } from '../planner/planner-loop.ts';
+import { knowledgeOf, notKnown } from '../planner/knowledge.ts';
+import type { PlannerLoop } from '../planner/planner-loop.ts';
 import type { ReleaseIntake } from '../release/release-intake.ts';
 import type { Store } from '../store/store.ts';
 import type { FleetRecords } from '../views/fleet-records.ts';
@@ -44,21 +46,23 @@ export async function checkin(deps: CheckinDeps, host: HostName, request: ApiReq
   const asked = parsed.value;
   presence.noteCheckin(host, asked);
   const seen: Seen = { ...asked.seen, journal: asked.journal, trustVersion: trustVersionOf(intake) };
-  let waitMs = waitOf(request.headers.prefer) * 1000;
+  const { signal } = request;
+  const waitMs = waitOf(request.headers.prefer) * 1000;
   let replayFrom = await missingFrom(deps, host, asked.journal);
+  let how: HoldEnd = 'timeout';
+  let deliveryMs = 0;
   if (replayFrom !== null && deps.records.of(host).journal?.journal === asked.journal.journal) {
-    const deliveryMs = Math.min(waitMs, deliveryMsMax);
-    if ((await hold(deps, host, { seen, waitMs: deliveryMs, signal: request.signal })) === 'gone') return gone();
-    waitMs -= deliveryMs;
+    deliveryMs = Math.min(waitMs, deliveryMsMax);
+    how = await hold(deps, host, { seen, waitMs: deliveryMs, signal });
     replayFrom = await missingFrom(deps, host, asked.journal);
   }
-  if (replayFrom === null && (await hold(deps, host, { seen, waitMs, signal: request.signal })) === 'gone')
-    return gone();
+  // `changed`: there is news, or a newer one has come.
+  if (how === 'timeout' && replayFrom === null) {
+    how = await hold(deps, host, { seen, waitMs: waitMs - deliveryMs, signal });
+  }
+  if (how === 'timeout' && replayFrom === null && waitMs > 0) replayFrom = await leftBehind(deps, host, asked.journal);
+  if (how === 'gone') return errorResponse('not-ready', 'the client is gone');
   return reply(deps, host, { asked, replayFrom });
-}
-
-function gone(): ApiResponse {
-  return errorResponse('not-ready', 'the client is gone');
 }
 
 /** Waits for something to tell, which may be there already. */
@@ -88,23 +92,12 @@ export function hasNews(
   const { published } = planner;
   const head = intake.current?.head.sha256 ?? null;
   if (seen.head !== head || seen.trustVersion !== trustVersionOf(intake)) return true;
-  if (knowledgeOf(published, host, seen.journal) !== 'all') return false;
-  return seen.go !== (published?.hosts.get(host)?.go?.goId ?? null);
-}
-
-/**
- * Of what a host had written when it asked, how much the published decisions know. Before they know all of it, it is allowed
- * nothing: it may have given up what it was let go for, and others may have its place by the time it acts on it.
- */
-function knowledgeOf(
-  published: Published | null,
-  host: HostName,
-  { journal, seq }: JournalPosition,
-): 'all' | 'part' | 'none' {
-  const known = published?.journals.get(host) ?? null;
-  if (published !== null && known === null && seq === 0) return 'all';
-  if (known?.journal !== journal) return 'none';
-  return known.seq >= seq ? 'all' : 'part';
+  const goId = published?.hosts.get(host)?.go?.goId ?? null;
+  const knowledge = knowledgeOf(published, host, seen.journal);
+  if (knowledge === 'all') return seen.go !== goId;
+  // What was allowed before can be taken back at any time.
+  const isAllowed = knowledge === 'part' && goId !== null;
+  return !isAllowed && seen.go !== null && seen.go !== undecided;
 }
 
 /** What is allowed is said once this one knows all that any control plane had stored when it was asked, or not at all. */
@@ -134,11 +127,12 @@ function replyNow(
   const published = planner.published?.hosts.get(host);
   const knowledge = knowledgeOf(planner.published, host, journal);
   const go = isCurrent && knowledge === 'all' ? (published?.go ?? null) : null;
-  // What its last events change is decided in a moment.
-  const goId = isCurrent && knowledge === 'part' ? seen.go : (go?.goId ?? null);
+  // What its last events change is decided in a moment; what is not allowed any more is so now.
+  const isOpen = isCurrent && knowledge === 'part' && published?.go;
+  const goId = isOpen ? seen.go : (go?.goId ?? null);
   const head = intake.current?.head.sha256 ?? null;
   const decided: readonly Withheld[] = published ? published.decision.withheld : [{ code: 'no-release' }];
-  const withheld = isCurrent ? decided : behind;
+  const withheld = !isCurrent ? behind : published?.go && !go ? [...decided, notKnown] : decided;
   let text = `{"head":${JSON.stringify(head)},"trustVersion":${trustVersionOf(intake)},"goId":${JSON.stringify(goId)}`;
   if (go && go.goId !== seen.go) {
     text += `,"go":${go.json}`;
@@ -179,6 +173,21 @@ function missingFrom(
   // The same place with another hash: asked for once, so that the fork is kept as evidence.
   if (seq === stored.seq && claimed.sha256 !== stored.sha256) return forks === 0 ? { journal, seq } : null;
   return replayed();
+}
+
+/**
+ * For a host that has gone on all the while in a journal which another one has followed here, as a clone or an old disk put back
+ * makes one: nothing that it writes there moves its state. Asked for what it cannot have, it begins a new one.
+ */
+async function leftBehind(
+  { records, store }: CheckinDeps,
+  host: HostName,
+  { journal, seq }: JournalPosition,
+): Promise<ReplayFrom | null> {
+  const newest = records.of(host).journal?.journal;
+  if (newest === undefined || newest === journal || seq === 0) return null;
+  const extent = await store.journalExtent(host, journal);
+  return extent !== null && extent.last.seq >= seq ? { journal, seq: extent.last.seq + 2 } : null;
 }
 
 /** `Prefer: wait=N` in seconds (RFC 7240 §4.3), bounded; 0 without it. */

@@ -33,8 +33,8 @@ export class KnownHolds {
 
   /** Equal where the same holds are known, and the same of them have ended. */
   get fingerprint(): string {
-    const { holds, ended } = this.#found;
-    return JSON.stringify([holds.map(({ sha256 }) => sha256).sort(), [...ended].sort()]);
+    const { holds, ended, waiting } = this.#found;
+    return JSON.stringify([holds.map(({ sha256 }) => sha256).sort(), [...ended].sort(), [...waiting].sort()]);
   }
 
   /** From what was stored; `isOwn` where nobody else can have stored it. */
@@ -57,26 +57,34 @@ export class KnownHolds {
     return null;
   }
 
+  /** By what time it is now: what waited may have begun. */
+  async lookAgain(at: HoldsMoment): Promise<void> {
+    if (this.#found.waiting.size === 0) return;
+    this.#found = await readUnnamedHolds(this.#ctx, { reader: storedReader(this.#found.files), ...at });
+  }
+
   /** What another control plane has stored joins what is known: only what our own source has had its say about does not. */
   async join(stored: ReleaseReader, at: HoldsMoment): Promise<void> {
     const before = this.#found;
     const read = await readUnnamedHolds(this.#ctx, { reader: stored, resumes: [storedReader(before.files)], ...at });
     const known = new Set(hashesOf(before));
-    const isJoined = ({ sha256 }: VerifiedHold): boolean => known.has(sha256) || !this.#shown.has(sha256);
-    this.#found = union(before, { ...read, holds: read.holds.filter(isJoined) });
+    const isJoined = (hash: string): boolean => known.has(hash) || !this.#shown.has(hash);
+    const holds = read.holds.filter(({ sha256 }) => isJoined(sha256));
+    this.#found = union(before, { ...read, holds, waiting: new Set([...read.waiting].filter(isJoined)) });
   }
 }
 
-function hashesOf({ holds, ended }: HoldsFound): string[] {
-  return [...holds.map(({ sha256 }) => sha256), ...ended];
+function hashesOf({ holds, ended, waiting }: HoldsFound): string[] {
+  return [...holds.map(({ sha256 }) => sha256), ...ended, ...waiting];
 }
 
-/** What one of them knows to have ended has ended. */
+/** What one of them knows to have ended has ended, and what one of them takes for begun has begun. */
 function union(first: HoldsFound, second: HoldsFound): HoldsFound {
   const ended = new Set([...first.ended, ...second.ended]);
-  const holds = new Map([...second.holds, ...first.holds].map((hold) => [hold.sha256, hold]));
-  for (const hash of ended) holds.delete(hash);
-  const known = new Set<string>([...holds.keys(), ...ended]);
+  const begun = [...second.holds, ...first.holds].filter(({ sha256 }) => !ended.has(sha256));
+  const holds = new Map(begun.map((hold) => [hold.sha256, hold]));
+  const others = [...first.waiting, ...second.waiting].filter((hash) => !ended.has(hash) && !holds.has(hash));
+  const known = new Set<string>([...holds.keys(), ...ended, ...others]);
   const files = [...second.files, ...first.files].filter(([path]) => known.has(brakeNameOf(path) ?? ''));
-  return { holds: [...holds.values()], ended, files: new Map(files), unread: first.unread, problem: null };
+  return { ...first, holds: [...holds.values()], ended, waiting: new Set(others), files: new Map(files) };
 }

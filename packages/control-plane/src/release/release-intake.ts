@@ -162,6 +162,16 @@ export class ReleaseIntake {
     });
   }
 
+  /** By what time it is now: holds that had not begun by this clock may have. Asks neither source nor store. */
+  async lookAgain(): Promise<void> {
+    await this.#inTurn(async () => {
+      const before = this.#known.fingerprint;
+      await this.#known.lookAgain({ trust: this.#trust, now: this.now() });
+      this.#holdsMoved(before);
+      return 'unchanged';
+    });
+  }
+
   /** What another one let go or had not read. Only adds to what is stored, so that two never undo each other's in turn. */
   async #storeAgain({ files }: StoredRelease): Promise<void> {
     if ([...this.#known.files.keys()].every((path) => files.has(path))) {

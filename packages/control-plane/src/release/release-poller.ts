@@ -84,6 +84,7 @@ export class ReleasePoller {
   async #poll(): Promise<void> {
     const { source, intake, log, onPolled, clock } = this.#options;
     try {
+      await intake.lookAgain();
       await using snapshot = await source.open(this.#stopping.signal);
       let outcome: IntakeOutcome = 'unchanged';
       if (snapshot.id === null || snapshot.id !== this.#goodId) {

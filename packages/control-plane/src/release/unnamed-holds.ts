@@ -1,4 +1,5 @@
 import {
+  addSeconds,
   documentBytesMax,
   holdPath,
   type Instant,
@@ -13,6 +14,8 @@ import {
 import { messageOf } from '../errors.ts';
 import { keyIdsOf, type ReleaseReader, readSigned } from './signed-files.ts';
 
+/** Furthest that a clock of any control plane is thought to be ahead, in seconds: what is over by it may not be over yet. */
+const clockAheadSecondsMax = 24 * 3600;
 /** Most holds of one tree that are looked at: four times what a head can name. Heads sweep those that are over. */
 const holdFilesMax = 256;
 
@@ -21,7 +24,12 @@ export interface HoldsFound {
   readonly holds: readonly VerifiedHold[];
   /** Hashes of those that approvers ended: nobody obeys them again who has seen how. */
   readonly ended: ReadonlySet<Sha256Hex>;
-  /** Both with their signatures, to be stored: a restart must not forget a brake, nor another control plane its end. */
+  /**
+   * Hashes of those that by this clock have not begun or are over: it may be wrong, so they are stored for those whose clock
+   * says otherwise, and looked at again.
+   */
+  readonly waiting: ReadonlySet<Sha256Hex>;
+  /** All three with their signatures, to be stored: a restart must not forget a brake, nor another control plane its end. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Hashes of which the source did not give everything: what was known of them before stays. */
   readonly unread: ReadonlySet<string>;
@@ -32,6 +40,7 @@ export interface HoldsFound {
 export const noHolds: HoldsFound = {
   holds: [],
   ended: new Set(),
+  waiting: new Set(),
   files: new Map(),
   unread: new Set(),
   problem: null,
@@ -58,24 +67,28 @@ export async function readUnnamedHolds(ctx: VerifyContext, input: HoldsInput): P
     const names = (await reader.holds()).filter((name) => Sha256Hex.safeParse(name).success).sort();
     const holds: VerifiedHold[] = [];
     const ended = new Set<Sha256Hex>();
+    const waiting = new Set<Sha256Hex>();
     const files = new Map<string, Uint8Array>();
     const unread = new Set<string>();
     for (const name of names.slice(0, holdFilesMax)) {
       const found = await readHold(ctx, { ...input, sha256: Sha256Hex.parse(name) }).catch(() => 'unread' as const);
       if (found === 'unread') unread.add(name);
       if (!found || found === 'unread') continue;
-      if (found.isEnded) ended.add(found.hold.sha256);
-      else holds.push(found.hold);
+      if (found.isEnded) ended.add(found.sha256);
+      else if (found.hold) holds.push(found.hold);
+      else waiting.add(found.sha256);
       for (const [path, bytes] of found.files) files.set(path, bytes);
     }
-    return { holds, ended, files, unread, problem: null };
+    return { holds, ended, waiting, files, unread, problem: null };
   } catch (error) {
     return { ...noHolds, problem: `holds that no head names yet cannot be read: ${messageOf(error)}` };
   }
 }
 
 interface HoldFiles {
-  readonly hold: VerifiedHold;
+  readonly sha256: Sha256Hex;
+  /** Null while it has not begun or is over. */
+  readonly hold: VerifiedHold | null;
   readonly isEnded: boolean;
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
@@ -88,14 +101,19 @@ async function readHold(
   const bounds = { machines: [], people };
   const read = await readSigned(reader, holdPath(sha256), { ...bounds, bytesMax: documentBytesMax.hold });
   if (!read) return null;
-  const hold = await verifyUnnamedHold(ctx, { trust, sha256, signed: read.signed, now });
-  if (!hold.ok) return null;
+  const verifiedAt = (at: Instant) => verifyUnnamedHold(ctx, { trust, sha256, signed: read.signed, now: at });
+  const verified = await verifiedAt(now);
+  const isOver = !verified.ok && verified.reason === 'expired';
+  const earlier = isOver ? await verifiedAt(addSeconds(now, -clockAheadSecondsMax)) : verified;
+  // Both are asked last: whatever else is wrong with it would have been said.
+  if (!earlier.ok && earlier.reason !== 'future-dated') return null;
+  const hold = verified.ok ? verified.value : null;
   for (const from of [reader, ...resumes]) {
     // One that cannot be had ends nothing.
     const resume = { ...bounds, bytesMax: documentBytesMax.resume };
     const end = await readSigned(from, resumePath(sha256), resume).catch((): null => null);
     if (!end || !(await verifyResume(ctx, { trust, hold: sha256, signed: end.signed })).ok) continue;
-    return { hold: hold.value, isEnded: true, files: new Map([...read.files, ...end.files]) };
+    return { sha256, hold, isEnded: true, files: new Map([...read.files, ...end.files]) };
   }
-  return { hold: hold.value, isEnded: false, files: read.files };
+  return { sha256, hold, isEnded: false, files: read.files };
 }

@@ -12,6 +12,7 @@ import {
   type Withheld,
 } from '@nixfleet/contracts';
 import { describeWithheld, type HostFold, hostHealth, phaseIn } from '@nixfleet/engine';
+import { knowledgeOf, notKnown } from '../planner/knowledge.ts';
 import type { Published } from '../planner/planner-loop.ts';
 import type { VerifiedTree } from '../release/verify-tree.ts';
 import { withFetchProgress } from './fetch-progress.ts';
@@ -121,8 +122,16 @@ function summaryOf(sources: ViewSources, name: HostName): HostSummary {
     online: isOnline,
     lastSeenAt: presence.wasSeen(name) ? presence.lastSeenAt(name) : records.of(name).lastEventAt,
     rebootPending: fold?.state.rebootPending != null,
-    withheld: [...withFetchProgress(decision?.withheld ?? [], presence.fetching(name))],
+    withheld: [...withFetchProgress(withheldOf(sources, name), presence.fetching(name))],
   };
+}
+
+/** Of a host that is not told of what the plan allows, that too. */
+function withheldOf({ published, presence }: ViewSources, name: HostName): readonly Withheld[] {
+  const { decision, go } = published?.hosts.get(name) ?? {};
+  const claimed = presence.claimed(name);
+  const isTold = !go || claimed === null || knowledgeOf(published, name, claimed) === 'all';
+  return [...(decision?.withheld ?? []), ...(isTold ? [] : [notKnown])];
 }
 
 function foldOf({ published, records }: ViewSources, name: HostName): HostFold | null {
@@ -154,7 +163,7 @@ export function whyView(sources: ViewSources, name: string): WhyView | null {
   if (host === null) return null;
   const { health, running, target } = summaryOf(sources, host);
   const decision = sources.published?.hosts.get(host)?.decision;
-  const known: readonly Withheld[] = decision ? decision.withheld : [{ code: 'no-release' }];
+  const known: readonly Withheld[] = decision ? withheldOf(sources, host) : [{ code: 'no-release' }];
   const withheld = [...withFetchProgress(known, sources.presence.fetching(host))];
   return {
     host,
@@ -201,7 +210,7 @@ function hostStatesOf(sources: ViewSources, { rolloutId }: RolloutSummary): Roll
       ...(now?.name === 'converged' ? { convergedAt: now.at } : {}),
       withheld:
         decision?.rolloutId === rolloutId
-          ? [...withFetchProgress(decision.withheld, sources.presence.fetching(name))]
+          ? [...withFetchProgress(withheldOf(sources, name), sources.presence.fetching(name))]
           : [],
     };
   });
