@@ -32,6 +32,7 @@ import { observe } from './observe.ts';
 import { OwnBrakes } from './own-brakes.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
+import { givesUp } from './spent-go.ts';
 import { untilNextTickMs } from './tick-pace.ts';
 
 /** Between two looks at what the machine runs, in milliseconds. */
@@ -350,7 +351,7 @@ export class AgentLoop {
     if (result.events.length > 0) this.#workers?.delivery.kick();
   }
 
-  /** The switch that it was for is over, or was not allowed when it came to it: the next one is asked for anew. */
+  /** The switch that it was for is over, was given up, or not allowed when it came to it: the next one is asked for anew. */
   #endPermission(): void {
     this.#deps.permission?.end();
     this.#workers?.checkin.forgetGo();
@@ -392,5 +393,6 @@ export class AgentLoop {
   async #append(contents: readonly EventContent[], at: Instant): Promise<void> {
     await this.#deps.journal.append([...this.#unwritten, ...contents], { at, bootId: this.#bootId });
     this.#unwritten = [];
+    if (contents.some(givesUp)) this.#endPermission();
   }
 }

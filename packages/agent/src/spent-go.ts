@@ -1,4 +1,9 @@
-import type { JournalPosition } from '@nixfleet/contracts';
+import type { EventContent, JournalPosition } from '@nixfleet/contracts';
+
+/** It says that nothing is started now, so that others may have the place: what was permitted before counts no more. */
+export function givesUp({ kind, body }: EventContent): boolean {
+  return kind === 'local-hold' || (kind === 'withheld' && body.withheld !== null);
+}
 
 /** Where in the journal the last switch ended: what was permitted before was for that one (decision 0026). */
 export class SpentGo {

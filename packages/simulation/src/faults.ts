@@ -17,6 +17,7 @@ export class Faults {
   readonly #weather: Weather;
   readonly #tempo: Tempo;
   readonly #onWiped: () => void;
+  readonly #onTrouble: (host: string) => void;
   #isOver = false;
 
   constructor(
@@ -26,13 +27,21 @@ export class Faults {
       weather,
       tempo,
       onWiped,
-    }: { readonly dice: Dice; readonly weather: Weather; readonly tempo: Tempo; readonly onWiped: () => void },
+      onTrouble,
+    }: {
+      readonly dice: Dice;
+      readonly weather: Weather;
+      readonly tempo: Tempo;
+      readonly onWiped: () => void /** One that lasts begins, or has ended. */;
+      readonly onTrouble: (host: string) => void;
+    },
   ) {
     this.#fleet = fleet;
     this.#dice = dice;
     this.#weather = weather;
     this.#tempo = tempo;
     this.#onWiped = onWiped;
+    this.#onTrouble = onTrouble;
   }
 
   begin(): void {
@@ -76,8 +85,12 @@ export class Faults {
   #forAWhile(host: SimulatedHost | null, text: string, minutes: number, set: (isOn: boolean) => void): void {
     const { timeline, scheduler } = this.#fleet;
     timeline.note(host?.name ?? null, `${text} for ${minutes.toFixed(1)} min`);
-    set(true);
-    scheduler.after(minutes * minuteMs, () => set(false));
+    const turn = (isOn: boolean): void => {
+      set(isOn);
+      if (host !== null) this.#onTrouble(host.name);
+    };
+    turn(true);
+    scheduler.after(minutes * minuteMs, () => turn(false));
   }
 
   #onHost(host: SimulatedHost): void {

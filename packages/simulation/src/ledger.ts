@@ -81,6 +81,8 @@ export class Ledger {
   restored(): void {
     this.#journal = null;
     this.#seq = 0;
+    this.trusts.length = 0;
+    this.accepted.length = 0;
   }
 
   /** In the midst of a switch, as the machine's users feel it. */

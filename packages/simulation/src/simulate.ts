@@ -58,7 +58,13 @@ export async function simulate(
   const fleet = await SimulatedFleet.create(dice, { size: options, crypto, witness, headSeconds });
   witness.begin(fleet);
   const weather = dice.of('weather').pick(tempo.weathers);
-  const faults = new Faults(fleet, { dice: dice.of('faults'), weather, tempo, onWiped: () => witness.wiped() });
+  const faults = new Faults(fleet, {
+    dice: dice.of('faults'),
+    weather,
+    tempo,
+    onWiped: () => witness.wiped(),
+    onTrouble: (host) => witness.hindered(host),
+  });
   const releases = new ReleasePlan(fleet, { dice: dice.of('releases'), tempo, badShare: weather.badReleaseShare });
   const quiet = (options.skipsQuiet ?? tempo.skipsQuiet) ? new Quiet(fleet, witness) : null;
   const passing = { quiet, onHours };

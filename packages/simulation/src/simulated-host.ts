@@ -40,6 +40,8 @@ export interface HostWatch {
   readonly booting: (host: string, closure: StorePath, guardedTo: StorePath | null) => void;
   readonly defaulting: (host: string, closure: StorePath) => void;
   readonly restored: (host: string) => void;
+  /** Its disk is as it was then: it goes on from the release that it had accepted. */
+  readonly rewound: (host: string) => void;
   /** Somebody holds the machine itself, or lets it go. */
   readonly held: (host: string, isHeld: boolean) => void;
   readonly synchronised: (host: string, isSynchronised: boolean) => void;
@@ -252,6 +254,7 @@ export class SimulatedHost {
     this.#options.watch.restored(this.name);
     this.#boot(() => {
       this.machine.restore(snapshot);
+      this.#options.watch.rewound(this.name);
       this.#noteHold();
     });
   }

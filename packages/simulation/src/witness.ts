@@ -75,6 +75,11 @@ export class Witness {
         this.facts.restored.add(host);
         this.facts.ledger(host).restored();
       },
+      rewound: (host) => {
+        const head = this.#seen.host(host).machine.disk.read(headPath);
+        if (head === null) this.facts.knowledge(host).releaseKept = null;
+        else this.#headRead(host, head);
+      },
       held: (host, isHeld) => {
         this.facts.knowledge(host).locallyHeldSinceMs = isHeld ? this.#nowMs : null;
       },
@@ -124,6 +129,11 @@ export class Witness {
   wiped(): void {
     this.facts.wiped();
     this.note(null, 'the control plane loses its disk');
+  }
+
+  /** Something is wrong with its machine now, for however short a time. */
+  hindered(host: string): void {
+    this.facts.knowledge(host).hinderedAtMs = this.#nowMs;
   }
 
   judge(host: string | null, breach: Broken): void {
