@@ -67,12 +67,14 @@ function notBraked({ stored, holds, signed }: Facts, { host, go, manifest, nowMs
 }
 
 /** S4, S9: more hosts failed than the rollout bears; also where the control plane has lost its state since. */
-function notHalted({ stored, haltedBefore }: Facts, { host, go, nowMs }: Dispatch): Broken {
+function notHalted({ stored, haltedBefore, restored }: Facts, { host, go, nowMs }: Dispatch): Broken {
   const haltedAtMs = stored.haltedAtMs.get(go.rolloutId);
   if (haltedAtMs !== undefined && nowMs - haltedAtMs > settleMs) {
     return broken('S4', `${host} is told to start ${go.rolloutId}, which is halted`);
   }
-  if (!haltedBefore.has(go.rolloutId)) return null;
+  // Nobody knows of the failure of a host that forgot it with its snapshot.
+  const { failed = new Set<string>(), borne = 0 } = haltedBefore.get(go.rolloutId) ?? {};
+  if ([...failed].filter((name) => !restored.has(name)).length <= borne) return null;
   return broken('S9', `${host} is told to start ${go.rolloutId}, which was halted before the state was lost`);
 }
 

@@ -62,7 +62,7 @@ export class Facts {
   /** When each host reached it after a silence. */
   readonly backAtMs = new Map<string, number>();
   /** Rollouts that were halted when the control plane lost its state. */
-  readonly haltedBefore = new Set<string>();
+  readonly haltedBefore = new Map<string, { readonly failed: ReadonlySet<string>; readonly borne: number }>();
   /** Events that a control plane ever stored, by `StoredFacts.key`. */
   readonly everStored = new Set<string>();
   readonly signed = new SignedFacts();
@@ -119,7 +119,11 @@ export class Facts {
 
   /** The control plane's disk is lost. */
   wiped(): void {
-    for (const rolloutId of this.stored.haltedAtMs.keys()) this.haltedBefore.add(rolloutId);
+    for (const rolloutId of this.stored.haltedAtMs.keys()) {
+      const manifest = this.rollouts.get(rolloutId);
+      const failed = this.stored.failedIn(rolloutId);
+      if (manifest) this.haltedBefore.set(rolloutId, { failed, borne: failuresBorne(manifest) });
+    }
     this.stored = new StoredFacts();
   }
 }
@@ -203,6 +207,10 @@ export class StoredFacts {
     if (this.haltedAtMs.has(rolloutId) || failed.size <= failuresBorne(manifest)) return false;
     this.haltedAtMs.set(rolloutId, atMs);
     return true;
+  }
+
+  failedIn(rolloutId: string): ReadonlySet<string> {
+    return this.#failed.get(rolloutId) ?? new Set();
   }
 
   released(files: ReadonlyMap<string, Uint8Array>, atMs: number): void {

@@ -158,11 +158,13 @@ export class SimulatedServer {
   #watched(store: Store, life: Life): Store {
     const { watch, dice } = this.#options;
     const write = async <Value>(act: () => Promise<Value>, done: (value: Value) => void): Promise<Value> => {
-      const value = await life.cross(() => {
+      const value = await life.cross(async () => {
         if (this.isDiskFull) throw new ControlPlaneError('disk-full', 'no space left on device');
-        return act();
+        const written = await act();
+        // Also where the program does not live to hear of it; what is lost with the disk counts no more.
+        if (this.#store === store) done(written);
+        return written;
       });
-      if (!life.isOver) done(value);
       return life.cross(() => value, dice.between(0, diskMsMax));
     };
     const read = async <Value>(act: () => Promise<Value>): Promise<Value> => life.cross(act);
