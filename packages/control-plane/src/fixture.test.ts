@@ -38,6 +38,9 @@ import type { Store } from './store/store.ts';
 export class MemorySource implements ReleaseSource {
   readonly description = 'memory';
   failure: string | null = null;
+  /** Set to tell that its files have not changed since. */
+  id: string | null = null;
+  listing: 'works' | 'fails' | 'none' = 'works';
   opened = 0;
   readonly unreadable = new Set<string>();
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -49,9 +52,14 @@ export class MemorySource implements ReleaseSource {
   async open() {
     this.opened++;
     if (this.failure !== null) throw new ControlPlaneError('source-failed', this.failure);
+    const { holds, ...rest } = storedReader(this.files);
+    const failing = async () => {
+      throw new ControlPlaneError('source-failed', 'holds/ cannot be listed');
+    };
     return {
-      id: null,
-      ...storedReader(this.files),
+      id: this.id,
+      ...rest,
+      ...(this.listing !== 'none' && holds && { holds: this.listing === 'fails' ? failing : holds }),
       read: async (path: string) => {
         if (this.unreadable.has(path)) throw new ControlPlaneError('source-failed', `${path}: too large`);
         return this.files.get(path) ?? null;

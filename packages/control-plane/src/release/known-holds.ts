@@ -1,6 +1,6 @@
 import type { Instant, TrustState, VerifiedHold, VerifyContext } from '@nixfleet/contracts';
 import { brakeNameOf, type ReleaseReader, storedReader } from './signed-files.ts';
-import { type HoldsFound, noHolds, readUnnamedHolds } from './unnamed-holds.ts';
+import { type HoldsFound, listHolds, noHolds, readUnnamedHolds } from './unnamed-holds.ts';
 
 /** What is current while holds are read. */
 export interface HoldsMoment {
@@ -39,38 +39,47 @@ export class KnownHolds {
 
   /** From what was stored; `isOwn` where nobody else can have stored it. */
   async restore(stored: ReleaseReader, { isOwn, ...at }: HoldsMoment & { readonly isOwn: boolean }): Promise<void> {
-    this.#found = await readUnnamedHolds(this.#ctx, { reader: stored, ...at });
+    this.#found = await this.#readAll(stored, at);
     if (isOwn) for (const hash of hashesOf(this.#found)) this.#shown.add(hash);
   }
 
-  /** What the source shows now; the problem where it cannot be asked, which lets nothing go. */
-  async take(reader: ReleaseReader, at: HoldsMoment): Promise<string | null> {
+  /**
+   * What the source shows now. Returns what it did not give or what counts only later, which is to be looked at again: that lets
+   * nothing go.
+   */
+  async take(reader: ReleaseReader, at: HoldsMoment): Promise<readonly string[]> {
     const before = this.#found;
     const ours = storedReader(before.files);
     const input = { ...at, resumes: [reader, ours] };
-    const read = await readUnnamedHolds(this.#ctx, { ...input, reader });
-    if (read.problem !== null) return read.problem;
+    const { names, isListed, ...listed } = await listHolds(reader);
+    const read = await readUnnamedHolds(this.#ctx, { ...input, reader, names });
+    const unread = new Set([...listed.unread, ...read.unread]);
     for (const hash of hashesOf(read)) this.#shown.add(hash);
-    const rest = hashesOf(before).filter((hash) => !reader.holds || read.unread.has(hash) || !this.#shown.has(hash));
-    const kept = await readUnnamedHolds(this.#ctx, { ...input, reader: { ...ours, holds: async () => rest } });
+    const rest = hashesOf(before).filter((hash) => !isListed || unread.has(hash) || !this.#shown.has(hash));
+    const kept = await readUnnamedHolds(this.#ctx, { ...input, reader: ours, names: rest });
     this.#found = union(read, kept);
-    return null;
+    return [...listed.problems, ...read.problems, ...kept.problems];
   }
 
   /** By what time it is now: what waited may have begun. */
   async lookAgain(at: HoldsMoment): Promise<void> {
-    if (this.#found.waiting.size === 0) return;
-    this.#found = await readUnnamedHolds(this.#ctx, { reader: storedReader(this.#found.files), ...at });
+    if (this.#found.waiting.size > 0) this.#found = await this.#readAll(storedReader(this.#found.files), at);
   }
 
   /** What another control plane has stored joins what is known: only what our own source has had its say about does not. */
   async join(stored: ReleaseReader, at: HoldsMoment): Promise<void> {
     const before = this.#found;
-    const read = await readUnnamedHolds(this.#ctx, { reader: stored, resumes: [storedReader(before.files)], ...at });
+    const read = await this.#readAll(stored, at, [storedReader(before.files)]);
     const known = new Set(hashesOf(before));
     const isJoined = (hash: string): boolean => known.has(hash) || !this.#shown.has(hash);
     const holds = read.holds.filter(({ sha256 }) => isJoined(sha256));
     this.#found = union(before, { ...read, holds, waiting: new Set([...read.waiting].filter(isJoined)) });
+  }
+
+  /** However many: all that was stored was read once within the bound of a source. */
+  async #readAll(stored: ReleaseReader, at: HoldsMoment, resumes: readonly ReleaseReader[] = []): Promise<HoldsFound> {
+    const names = (await stored.holds?.()) ?? [];
+    return readUnnamedHolds(this.#ctx, { reader: stored, names, resumes, ...at });
   }
 }
 

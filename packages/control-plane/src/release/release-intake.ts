@@ -38,6 +38,9 @@ export type IntakeOutcome = 'accepted' | 'unchanged' | 'refused';
 /** Most times that a save is tried while other control planes save in between. */
 const persistTriesMax = 5;
 
+/** Most problems of holds that are told one by one. */
+const problemsToldMax = 3;
+
 /** Where something is taken from. */
 interface Taking {
   readonly reader: ReleaseReader;
@@ -115,6 +118,11 @@ export class ReleaseIntake {
     const named = this.#current?.holds ?? [];
     const hashes = new Set(named.map(({ sha256 }) => sha256));
     return [...named, ...this.#known.holds.filter(({ sha256 }) => !hashes.has(sha256))];
+  }
+
+  /** Whether holds were read in full, and none counts only later: else the same tree may have more to tell. */
+  get isHoldsRead(): boolean {
+    return !this.#problems.has('holds');
   }
 
   get problems(): readonly string[] {
@@ -251,15 +259,12 @@ export class ReleaseIntake {
     return isMoved;
   }
 
-  /** A source that cannot be asked keeps what was found before: a brake is not let go by a failure. */
+  /** What the source did not give keeps what was found before: a brake is not let go by a failure. */
   async #takeHolds(reader: ReleaseReader): Promise<boolean> {
     const before = this.#known.fingerprint;
-    const problem = await this.#known.take(reader, { trust: this.#trust, now: this.now() });
-    if (problem !== null) {
-      this.#problem('holds', problem);
-      return false;
-    }
-    this.#problems.delete('holds');
+    const problems = await this.#known.take(reader, { trust: this.#trust, now: this.now() });
+    if (problems.length === 0) this.#problems.delete('holds');
+    else this.#problem('holds', shortened(problems));
     const isChanged = this.#holdsMoved(before);
     // Those that could not be saved count all the same: they can only stop.
     if (this.#known.fingerprint !== this.#savedHolds) {
@@ -365,6 +370,11 @@ export class ReleaseIntake {
 
 /** What a problem is about; each has at most one. */
 type Part = 'trust' | 'release' | 'holds';
+
+function shortened(problems: readonly string[]): string {
+  const rest = problems.length - problemsToldMax;
+  return [...problems.slice(0, problemsToldMax), ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ');
+}
 
 /** The fleet's name comes from the operator's own trust document. */
 function fleetOf(trust: Uint8Array): FleetName {

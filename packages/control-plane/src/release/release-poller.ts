@@ -31,6 +31,7 @@ export class ReleasePoller {
   #isAsked = false;
   /** When it last looked because it was asked, in monotonic milliseconds. */
   #askedAtMs = Number.NEGATIVE_INFINITY;
+  /** Of a tree that has nothing more to tell. */
   #goodId: string | null = null;
   #problem: string | null = null;
   /** Monotonic milliseconds of the last look that the source answered; null before. */
@@ -88,8 +89,9 @@ export class ReleasePoller {
       await using snapshot = await source.open(this.#stopping.signal);
       let outcome: IntakeOutcome = 'unchanged';
       if (snapshot.id === null || snapshot.id !== this.#goodId) {
+        this.#goodId = null;
         outcome = await intake.take(snapshot);
-        this.#goodId = outcome === 'refused' ? null : snapshot.id;
+        if (outcome !== 'refused' && intake.isHoldsRead) this.#goodId = snapshot.id;
       }
       this.#problem = null;
       this.succeededAtMs = clock.monotonicMs();

@@ -33,8 +33,8 @@ export interface HoldsFound {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Hashes of which the source did not give everything: what was known of them before stays. */
   readonly unread: ReadonlySet<string>;
-  /** Null unless the source could not be asked at all. */
-  readonly problem: string | null;
+  /** Of what the source did not give, or what counts only later: to be told, and to be looked at again. */
+  readonly problems: readonly string[];
 }
 
 export const noHolds: HoldsFound = {
@@ -43,16 +43,45 @@ export const noHolds: HoldsFound = {
   waiting: new Set(),
   files: new Map(),
   unread: new Set(),
-  problem: null,
+  problems: [],
 };
 
 export interface HoldsInput {
-  /** Lists holds and has them. */
   readonly reader: ReleaseReader;
+  /** Of those that are looked at; any text. */
+  readonly names: readonly string[];
   /** Where else a resume may lie: what ended once does not begin again because this source does not know of it. */
   readonly resumes?: readonly ReleaseReader[];
   readonly trust: TrustState;
   readonly now: Instant;
+}
+
+export interface HoldNames {
+  readonly names: readonly string[];
+  /** Those past the bound. */
+  readonly unread: readonly string[];
+  readonly problems: readonly string[];
+  /** Whether what is not among the names is not there. */
+  readonly isListed: boolean;
+}
+
+/** What a source has in `holds/`. Throws nothing. */
+export async function listHolds(reader: ReleaseReader): Promise<HoldNames> {
+  const nothing = { names: [], unread: [], problems: [], isListed: false };
+  if (!reader.holds) return nothing;
+  try {
+    const names = (await reader.holds()).filter((name) => Sha256Hex.safeParse(name).success).sort();
+    const unread = names.slice(holdFilesMax);
+    const problem = `holds/ has ${names.length} documents, of which ${holdFilesMax} are read: holds among the rest do not count until a head names them`;
+    return {
+      names: names.slice(0, holdFilesMax),
+      unread,
+      problems: unread.length > 0 ? [problem] : [],
+      isListed: true,
+    };
+  } catch (error) {
+    return { ...nothing, problems: [`holds that no head names yet cannot be read: ${messageOf(error)}`] };
+  }
 }
 
 /**
@@ -61,28 +90,29 @@ export interface HoldsInput {
  * lies there is passed over: it must neither stop anybody nor keep the rest of the tree from being read.
  */
 export async function readUnnamedHolds(ctx: VerifyContext, input: HoldsInput): Promise<HoldsFound> {
-  const { reader } = input;
-  if (!reader.holds) return noHolds;
-  try {
-    const names = (await reader.holds()).filter((name) => Sha256Hex.safeParse(name).success).sort();
-    const holds: VerifiedHold[] = [];
-    const ended = new Set<Sha256Hex>();
-    const waiting = new Set<Sha256Hex>();
-    const files = new Map<string, Uint8Array>();
-    const unread = new Set<string>();
-    for (const name of names.slice(0, holdFilesMax)) {
-      const found = await readHold(ctx, { ...input, sha256: Sha256Hex.parse(name) }).catch(() => 'unread' as const);
-      if (found === 'unread') unread.add(name);
-      if (!found || found === 'unread') continue;
+  const holds: VerifiedHold[] = [];
+  const ended = new Set<Sha256Hex>();
+  const waiting = new Set<Sha256Hex>();
+  const files = new Map<string, Uint8Array>();
+  const unread = new Set<string>();
+  const problems: string[] = [];
+  for (const name of input.names) {
+    const sha256 = Sha256Hex.safeParse(name);
+    if (!sha256.success) continue;
+    try {
+      const found = await readHold(ctx, { ...input, sha256: sha256.data });
+      if (!found) continue;
       if (found.isEnded) ended.add(found.sha256);
       else if (found.hold) holds.push(found.hold);
       else waiting.add(found.sha256);
       for (const [path, bytes] of found.files) files.set(path, bytes);
+      if (found.problem !== null) problems.push(found.problem);
+    } catch (error) {
+      unread.add(name);
+      problems.push(`${holdPath(sha256.data)} cannot be read: ${messageOf(error)}`);
     }
-    return { holds, ended, waiting, files, unread, problem: null };
-  } catch (error) {
-    return { ...noHolds, problem: `holds that no head names yet cannot be read: ${messageOf(error)}` };
   }
+  return { holds, ended, waiting, files, unread, problems };
 }
 
 interface HoldFiles {
@@ -91,6 +121,7 @@ interface HoldFiles {
   readonly hold: VerifiedHold | null;
   readonly isEnded: boolean;
   readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly problem: string | null;
 }
 
 async function readHold(
@@ -108,12 +139,16 @@ async function readHold(
   // Both are asked last: whatever else is wrong with it would have been said.
   if (!earlier.ok && earlier.reason !== 'future-dated') return null;
   const hold = verified.ok ? verified.value : null;
+  let problem = verified.ok || isOver ? null : verified.detail;
   for (const from of [reader, ...resumes]) {
-    // One that cannot be had ends nothing.
     const resume = { ...bounds, bytesMax: documentBytesMax.resume };
-    const end = await readSigned(from, resumePath(sha256), resume).catch((): null => null);
+    // One that cannot be had ends nothing.
+    const end = await readSigned(from, resumePath(sha256), resume).catch((error: unknown): null => {
+      problem = `${resumePath(sha256)} cannot be read: ${messageOf(error)}`;
+      return null;
+    });
     if (!end || !(await verifyResume(ctx, { trust, hold: sha256, signed: end.signed })).ok) continue;
-    return { sha256, hold, isEnded: true, files: new Map([...read.files, ...end.files]) };
+    return { sha256, hold, isEnded: true, files: new Map([...read.files, ...end.files]), problem: null };
   }
-  return { sha256, hold, isEnded: false, files: read.files };
+  return { sha256, hold, isEnded: false, files: read.files, problem };
 }

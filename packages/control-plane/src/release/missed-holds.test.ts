@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { headPath, holdPath, resumePath } from '@nixfleet/contracts';
+import { Fixture } from '../fixture.test.ts';
+
+const missed: Record<string, (fixture: Fixture, path: string) => Promise<void> | void> = {
+  'holds could not be listed': ({ source }) => {
+    source.listing = 'fails';
+  },
+  'it could not be read': ({ source }, path) => void source.unreadable.add(path),
+  'the tree was refused': ({ fleet }) => void fleet.files.delete(headPath),
+};
+for (const [why, spoil] of Object.entries(missed)) {
+  test(`a hold that was missed because ${why} is found although the source has nothing new`, async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join('canary', 'web-1', 'web-2', 'db');
+    const { sha256 } = await fixture.fleet.hold('stable', { isNamed: false });
+    const kept = new Map(fixture.fleet.files);
+    fixture.source.id = 'commit-2';
+    await spoil(fixture, holdPath(sha256));
+    await fixture.refresh();
+    assert.match((await fixture.view()).problems.join(), /cannot be (?:listed|read)|missing/);
+    for (const [path, bytes] of kept) fixture.fleet.files.set(path, bytes);
+    fixture.source.unreadable.clear();
+    fixture.source.listing = 'works';
+    await fixture.refresh();
+    assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+    assert.deepEqual((await fixture.view()).problems, []);
+  });
+}
+
+test('a resume that could not be read is found although the source has nothing new', async () => {
+  await using fixture = await Fixture.start();
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  const { sha256 } = await fixture.fleet.hold('stable', { isNamed: false });
+  await fixture.fleet.resume(sha256, { isNamed: false });
+  fixture.source.id = 'commit-2';
+  fixture.source.unreadable.add(resumePath(sha256));
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+  fixture.source.unreadable.clear();
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+});
+
+test('a hold dated ahead of this clock is told, and binds as soon as it has begun', async () => {
+  await using fixture = await Fixture.start();
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  fixture.source.id = 'commit-2';
+  fixture.fleet.pass(400);
+  await fixture.fleet.hold('stable', { isNamed: false });
+  await fixture.refresh();
+  assert.match((await fixture.view()).problems.join(), /created at .*, and now is/);
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+  await fixture.clock.advance(100_000);
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+  assert.deepEqual((await fixture.view()).problems, []);
+});
+
+test('more files in holds/ than are read hide no hold that is known, and are told', async () => {
+  await using fixture = await Fixture.start();
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  await fixture.fleet.hold('stable', { isNamed: false });
+  await fixture.refresh();
+  for (let i = 0; i < 256; i++) {
+    fixture.fleet.files.set(`holds/${i.toString(16).padStart(64, '0')}.json`, new Uint8Array([1]));
+  }
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+  assert.match((await fixture.view()).problems.join(), /holds\/ has 257 documents/);
+});
+
+for (const listing of ['fails', 'none'] as const) {
+  test(`a hold that is known stays where the source does not list any more (${listing})`, async () => {
+    await using fixture = await Fixture.start();
+    await fixture.join('canary', 'web-1', 'web-2', 'db');
+    await fixture.fleet.hold('stable', { isNamed: false });
+    await fixture.refresh();
+    fixture.source.listing = listing;
+    await fixture.refresh();
+    assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+  });
+}
