@@ -91,6 +91,44 @@ test('a hold that cannot be stored counts all the same, and is stored as soon as
   assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
 });
 
+const brakes: Record<string, (fixture: Fixture) => Promise<void>> = {
+  'in a tree that has a step of trust too': async ({ fleet }) => {
+    await fleet.nextTrust(() => {});
+    await fleet.hold('stable', { isNamed: false });
+  },
+  'that only a newer head names, where the source does not list': async ({ fleet, source }) => {
+    source.listing = 'none';
+    await fleet.hold('stable');
+  },
+  'that a newer head names and nobody has, beside another one': async ({ fleet }) => {
+    await fleet.hold('data', { isNamed: false });
+    const { sha256 } = await fleet.hold('stable');
+    fleet.files.delete(holdPath(sha256));
+  },
+};
+
+for (const [which, publish] of Object.entries(brakes)) {
+  test(`a brake that cannot be stored counts: one ${which}`, async () => {
+    const { store, fill } = fillable(memoryStore());
+    await using fixture = await Fixture.start({ store });
+    await fixture.join('canary', 'web-1', 'web-2', 'db');
+    assert.ok((await fixture.checkin('canary')).go);
+    fill(true);
+    await publish(fixture);
+    for (let i = 0; i < 2; i++) {
+      await fixture.refresh();
+      assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+      const { problems, trustVersion } = await fixture.view();
+      assert.match(problems.join(), /no space left/);
+      assert.equal(trustVersion, 1);
+    }
+    fill(false);
+    await fixture.refresh();
+    assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+    assert.doesNotMatch((await fixture.view()).problems.join(), /no space left/);
+  });
+}
+
 test('a rebuild whose end cannot be written down does not stop the planning', async () => {
   const { store, fill } = fillable(memoryStore());
   await using fixture = await Fixture.start({ store, rebuildSecondsMax: 10 });

@@ -1,7 +1,6 @@
 import {
   type Clock,
   type Crypto,
-  FleetName,
   headFloorOf,
   type Instant,
   latest,
@@ -14,12 +13,12 @@ import {
   type VerifiedHold,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import { ControlPlaneError, messageOf } from '../errors.ts';
+import { ControlPlaneError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store, StoredRelease } from '../store/store.ts';
 import { KnownHolds } from './known-holds.ts';
 import { brakeNameOf, type ReleaseReader, storedReader } from './signed-files.ts';
-import { readTrustHistory, walkTrustOf } from './trust-chain.ts';
+import { fleetOf, readTrustHistory, walkTrustOf } from './trust-chain.ts';
 import { type TreeRefusal, type VerifiedTree, verifyTree } from './verify-tree.ts';
 
 export interface ReleaseIntakeOptions {
@@ -67,6 +66,8 @@ export class ReleaseIntake {
   #change = 0;
   #previousFiles: ReadonlyMap<string, Uint8Array> = new Map();
   #missingBrake: TreeRefusal['missingBrake'] | null = null;
+  /** Of a newer head that could not be stored: it is not in force, and its brakes are. */
+  #unstored: { readonly head: number; readonly holds: readonly VerifiedHold[] } | null = null;
   readonly #problems = new Map<Part, string>();
   #taking: Promise<unknown> = Promise.resolve();
   /** Called after the current release, its trust or its brakes changed. */
@@ -115,7 +116,7 @@ export class ReleaseIntake {
 
   /** Everything that holds a channel now: what the head in force names, and what approvers signed since. */
   get holds(): readonly VerifiedHold[] {
-    const named = this.#current?.holds ?? [];
+    const named = [...(this.#current?.holds ?? []), ...(this.#unstored?.holds ?? [])];
     const hashes = new Set(named.map(({ sha256 }) => sha256));
     return [...named, ...this.#known.holds.filter(({ sha256 }) => !hashes.has(sha256))];
   }
@@ -149,7 +150,7 @@ export class ReleaseIntake {
   /**
    * Takes what `reader` has, if it verifies. Trust is applied and stored at once, before and whatever becomes of the
    * rest; floors and files of a release are stored together before it is used. Holds count even in a tree that does not
-   * verify: they can only stop. Throws what reader and store throw.
+   * verify or could not be stored: they can only stop. Throws what reader and store throw, once every brake counts.
    */
   take(reader: ReleaseReader): Promise<IntakeOutcome> {
     return this.#inTurn(() => this.#take({ reader, stored: null }));
@@ -187,7 +188,7 @@ export class ReleaseIntake {
       return;
     }
     const brakes = [...files].filter(([path]) => brakeNameOf(path) !== null);
-    await this.#persist(this.#floors, new Map([...brakes, ...(this.#current?.files ?? [])]));
+    await this.#persist(this.#floors, new Map([...brakes, ...this.#files()]));
   }
 
   /** One at a time: each compares with what the one before left. */
@@ -197,21 +198,42 @@ export class ReleaseIntake {
     return turn;
   }
 
-  async #take({ reader, stored }: Taking): Promise<IntakeOutcome> {
-    const trustMoved = await this.#takeTrust({ reader, stored });
+  async #take(taking: Taking): Promise<IntakeOutcome> {
+    const { reader, stored } = taking;
+    const [trust, trustFiles] = [this.#trust, this.#trustFiles];
+    await this.#takeTrust(reader);
+    const trustMoved = this.#trust.sha256 !== trust.sha256;
     const holdsMoved = await (stored ? this.#joinHolds(stored) : this.#takeHolds(reader));
-    const known = this.#current?.files ?? new Map<string, Uint8Array>();
+    const isNew =
+      trustMoved || this.#trustFiles.size !== trustFiles.size || this.#known.fingerprint !== this.#savedHolds;
+    const unsaved =
+      !stored && isNew ? await this.#persist(this.#floors, this.#files()).then(() => null, faultOf) : null;
+    if (trustMoved && !unsaved) this.#options.log.info({ version: this.#trust.document.version }, 'trust advanced');
+    try {
+      return await this.#takeTree(taking, { trustMoved, holdsMoved, unsaved });
+    } finally {
+      // It told which brakes count; beyond that nothing is verified by what a restart would forget.
+      if (unsaved) [this.#trust, this.#trustFiles] = [trust, trustFiles];
+    }
+  }
+
+  #files(): ReadonlyMap<string, Uint8Array> {
+    return this.#current?.files ?? new Map();
+  }
+
+  async #takeTree({ reader, stored }: Taking, { trustMoved, holdsMoved, unsaved }: Before): Promise<IntakeOutcome> {
     const tree = await verifyTree(this.#ctx, {
       reader,
       trust: this.#trust,
       floors: this.#floors,
       now: this.now(),
       wall: this.#wall(),
-      known,
+      known: this.#files(),
     });
     if (!tree.ok) {
       this.#refuse(tree);
       if (trustMoved || holdsMoved || tree.missingBrake) this.onChange();
+      if (unsaved) throw unsaved.error;
       return 'refused';
     }
     const isSame = this.#current?.head.sha256 === tree.value.head.sha256;
@@ -221,10 +243,19 @@ export class ReleaseIntake {
     const hadMissingBrake = this.#missingBrake !== missing;
     if (!missing && !(stored && isSame)) this.#problems.delete('release');
     this.#missingBrake = missing;
-    if (isSame && !trustMoved && !holdsMoved && !hadMissingBrake) return 'unchanged';
     const floors = { release: releaseFloorOf(tree.value.release), head: headFloorOf(tree.value.head) };
-    if (!stored && (!isSame || trustMoved)) await this.#persist(floors, tree.value.files);
-    if (!isSame) this.#previousFiles = this.#current?.files ?? new Map();
+    try {
+      if (unsaved) throw unsaved.error;
+      if (!stored && (!isSame || trustMoved)) await this.#persist(floors, tree.value.files);
+    } catch (error) {
+      if (!isSame) this.#unstored = { head, holds: tree.value.holds };
+      this.onChange();
+      throw error;
+    }
+    const hadUnstored = this.#unstored !== null && head >= this.#unstored.head;
+    if (hadUnstored) this.#unstored = null;
+    if (isSame && !trustMoved && !holdsMoved && !hadMissingBrake && !hadUnstored) return 'unchanged';
+    if (!isSame) this.#previousFiles = this.#files();
     this.#floors = floors;
     this.#current = tree.value;
     const { version } = tree.value.release.document;
@@ -233,7 +264,7 @@ export class ReleaseIntake {
     return isSame ? 'unchanged' : 'accepted';
   }
 
-  async #takeTrust({ reader, stored }: Taking): Promise<boolean> {
+  async #takeTrust(reader: ReleaseReader): Promise<void> {
     const before = this.#trust;
     const firstPath = trustPath(1);
     const isHistoryKnown = before.document.version === 1 || this.#trustFiles.has(firstPath);
@@ -242,21 +273,8 @@ export class ReleaseIntake {
     if (walk.stoppedBy) {
       this.#problem('trust', `trust chain: ${walk.stoppedBy.detail} (${walk.stoppedBy.reason})`);
     } else this.#problems.delete('trust');
-    const files = new Map([...history, ...this.#trustFiles, ...walk.files]);
-    const isMoved = walk.reached.sha256 !== before.sha256;
-    if (!isMoved && files.size === this.#trustFiles.size) return false;
-    const kept = this.#trustFiles;
+    this.#trustFiles = new Map([...history, ...this.#trustFiles, ...walk.files]);
     this.#trust = walk.reached;
-    this.#trustFiles = files;
-    try {
-      if (!stored) await this.#persist(this.#floors, this.#current?.files ?? new Map());
-    } catch (error) {
-      this.#trust = before;
-      this.#trustFiles = kept;
-      throw error;
-    }
-    if (isMoved) this.#options.log.info({ version: walk.reached.document.version }, 'trust advanced');
-    return isMoved;
   }
 
   /** What the source did not give keeps what was found before: a brake is not let go by a failure. */
@@ -265,12 +283,7 @@ export class ReleaseIntake {
     const problems = await this.#known.take(reader, { trust: this.#trust, now: this.now() });
     if (problems.length === 0) this.#problems.delete('holds');
     else this.#problem('holds', shortened(problems));
-    const isChanged = this.#holdsMoved(before);
-    // Those that could not be saved count all the same: they can only stop.
-    if (this.#known.fingerprint !== this.#savedHolds) {
-      await this.#persist(this.#floors, this.#current?.files ?? new Map());
-    }
-    return isChanged;
+    return this.#holdsMoved(before);
   }
 
   async #joinHolds(stored: StoredRelease): Promise<boolean> {
@@ -368,20 +381,20 @@ export class ReleaseIntake {
   }
 }
 
+/** What was found before the tree itself is looked at. */
+interface Before {
+  readonly trustMoved: boolean;
+  readonly holdsMoved: boolean;
+  /** Why it could not be stored; null where it was. */
+  readonly unsaved: { readonly error: unknown } | null;
+}
+
+const faultOf = (error: unknown) => ({ error });
+
 /** What a problem is about; each has at most one. */
 type Part = 'trust' | 'release' | 'holds';
 
 function shortened(problems: readonly string[]): string {
   const rest = problems.length - problemsToldMax;
   return [...problems.slice(0, problemsToldMax), ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ');
-}
-
-/** The fleet's name comes from the operator's own trust document. */
-function fleetOf(trust: Uint8Array): FleetName {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(trust));
-    return FleetName.parse(typeof value === 'object' && value !== null && 'fleet' in value ? value.fleet : null);
-  } catch (error) {
-    throw new ControlPlaneError('bad-trust', `expected a trust document: ${messageOf(error)}`, { cause: error });
-  }
 }

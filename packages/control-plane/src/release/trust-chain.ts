@@ -1,5 +1,6 @@
 import {
   documentBytesMax,
+  FleetName,
   pinTrust,
   type Refusal,
   type TrustState,
@@ -8,6 +9,7 @@ import {
   type VerifyContext,
   walkTrust,
 } from '@nixfleet/contracts';
+import { ControlPlaneError, messageOf } from '../errors.ts';
 import { keyIdsOf, type ReleaseReader, readSigned, type SignedFiles } from './signed-files.ts';
 
 export interface TrustWalk {
@@ -78,4 +80,14 @@ async function readTrust(
     if (trust) for (const keyId of keyIdsOf(trust, trust.document.roles.root.signers)) machines.add(keyId);
   }
   return readSigned(reader, path, { bytesMax, machines: [...machines] });
+}
+
+/** The fleet's name comes from the operator's own trust document. */
+export function fleetOf(trust: Uint8Array): FleetName {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(trust));
+    return FleetName.parse(typeof value === 'object' && value !== null && 'fleet' in value ? value.fleet : null);
+  } catch (error) {
+    throw new ControlPlaneError('bad-trust', `expected a trust document: ${messageOf(error)}`, { cause: error });
+  }
 }
