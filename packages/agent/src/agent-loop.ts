@@ -32,7 +32,7 @@ import { observe } from './observe.ts';
 import { OwnBrakes } from './own-brakes.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
-import { givesUp } from './spent-go.ts';
+import { givesUp, outdated } from './spent-go.ts';
 import { untilNextTickMs } from './tick-pace.ts';
 
 /** Between two looks at what the machine runs, in milliseconds. */
@@ -333,7 +333,7 @@ export class AgentLoop {
     if (result.events.length > 0 && !(await this.#write(result, now))) {
       if (input.type === 'armed') return this.#standDown(input.id);
       const isRepeated = input.type === 'intent' || input.type === 'tick' || input.type === 'observed';
-      if (!isRepeated && this.#stalled.length < stalledMax) this.#stalled.push(input);
+      if (!isRepeated && this.#stalled.length < stalledMax) this.#stalled.push(outdated(input));
       return;
     }
     this.#memory = result.memory;

@@ -96,3 +96,40 @@ for (const answer of ['silence', 'undecided']) {
     await world.stop();
   });
 }
+
+test('a boot that was allowed while the journal took nothing is not begun once there is room, but asked for again', async () => {
+  const world = await World.create();
+  world.host.rebootPending = async () => 'kernel' as never;
+  await world.publish(1, (policy) => {
+    policy.reboot = 'immediate';
+  });
+  await world.start();
+  await world.pass(90);
+  let boots = 0;
+  const { reboot } = world.host;
+  world.host.reboot = (...asked) => {
+    boots++;
+    return reboot(...asked);
+  };
+  const request = world.plane.request.bind(world.plane);
+  world.plane.request = async (sent) => {
+    const answer = await request(sent);
+    if (sent.headers?.prefer === 'wait=10') world.files.isFull = true;
+    return answer;
+  };
+  const go = { ...(world.plane.go ?? assert.fail()), reboot: true as const };
+  world.plane.go = go;
+  await world.pass(30);
+  assert.deepEqual([world.files.isFull, boots], [true, 0]);
+  // Taken back meanwhile, as by a halt.
+  world.plane.go = null;
+  world.plane.request = request;
+  await world.pass(120);
+  world.files.isFull = false;
+  await world.pass(120);
+  assert.equal(boots, 0);
+  world.plane.go = go;
+  await world.pass(120);
+  assert.ok(boots > 0, 'permitted anew');
+  await world.stop();
+});

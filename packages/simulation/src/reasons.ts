@@ -41,6 +41,8 @@ function problemWith(
     fleet.host(name).isConnected &&
     // A check-in that a bad line has lost is missed only when its time is over.
     fleet.scheduler.nowMs - facts.knowledge(name).lossyAtMs > lostMs &&
+    // By its own clock its back-off is not over yet, or it has no room to follow what it was told.
+    fleet.scheduler.nowMs - facts.knowledge(name).hinderedAtMs > lostMs &&
     // It is told at its next check-in, which waits its back-off out.
     !(fleet.scheduler.nowMs - (facts.backAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < staleMs * 2) &&
     !isAtIt
