@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { addSeconds, type Clock, holdPath } from '@nixfleet/contracts';
+import { addSeconds, type Clock, holdPath, resumePath } from '@nixfleet/contracts';
 import type { FakeClock } from '@nixfleet/testkit';
 import { Fixture, MemorySource, newCanary, the } from '../fixture.test.ts';
 import { PostgresServer } from '../store/postgres-server.test.ts';
@@ -77,6 +77,9 @@ describe('what one control plane has stored of a release', () => {
       await fixture.restart();
       await seen(fixture);
       assert.deepEqual([await isHeld(fixture, 'canary'), await isHeld(fixture, 'db')], [true, true]);
+      fixture.source.failure = null;
+      await fixture.refresh();
+      assert.equal(await isHeld(fixture, 'canary'), true, 'it was never shown there, or still is');
     }
   });
 
@@ -231,5 +234,34 @@ describe('what one control plane has stored of a release', () => {
     a.fleet.files.set(holdPath(sha256), bytes);
     await a.refresh();
     assert.deepEqual([await isHeld(a, 'canary'), await isHeld(a, 'db')], [false, true]);
+  });
+
+  test('a brake that cannot be had is let go by the same head of another one that has it', async () => {
+    await using two = await pair('had');
+    const { a, b } = two;
+    const { sha256 } = await a.fleet.hold('data');
+    show(b, '');
+    (a.source.files as Map<string, Uint8Array>).delete(holdPath(sha256));
+    await a.refresh();
+    assert.equal(await isHeld(a, 'canary'), true);
+    await b.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(a, 'db')], [false, true]);
+  });
+
+  test('a hold that a head names ends for all with the head that drops it, where no source lists', async () => {
+    await using two = await pair('unlisted');
+    const { a, b } = two;
+    a.source.listing = 'none';
+    b.source.listing = 'none';
+    const { sha256 } = await a.fleet.hold('stable');
+    await a.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [true, true]);
+    await a.fleet.resume(sha256);
+    for (const path of [holdPath(sha256), resumePath(sha256)]) a.fleet.files.delete(path);
+    await a.refresh();
+    await seen(a);
+    assert.deepEqual([await isHeld(a, 'canary'), await isHeld(b, 'canary')], [false, false]);
   });
 });

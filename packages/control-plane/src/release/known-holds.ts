@@ -8,6 +8,12 @@ export interface HoldsMoment {
   readonly now: Instant;
 }
 
+/** While what was stored is read. */
+export interface StoredMoment extends HoldsMoment {
+  /** Of the head in force: they count by it, and end with the head that drops them. */
+  readonly named: readonly string[];
+}
+
 /**
  * Holds that are known, whether a head names them or not. Each ends by its own time or by a resume, whoever has read it. That
  * it is gone without either counts only from the source that has shown it here before: another control plane's hold may be
@@ -38,8 +44,11 @@ export class KnownHolds {
   }
 
   /** From what was stored; `isOwn` where nobody else can have stored it. */
-  async restore(stored: ReleaseReader, { isOwn, ...at }: HoldsMoment & { readonly isOwn: boolean }): Promise<void> {
-    this.#found = await this.#readAll(stored, at);
+  async restore(stored: ReleaseReader, { isOwn, ...at }: StoredMoment & { readonly isOwn: boolean }): Promise<void> {
+    this.#found = union(
+      noHolds,
+      only(await this.#readAll(stored, at), (hash) => !at.named.includes(hash)),
+    );
     if (isOwn) for (const hash of hashesOf(this.#found)) this.#shown.add(hash);
   }
 
@@ -67,24 +76,28 @@ export class KnownHolds {
   }
 
   /** What another control plane has stored joins what is known: only what our own source has had its say about does not. */
-  async join(stored: ReleaseReader, at: HoldsMoment): Promise<void> {
-    const before = this.#found;
-    const read = await this.#readAll(stored, at, [storedReader(before.files)]);
-    const known = new Set(hashesOf(before));
-    const isJoined = (hash: string): boolean => known.has(hash) || !this.#shown.has(hash);
-    const holds = read.holds.filter(({ sha256 }) => isJoined(sha256));
-    this.#found = union(before, { ...read, holds, waiting: new Set([...read.waiting].filter(isJoined)) });
+  async join(stored: ReleaseReader, at: StoredMoment): Promise<void> {
+    const known = new Set(hashesOf(this.#found));
+    const read = await this.#readAll(stored, at);
+    const isJoined = (hash: string): boolean => known.has(hash) || !(this.#shown.has(hash) || at.named.includes(hash));
+    this.#found = union(this.#found, only(read, isJoined));
   }
 
   /** However many: all that was stored was read once within the bound of a source. */
-  async #readAll(stored: ReleaseReader, at: HoldsMoment, resumes: readonly ReleaseReader[] = []): Promise<HoldsFound> {
+  async #readAll(stored: ReleaseReader, { trust, now }: HoldsMoment): Promise<HoldsFound> {
     const names = (await stored.holds?.()) ?? [];
-    return readUnnamedHolds(this.#ctx, { reader: stored, names, resumes, ...at });
+    return readUnnamedHolds(this.#ctx, { reader: stored, names, trust, now });
   }
 }
 
 function hashesOf({ holds, ended, waiting }: HoldsFound): string[] {
   return [...holds.map(({ sha256 }) => sha256), ...ended, ...waiting];
+}
+
+/** Without holds of other hashes; what has ended stays so. */
+function only(found: HoldsFound, isWanted: (hash: string) => boolean): HoldsFound {
+  const holds = found.holds.filter(({ sha256 }) => isWanted(sha256));
+  return { ...found, holds, waiting: new Set([...found.waiting].filter(isWanted)) };
 }
 
 /** What one of them knows to have ended has ended, and what one of them takes for begun has begun. */

@@ -82,3 +82,32 @@ for (const listing of ['fails', 'none'] as const) {
     assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
   });
 }
+
+test('where holds are not listed, one that a head names ends with the head that drops it, a restart between or not', async () => {
+  await using fixture = await Fixture.start();
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  fixture.source.listing = 'none';
+  const { sha256 } = await fixture.fleet.hold('stable');
+  await fixture.refresh();
+  await fixture.restart();
+  assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+  await fixture.fleet.resume(sha256);
+  fixture.fleet.files.delete(holdPath(sha256));
+  fixture.fleet.files.delete(resumePath(sha256));
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+});
+
+test('a hold that is gone from the source after a restart is let go by whoever alone has stored it', async () => {
+  await using fixture = await Fixture.start();
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  const { sha256 } = await fixture.fleet.hold('stable', { isNamed: false });
+  await fixture.refresh();
+  fixture.source.failure = 'host is down';
+  await fixture.restart();
+  assert.equal((await fixture.checkin('canary')).withheld?.[0]?.code, 'hold');
+  fixture.fleet.files.delete(holdPath(sha256));
+  fixture.source.failure = null;
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+});

@@ -203,7 +203,7 @@ export class ReleaseIntake {
     const [trust, trustFiles] = [this.#trust, this.#trustFiles];
     await this.#takeTrust(reader);
     const trustMoved = this.#trust.sha256 !== trust.sha256;
-    const holdsMoved = await (stored ? this.#joinHolds(stored) : this.#takeHolds(reader));
+    const holdsMoved = stored ? false : await this.#takeHolds(reader);
     const isNew =
       trustMoved || this.#trustFiles.size !== trustFiles.size || this.#known.fingerprint !== this.#savedHolds;
     const unsaved =
@@ -221,7 +221,7 @@ export class ReleaseIntake {
     return this.#current?.files ?? new Map();
   }
 
-  async #takeTree({ reader, stored }: Taking, { trustMoved, holdsMoved, unsaved }: Before): Promise<IntakeOutcome> {
+  async #takeTree({ reader, stored }: Taking, { trustMoved, unsaved, ...before }: Before): Promise<IntakeOutcome> {
     const tree = await verifyTree(this.#ctx, {
       reader,
       trust: this.#trust,
@@ -230,6 +230,8 @@ export class ReleaseIntake {
       wall: this.#wall(),
       known: this.#files(),
     });
+    const named = tree.ok ? tree.value.head.document.holds : [];
+    const holdsMoved = stored ? await this.#joinHolds(stored, named) : before.holdsMoved;
     if (!tree.ok) {
       this.#refuse(tree);
       if (trustMoved || holdsMoved || tree.missingBrake) this.onChange();
@@ -286,9 +288,9 @@ export class ReleaseIntake {
     return this.#holdsMoved(before);
   }
 
-  async #joinHolds(stored: StoredRelease): Promise<boolean> {
+  async #joinHolds(stored: StoredRelease, named: readonly string[]): Promise<boolean> {
     const before = this.#known.fingerprint;
-    await this.#known.join(storedReader(stored.files), { trust: this.#trust, now: this.now() });
+    await this.#known.join(storedReader(stored.files), { trust: this.#trust, now: this.now(), named });
     this.#change = stored.change;
     return this.#holdsMoved(before);
   }
@@ -331,7 +333,8 @@ export class ReleaseIntake {
       if (outcome === 'overtaken') break;
       // Another control plane may have stored a hold since, which would be overwritten.
       const stored = await store.loadRelease();
-      if (stored) await this.#joinHolds(stored);
+      const current = stored?.head?.sha256 === this.#current?.head.sha256 ? this.#current : null;
+      if (stored) await this.#joinHolds(stored, current?.head.document.holds ?? []);
     }
     // Its floors are ours: what is older than them is not used, and what they contradict is not either.
     throw new ControlPlaneError(
@@ -363,21 +366,18 @@ export class ReleaseIntake {
       ...walk.files,
     ]);
     this.#floors = { release: stored.release, head: stored.head };
+    if (stored.head) {
+      const { now, wall } = { now: this.now(), wall: this.#wall() };
+      const input = { reader, trust: this.#trust, floors: this.#floors, now, wall, known: new Map() };
+      const tree = await verifyTree(this.#ctx, input);
+      if (tree.ok) this.#current = tree.value;
+      else this.#problem('release', `the stored release no longer verifies: ${tree.detail} (${tree.reason})`);
+    }
+    const named = this.#current?.head.document.holds ?? [];
     const isOwn = this.#options.store.shared === undefined;
-    await this.#known.restore(reader, { trust: this.#trust, now: this.now(), isOwn });
+    await this.#known.restore(reader, { trust: this.#trust, now: this.now(), named, isOwn });
     this.#change = stored.change;
     this.#savedHolds = this.#known.fingerprint;
-    if (!stored.head) return;
-    const tree = await verifyTree(this.#ctx, {
-      reader,
-      trust: this.#trust,
-      floors: this.#floors,
-      now: this.now(),
-      wall: this.#wall(),
-      known: new Map(),
-    });
-    if (tree.ok) this.#current = tree.value;
-    else this.#problem('release', `the stored release no longer verifies: ${tree.detail} (${tree.reason})`);
   }
 }
 
