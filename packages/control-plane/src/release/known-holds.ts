@@ -64,7 +64,9 @@ export class KnownHolds {
     const read = await readUnnamedHolds(this.#ctx, { ...input, reader, names });
     const unread = new Set([...listed.unread, ...read.unread]);
     for (const hash of hashesOf(read)) this.#shown.add(hash);
-    const rest = hashesOf(before).filter((hash) => !isListed || unread.has(hash) || !this.#shown.has(hash));
+    const isKept = (hash: string): boolean => !isListed || unread.has(hash) || !this.#shown.has(hash);
+    // What has ended is kept to its time: its file may come back without the resume.
+    const rest = [...new Set([...hashesOf(before).filter(isKept), ...before.ended])];
     const kept = await readUnnamedHolds(this.#ctx, { ...input, reader: ours, names: rest });
     this.#found = union(read, kept);
     return [...listed.problems, ...read.problems, ...kept.problems];

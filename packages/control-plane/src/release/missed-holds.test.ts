@@ -111,3 +111,20 @@ test('a hold that is gone from the source after a restart is let go by whoever a
   await fixture.refresh();
   assert.equal((await fixture.checkin('canary')).go?.wave, 0);
 });
+
+test('what approvers ended does not begin again with its file, though file and resume were gone between', async () => {
+  await using fixture = await Fixture.start();
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  const { sha256 } = await fixture.fleet.hold('stable', { isNamed: false });
+  const kept = new Map(fixture.fleet.files);
+  await fixture.fleet.resume(sha256, { isNamed: false });
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+  for (const gone of [[resumePath(sha256)], [holdPath(sha256)]]) {
+    for (const path of gone) fixture.fleet.files.delete(path);
+    await fixture.refresh();
+  }
+  for (const [path, bytes] of kept) fixture.fleet.files.set(path, bytes);
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+});

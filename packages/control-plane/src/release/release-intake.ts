@@ -183,10 +183,9 @@ export class ReleaseIntake {
 
   /** What another one let go or had not read. Only adds to what is stored, so that two never undo each other's in turn. */
   async #storeAgain({ files }: StoredRelease): Promise<void> {
-    if ([...this.#known.files.keys()].every((path) => files.has(path))) {
-      this.#savedHolds = this.#known.fingerprint;
-      return;
-    }
+    const isStored = [...this.#known.files.keys()].every((path) => files.has(path));
+    if (isStored) this.#savedHolds = this.#known.fingerprint;
+    if (isStored) return;
     const brakes = [...files].filter(([path]) => brakeNameOf(path) !== null);
     await this.#persist(this.#floors, new Map([...brakes, ...this.#files()]));
   }
@@ -217,9 +216,7 @@ export class ReleaseIntake {
     }
   }
 
-  #files(): ReadonlyMap<string, Uint8Array> {
-    return this.#current?.files ?? new Map();
-  }
+  readonly #files = (): ReadonlyMap<string, Uint8Array> => this.#current?.files ?? new Map();
 
   async #takeTree({ reader, stored }: Taking, { trustMoved, unsaved, ...before }: Before): Promise<IntakeOutcome> {
     const tree = await verifyTree(this.#ctx, {
@@ -330,17 +327,20 @@ export class ReleaseIntake {
         this.#savedHolds = this.#known.fingerprint;
         return;
       }
-      if (outcome === 'overtaken') break;
+      if (outcome === 'overtaken') {
+        // Its floors are ours: what is older than them is not used, and what they contradict is not either.
+        throw new ControlPlaneError(
+          'overtaken',
+          'another control plane has accepted a newer release than the source offers here',
+        );
+      }
       // Another control plane may have stored a hold since, which would be overwritten.
       const stored = await store.loadRelease();
       const current = stored?.head?.sha256 === this.#current?.head.sha256 ? this.#current : null;
       if (stored) await this.#joinHolds(stored, current?.head.document.holds ?? []);
     }
-    // Its floors are ours: what is older than them is not used, and what they contradict is not either.
-    throw new ControlPlaneError(
-      'overtaken',
-      'another control plane has accepted a newer release than the source offers here',
-    );
+    const text = `nothing could be stored in ${persistTriesMax} tries: other control planes stored in between each time`;
+    throw new ControlPlaneError('overtaken', text);
   }
 
   async #restore(stored: StoredRelease): Promise<void> {
