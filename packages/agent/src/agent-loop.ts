@@ -10,6 +10,7 @@ import {
 } from '@nixfleet/contracts';
 import {
   applyEvent,
+  givesUp,
   type HostInput,
   type HostMemory,
   type Intent,
@@ -32,7 +33,7 @@ import { observe } from './observe.ts';
 import { OwnBrakes } from './own-brakes.ts';
 import { rebootPendingNews } from './reboot-pending.ts';
 import { SerialQueue } from './serial-queue.ts';
-import { givesUp, outdated } from './spent-go.ts';
+import { outdated } from './spent-go.ts';
 import { untilNextTickMs } from './tick-pace.ts';
 
 /** Between two looks at what the machine runs, in milliseconds. */

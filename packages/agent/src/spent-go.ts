@@ -1,10 +1,5 @@
-import type { EventContent, JournalPosition } from '@nixfleet/contracts';
+import type { JournalPosition } from '@nixfleet/contracts';
 import type { HostInput } from '@nixfleet/engine';
-
-/** It says that nothing is started now, so that others may have the place: what was permitted before counts no more. */
-export function givesUp({ kind, body }: EventContent): boolean {
-  return kind === 'local-hold' || (kind === 'withheld' && body.withheld !== null);
-}
 
 /** An input that waits for room in the journal: a permission of now is none by then. */
 export function outdated(input: HostInput): HostInput {

@@ -69,6 +69,25 @@ describe('what is handed out', () => {
     assert.deepEqual([now, withheld?.[0]?.code], [null, 'halted']);
   });
 
+  test('who says that nothing is started now gives its place up, and asks for another go', async () => {
+    await using fixture = await Fixture.start({
+      prepare: (fleet) =>
+        fleet.publish((next) => {
+          Object.assign(the(next.channels.stable).policy, { fetchesMax: 1 });
+        }),
+    });
+    await fixture.join(...hosts);
+    await fixture.converge('canary');
+    assert.ok((await fixture.checkin('web-1')).go);
+    assert.equal((await fixture.checkin('web-2')).go, undefined);
+    await fixture.tell('web-1', { kind: 'withheld', body: { withheld: { code: 'clock-unsynchronised' } } });
+    await fixture.settle();
+    assert.ok((await fixture.checkin('web-2')).go);
+    await fixture.tell('web-1', { kind: 'withheld', body: { withheld: null } });
+    await fixture.settle();
+    assert.equal((await fixture.checkin('web-1')).go, undefined, 'its place is taken');
+  });
+
   test('the question before arming waits for its decision beside a check-in that is held', async () => {
     await using fixture = await Fixture.start();
     await fixture.join(...hosts);

@@ -21,6 +21,7 @@ export {
   type SwitchSeconds,
   switchSecondsDefault,
 } from './forecast/switch-seconds.ts';
+export { givesUp } from './gives-up.ts';
 export { hostHealth } from './host-health.ts';
 export type {
   ActivationOutcome,

@@ -1,5 +1,5 @@
 import { HostState, Instant, type JournalEvent, JournalPosition, RolloutId, type Sha256Hex } from '@nixfleet/contracts';
-import { foldEvent, type HostFold } from '@nixfleet/engine';
+import { foldEvent, givesUp, type HostFold } from '@nixfleet/engine';
 import { z } from 'zod';
 
 /** Receipts kept per host: those of the newest rollouts it converged on. */
@@ -84,8 +84,9 @@ export function withEvent(record: HostRecord, { event, sha256, position, receive
   };
 }
 
-/** The event shows what became of a go: it is about the same rollout and attempt, or of a later state whole. */
+/** The event shows what became of a go: it is about the same rollout and attempt, or gives up what was permitted. */
 function tellsOf(event: JournalEvent, go: IssuedGo): boolean {
+  if (givesUp(event)) return true;
   if (!('target' in event.body)) return false;
   const { target } = event.body;
   return target.rolloutId === go.rolloutId && target.attempt >= go.attempt;
