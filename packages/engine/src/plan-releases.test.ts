@@ -175,6 +175,12 @@ describe('rebuild', () => {
     assert.deepEqual([budget.goes(until), budget.codes('c', until)], [[], ['budget']]);
   });
 
+  it('P17: a failure that is known counts, though the rest of its host’s journal is not here', () => {
+    const fleet = rebuilt().failed(current, 'b').see(['a', 'c'], { isReplayed: true });
+    assert.deepEqual(fleet.goes(until), []);
+    assert.deepEqual(fleet.codes('a', until), ['halted']);
+  });
+
   it('P17: a newer release supersedes the wait', () => {
     const promoteWhen = { convergedPercent: 100, receiptsPercent: 0 };
     const newer = manifest({ introducedIn: 6, waves: [['a'], ['b']], policy: { offlineGraceSeconds: 0 }, promoteWhen });

@@ -200,13 +200,14 @@ function standingOf({
   readonly rebuild: PlannerViews['rebuild'];
   readonly now: Instant;
 }): HostStanding {
+  // A failure that is known is one, however much of its host's journal is still missing: it may halt the rollout.
+  if (outcome?.failed) return 'failed';
   if (rebuild !== null && !view?.isReplayed) {
     // A newer release supersedes the wait: there, an unheard host is a silent one.
     const isNewer = manifest.introducedIn > rebuild.releaseVersion;
     return isNewer && view && view.issued === null && isExcused(view, excusedSince) ? 'excused' : 'unheard';
   }
   if (!view) return 'pending';
-  if (outcome?.failed) return 'failed';
   const phase = phaseIn(view, rolloutId);
   if (outcome?.converged) {
     // It may have gone down for a boot, and then its silence is that boot's doing.

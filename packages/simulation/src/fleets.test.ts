@@ -51,6 +51,9 @@ const found: readonly SimulationOptions[] = [
   { seed: 48, hosts: 20, hours: 6 },
   // It said that its clock kept it, which freed its place, and started on the go from before as soon as the clock was right.
   { seed: 182, hosts: 20, hours: 6 },
+  { seed: 715, hosts: 20, hours: 6 },
+  // After a disk was lost and a restart, a failure was not counted before its host had told the whole of its journal.
+  { seed: 777, hosts: 20, hours: 6 },
   // A boot that was permitted when the journal took nothing began minutes later, when there was room again.
   { seed: 422, hosts: 20, hours: 6 },
   // A check-in that was held for a journal that was left is answered with nothing new: the host asks anew under the next one.
