@@ -96,7 +96,7 @@ export const hostMutations: readonly Mutation[] = [
     file: 'engine/src/pursue.ts',
     from: 'state.retry.rolloutId === target.rolloutId && now < state.retry.notBefore',
     to: 'state.retry.rolloutId === target.rolloutId && now > state.retry.notBefore',
-    scene: 'one goes back and waits',
+    scene: 'let go again after silence',
     gates: ['pursue.ts: retry-backoff'],
     breaks: ['S17'],
   },
@@ -105,7 +105,7 @@ export const hostMutations: readonly Mutation[] = [
     file: 'engine/src/pursue.ts',
     from: 'if (isRefusedLately(pass, target)) return;',
     to: '',
-    scene: 'one refuses',
+    scene: 'let go again after a refusal',
     breaks: ['S17'],
   },
   {

@@ -80,13 +80,13 @@ export const thiefScenes = {
     play: async (stage) => {
       const thief = stage.steal();
       const host = stage.host('a');
-      host.setHold({ until: addSeconds(stage.fleet.now, 86_400), reason: 'maintenance' });
+      host.setSynchronised(false);
       await stage.minutes(1);
       await stage.release({ a: 'good' });
       await letGo(stage, thief, 'a');
       host.line.isUp = false;
       await stage.minutes(3);
-      host.setHold(null);
+      host.setSynchronised(true);
       await stage.minutes(3);
       await stage.calm();
     },

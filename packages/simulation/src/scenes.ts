@@ -5,6 +5,7 @@ import { gateScenes } from './scenes-gates.ts';
 import { hostScenes } from './scenes-host.ts';
 import { lineScenes } from './scenes-lines.ts';
 import { mirrorScenes } from './scenes-mirror.ts';
+import { pressedScenes } from './scenes-pressed.ts';
 import { thiefScenes } from './scenes-thief.ts';
 
 /** Every scene by what it is about. */
@@ -15,6 +16,7 @@ export const scenes = {
   ...hostScenes,
   ...lineScenes,
   ...mirrorScenes,
+  ...pressedScenes,
   ...thiefScenes,
 } satisfies Record<string, Scene>;
 export type SceneName = keyof typeof scenes;
