@@ -76,15 +76,10 @@ export async function synthesiseEvidence(
 ): Promise<BenchEvidence> {
   const shares = Array.from({ length: workers }, (_, nth) => ({ nth, of: workers }));
   const written = await Promise.all(shares.map((share) => inThread({ directory, hosts: count, days, share })));
-  const { fleet, from, hosts } = await benchFleet(count);
-  const writers = writersOf(fleet, hosts);
-  for (let day = 0; day < days; day++) {
-    if (day % releaseDays === 0) await release(fleet, writers);
-    fleet.pass(daySeconds);
-  }
+  const { fleet, from, writers } = await play({ directory, hosts: count, days, share: null });
   return {
     fleet,
-    hosts,
+    hosts: writers.map(({ host }) => host),
     from,
     to: addSeconds(from, days * daySeconds),
     documentBytes: written.reduce((sum, bytes) => sum + bytes, 0),
@@ -100,10 +95,22 @@ function inThread(workerData: SynthesisTask): Promise<number> {
 }
 
 /** Writes the archives of the hosts of one share; returns the bytes of their documents. */
-export async function synthesiseShare({ directory, hosts: count, days, share }: SynthesisTask): Promise<number> {
-  const { fleet, from, hosts } = await benchFleet(count);
-  const writers = writersOf(fleet, hosts);
-  const own = writers.filter((_, i) => i % share.of === share.nth);
+export async function synthesiseShare(task: SynthesisTask): Promise<number> {
+  const { writers } = await play(task);
+  return writers.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** All releases of the fleet, and the archives of a share; null: of nobody. */
+async function play({
+  directory,
+  hosts,
+  days,
+  share,
+}: Omit<SynthesisTask, 'share'> & { readonly share: Share | null }) {
+  const fleet = await benchFleet(hosts);
+  const from = fleet.now;
+  const writers = Object.keys(fleet.intent.hosts).map((host, i) => new HostWriter(fleet, HostName.parse(host), i + 1));
+  const own = writers.filter((_, i) => share !== null && i % share.of === share.nth);
   for (let day = 0; day < days; day++) {
     if (day % releaseDays === 0) {
       await release(fleet, writers);
@@ -112,14 +119,14 @@ export async function synthesiseShare({ directory, hosts: count, days, share }: 
     for (const writer of own) await writer.writeDay(directory, addSeconds(from, day * daySeconds), day);
     fleet.pass(daySeconds);
   }
-  return own.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { fleet, from, writers };
 }
 
-async function benchFleet(count: number) {
+function benchFleet(count: number): Promise<TestFleet> {
   const hosts = Array.from({ length: count }, (_, i) => HostName.parse(`host-${i}`));
   const channel = testChannel([[...hosts]]);
   channel.policy.compliance = { mode: 'enforce', frameworks: ['nis2', 'anssi-bp028'] };
-  const fleet = await createTestFleet({
+  return createTestFleet({
     intent: {
       repository: 'bench',
       commit: '0'.repeat(40),
@@ -130,11 +137,6 @@ async function benchFleet(count: number) {
       operators: {},
     },
   });
-  return { fleet, hosts, from: fleet.now };
-}
-
-function writersOf(fleet: TestFleet, hosts: readonly HostName[]): readonly HostWriter[] {
-  return hosts.map((host, i) => new HostWriter(fleet, host, i + 1));
 }
 
 /** Twice, because the report is about the fleet document of the release that binds it. */
