@@ -12,7 +12,7 @@ TEST_CONCURRENCY := 2
 FUZZ_RUNS_DEFAULT := 10000
 # Seeds beside a week of 500 hosts; SEEDS=… runs as many as wanted.
 # A hundred seeds for each core, up to the whole budget: about as long everywhere.
-SIMULATE_CI_SEEDS := $(shell cores=$$(nproc); echo $$((cores < 20 ? cores * 100 : 2000)))
+SIMULATE_CI_SEEDS = $(shell cores=$$(nproc); echo $$((cores < 20 ? cores * 100 : 2000)))
 # What ends a file of scenarios that hangs; its machines end with it. Each file has a network of its own.
 MACHINES_SECONDS_MAX := 1200
 

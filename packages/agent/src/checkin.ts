@@ -143,8 +143,8 @@ export class Checkin {
     const asked = await request();
     const answer = await client.checkin({ ...asked, seen }, waitSeconds, held);
     if (!answer.ok) return answer;
-    // Whatever a reply sets off in us, it must not end the agent.
     if (answer.value.goId === undecided) return { ok: false, code: 'undecided', detail: 'nothing was decided yet' };
+    // Whatever a reply sets off in us, it must not end the agent.
     const isFollowed = await take(answer.value, asked.journal, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       this.#deps.log('error', 'a reply cannot be taken in', { error: messageOf(error) });

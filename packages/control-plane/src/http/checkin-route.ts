@@ -60,7 +60,7 @@ export async function checkin(deps: CheckinDeps, host: HostName, request: ApiReq
   if (how === 'timeout' && replayFrom === null) {
     how = await hold(deps, host, { seen, waitMs: waitMs - deliveryMs, signal });
   }
-  if (how === 'timeout' && replayFrom === null && waitMs > 0) replayFrom = await leftBehind(deps, host, asked.journal);
+  if (how === 'timeout' && replayFrom === null) replayFrom = await leftBehind(deps, host, asked.journal);
   if (how === 'gone') return errorResponse('not-ready', 'the client is gone');
   return reply(deps, host, { asked, replayFrom });
 }

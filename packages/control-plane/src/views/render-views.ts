@@ -122,16 +122,17 @@ function summaryOf(sources: ViewSources, name: HostName): HostSummary {
     online: isOnline,
     lastSeenAt: presence.wasSeen(name) ? presence.lastSeenAt(name) : records.of(name).lastEventAt,
     rebootPending: fold?.state.rebootPending != null,
-    withheld: [...withFetchProgress(withheldOf(sources, name), presence.fetching(name))],
+    withheld: withheldOf(sources, name),
   };
 }
 
-/** Of a host that is not told of what the plan allows, that too. */
-function withheldOf({ published, presence }: ViewSources, name: HostName): readonly Withheld[] {
+/** What the plan says, with how far a fetch is; of a host that is not told of what the plan allows, that too. */
+function withheldOf({ published, presence }: ViewSources, name: HostName): Withheld[] {
   const { decision, go } = published?.hosts.get(name) ?? {};
   const claimed = presence.claimed(name);
   const isTold = !go || claimed === null || knowledgeOf(published, name, claimed) === 'all';
-  return [...(decision?.withheld ?? []), ...(isTold ? [] : [notKnown])];
+  const withheld = [...(decision?.withheld ?? []), ...(isTold ? [] : [notKnown])];
+  return [...withFetchProgress(withheld, presence.fetching(name))];
 }
 
 function foldOf({ published, records }: ViewSources, name: HostName): HostFold | null {
@@ -163,8 +164,8 @@ export function whyView(sources: ViewSources, name: string): WhyView | null {
   if (host === null) return null;
   const { health, running, target } = summaryOf(sources, host);
   const decision = sources.published?.hosts.get(host)?.decision;
-  const known: readonly Withheld[] = decision ? withheldOf(sources, host) : [{ code: 'no-release' }];
-  const withheld = [...withFetchProgress(known, sources.presence.fetching(host))];
+  const noRelease: Withheld[] = [{ code: 'no-release' }];
+  const withheld = decision ? withheldOf(sources, host) : noRelease;
   return {
     host,
     health,
@@ -208,10 +209,7 @@ function hostStatesOf(sources: ViewSources, { rolloutId }: RolloutSummary): Roll
       phase: phase ?? (outcome?.failed ? 'failed' : outcome?.converged ? 'converged' : 'pending'),
       converged: outcome?.converged === true,
       ...(now?.name === 'converged' ? { convergedAt: now.at } : {}),
-      withheld:
-        decision?.rolloutId === rolloutId
-          ? [...withFetchProgress(withheldOf(sources, name), sources.presence.fetching(name))]
-          : [],
+      withheld: decision?.rolloutId === rolloutId ? withheldOf(sources, name) : [],
     };
   });
 }
