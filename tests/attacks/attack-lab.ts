@@ -139,7 +139,7 @@ export class AttackLab implements AsyncDisposable {
     await this.victim.start(clock ? { clock } : {});
   }
 
-  /** What the victim refuses of what it is offered, as `<document>: <reason>`. */
+  /** The first that the victim refuses of what it is offered, as `<document>: <reason>`; one look may refuse more, a moment later. */
   async refused(count = 1): Promise<string> {
     const seen = (): string[] => {
       const told = this.victim.journal().slice(this.mark);
@@ -148,7 +148,7 @@ export class AttackLab implements AsyncDisposable {
       );
     };
     await this.victim.until('document-refused', { mark: this.mark, where: () => seen().length >= count });
-    return seen().join(', ');
+    return seen().slice(0, count).join(', ');
   }
 
   /** What the victim says it holds itself back for, as `withheld: <code>`. */
