@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { headPath, holdPath, resumePath } from '@nixfleet/contracts';
-import { Fixture } from '../fixture.test.ts';
+import { Fixture, memoryStore } from '../fixture.test.ts';
 
 const missed: Record<string, (fixture: Fixture, path: string) => Promise<void> | void> = {
   'holds could not be listed': ({ source }) => {
@@ -127,4 +127,26 @@ test('what approvers ended does not begin again with its file, though file and r
   for (const [path, bytes] of kept) fixture.fleet.files.set(path, bytes);
   await fixture.refresh();
   assert.equal((await fixture.checkin('canary')).go?.wave, 0);
+});
+
+test('a release that is stored and does not verify now is kept when a hold is stored beside it', async () => {
+  const store = memoryStore();
+  await using fixture = await Fixture.start({ store });
+  const stored = await store.loadRelease();
+  assert.ok(stored);
+  await fixture.controlPlane[Symbol.asyncDispose]();
+  const [lost = assert.fail()] = [...stored.files.keys()].filter((path) => path.startsWith('fleet/'));
+  await store.saveRelease({ ...stored, files: new Map([...stored.files].filter(([path]) => path !== lost)) });
+  const { sha256 } = await fixture.fleet.hold('stable', { isNamed: false });
+  fixture.fleet.files.delete(headPath);
+  await fixture.boot();
+  await fixture.refresh();
+  const after = await store.loadRelease();
+  assert.ok(after);
+  assert.ok(after.files.has(holdPath(sha256)));
+  assert.deepEqual(
+    [...stored.files.keys()].filter((path) => !after.files.has(path)),
+    [lost],
+  );
+  assert.equal((await fixture.call('canary', { path: `/v1/signed/${headPath}` })).status, 503);
 });

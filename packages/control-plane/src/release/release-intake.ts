@@ -17,6 +17,7 @@ import { ControlPlaneError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store, StoredRelease } from '../store/store.ts';
 import { KnownHolds } from './known-holds.ts';
+import { ReleaseSaves } from './release-saves.ts';
 import { brakeNameOf, type ReleaseReader, storedReader } from './signed-files.ts';
 import { fleetOf, readTrustHistory, walkTrustOf } from './trust-chain.ts';
 import { type TreeRefusal, type VerifiedTree, verifyTree } from './verify-tree.ts';
@@ -33,9 +34,6 @@ export interface ReleaseIntakeOptions {
 
 /** What one look at the source came to. `unchanged` and `accepted` are good. */
 export type IntakeOutcome = 'accepted' | 'unchanged' | 'refused';
-
-/** Most times that a save is tried while other control planes save in between. */
-const persistTriesMax = 5;
 
 /** Most problems of holds that are told one by one. */
 const problemsToldMax = 3;
@@ -60,10 +58,12 @@ export class ReleaseIntake {
   #current: VerifiedTree | null = null;
   /** Of whatever was read, whether its head names them or not, and whether that tree verified or not. */
   readonly #known: KnownHolds;
-  /** Of the holds that were saved last. */
-  #savedHolds: string;
-  /** The newest save of which everything is known here. */
-  #change = 0;
+  readonly #saves: ReleaseSaves;
+  /**
+   * Stored under the floors, and not in force since it does not verify now. Nobody is told of it; kept with every save, since it may
+   * verify again: by a clock that is set right, or a newer program.
+   */
+  #unverified: ReadonlyMap<string, Uint8Array> = new Map();
   #previousFiles: ReadonlyMap<string, Uint8Array> = new Map();
   #missingBrake: TreeRefusal['missingBrake'] | null = null;
   /** Of a newer head that could not be stored: it is not in force, and its brakes are. */
@@ -77,7 +77,7 @@ export class ReleaseIntake {
     this.#options = options;
     this.#ctx = ctx;
     this.#known = new KnownHolds(ctx);
-    this.#savedHolds = this.#known.fingerprint;
+    this.#saves = new ReleaseSaves(options.store, this.#known);
     this.#trust = trust;
     this.#trustFiles = new Map([[trustPath(trust.document.version), trust.bytes]]);
   }
@@ -166,7 +166,7 @@ export class ReleaseIntake {
       const stored = await this.#options.store.loadRelease();
       if (!stored) return 'unchanged';
       const outcome = await this.#take({ reader: storedReader(stored.files), stored });
-      if (outcome !== 'refused') await this.#storeAgain(stored);
+      if (outcome !== 'refused') await this.#saves.addTo(stored, this.#saved(), this.#join);
       return outcome;
     });
   }
@@ -179,15 +179,6 @@ export class ReleaseIntake {
       this.#holdsMoved(before);
       return 'unchanged';
     });
-  }
-
-  /** What another one let go or had not read. Only adds to what is stored, so that two never undo each other's in turn. */
-  async #storeAgain({ files }: StoredRelease): Promise<void> {
-    const isStored = [...this.#known.files.keys()].every((path) => files.has(path));
-    if (isStored) this.#savedHolds = this.#known.fingerprint;
-    if (isStored) return;
-    const brakes = [...files].filter(([path]) => brakeNameOf(path) !== null);
-    await this.#persist(this.#floors, new Map([...brakes, ...this.#files()]));
   }
 
   /** One at a time: each compares with what the one before left. */
@@ -203,10 +194,9 @@ export class ReleaseIntake {
     await this.#takeTrust(reader);
     const trustMoved = this.#trust.sha256 !== trust.sha256;
     const holdsMoved = stored ? false : await this.#takeHolds(reader);
-    const isNew =
-      trustMoved || this.#trustFiles.size !== trustFiles.size || this.#known.fingerprint !== this.#savedHolds;
+    const isNew = trustMoved || this.#trustFiles.size !== trustFiles.size || !this.#saves.hasHolds;
     const unsaved =
-      !stored && isNew ? await this.#persist(this.#floors, this.#files()).then(() => null, faultOf) : null;
+      !stored && isNew ? await this.#saves.save(this.#saved(), this.#join).then(() => null, faultOf) : null;
     if (trustMoved && !unsaved) this.#options.log.info({ version: this.#trust.document.version }, 'trust advanced');
     try {
       return await this.#takeTree(taking, { trustMoved, holdsMoved, unsaved });
@@ -245,7 +235,7 @@ export class ReleaseIntake {
     const floors = { release: releaseFloorOf(tree.value.release), head: headFloorOf(tree.value.head) };
     try {
       if (unsaved) throw unsaved.error;
-      if (!stored && (!isSame || trustMoved)) await this.#persist(floors, tree.value.files);
+      if (!stored && (!isSame || trustMoved)) await this.#saves.save(this.#saved(floors, tree.value.files), this.#join);
     } catch (error) {
       if (!isSame) this.#unstored = { head, holds: tree.value.holds };
       this.onChange();
@@ -288,7 +278,7 @@ export class ReleaseIntake {
   async #joinHolds(stored: StoredRelease, named: readonly string[]): Promise<boolean> {
     const before = this.#known.fingerprint;
     await this.#known.join(storedReader(stored.files), { trust: this.#trust, now: this.now(), named });
-    this.#change = stored.change;
+    this.#saves.read(stored);
     return this.#holdsMoved(before);
   }
 
@@ -310,38 +300,16 @@ export class ReleaseIntake {
     this.#problems.set(part, text);
   }
 
-  async #persist(
-    floors: Pick<StoredRelease, 'release' | 'head'>,
-    files: ReadonlyMap<string, Uint8Array>,
-  ): Promise<void> {
-    const { store } = this.#options;
-    for (let i = 0; i < persistTriesMax; i++) {
-      const outcome = await store.saveRelease({
-        trust: { version: this.#trust.document.version, sha256: this.#trust.sha256 },
-        ...floors,
-        files: new Map([...this.#known.files, ...this.#trustFiles, ...files]),
-        change: this.#change,
-      });
-      if (outcome === 'saved') {
-        if (store.shared) this.#change++;
-        this.#savedHolds = this.#known.fingerprint;
-        return;
-      }
-      if (outcome === 'overtaken') {
-        // Its floors are ours: what is older than them is not used, and what they contradict is not either.
-        throw new ControlPlaneError(
-          'overtaken',
-          'another control plane has accepted a newer release than the source offers here',
-        );
-      }
-      // Another control plane may have stored a hold since, which would be overwritten.
-      const stored = await store.loadRelease();
-      const current = stored?.head?.sha256 === this.#current?.head.sha256 ? this.#current : null;
-      if (stored) await this.#joinHolds(stored, current?.head.document.holds ?? []);
-    }
-    const text = `nothing could be stored in ${persistTriesMax} tries: other control planes stored in between each time`;
-    throw new ControlPlaneError('overtaken', text);
+  /** What a save writes: with a release that was just verified, or what is stored already. */
+  #saved(floors = this.#floors, files = this.#current?.files ?? this.#unverified) {
+    const { document, sha256 } = this.#trust;
+    return { trust: { version: document.version, sha256 }, ...floors, files: new Map([...this.#trustFiles, ...files]) };
   }
+
+  readonly #join = async (stored: StoredRelease): Promise<void> => {
+    const current = stored.head?.sha256 === this.#current?.head.sha256 ? this.#current : null;
+    await this.#joinHolds(stored, current?.head.document.holds ?? []);
+  };
 
   async #restore(stored: StoredRelease): Promise<void> {
     const reader = storedReader(stored.files);
@@ -371,13 +339,16 @@ export class ReleaseIntake {
       const input = { reader, trust: this.#trust, floors: this.#floors, now, wall, known: new Map() };
       const tree = await verifyTree(this.#ctx, input);
       if (tree.ok) this.#current = tree.value;
-      else this.#problem('release', `the stored release no longer verifies: ${tree.detail} (${tree.reason})`);
+      else {
+        const isOther = (path: string): boolean => brakeNameOf(path) === null && !path.startsWith('trust/');
+        this.#unverified = new Map([...stored.files].filter(([path]) => isOther(path)));
+        this.#problem('release', `the stored release no longer verifies: ${tree.detail} (${tree.reason})`);
+      }
     }
     const named = this.#current?.head.document.holds ?? [];
     const isOwn = this.#options.store.shared === undefined;
     await this.#known.restore(reader, { trust: this.#trust, now: this.now(), named, isOwn });
-    this.#change = stored.change;
-    this.#savedHolds = this.#known.fingerprint;
+    this.#saves.begin(stored);
   }
 }
 
