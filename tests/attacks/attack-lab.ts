@@ -20,12 +20,13 @@ import {
 import { HostileControlPlane, type HostileOffer } from '../../demo/hostile-control-plane.ts';
 import { Lab, onAll, twoWaves } from '../loop/harness/lab.ts';
 import type { LoopHost } from '../loop/harness/loop-host.ts';
+import type { Mark } from '../loop/harness/watched-host.ts';
 
 /** `releases/`: path to bytes. */
 export type Tree = Map<string, Uint8Array>;
 
 /** Where every host stands before an attack. */
-export type Standing = ReadonlyMap<LoopHost, { readonly mark: number; readonly running: string | null }>;
+export type Standing = ReadonlyMap<LoopHost, { readonly mark: Mark | null; readonly running: string | null }>;
 
 /** The hosts that have an agent: `web-1` is in the second wave and is the one attacked. */
 const agents = ['canary', 'web-1'] as const;
@@ -90,8 +91,8 @@ export class AttackLab implements AsyncDisposable {
   }
 
   /** Where the victim's journal stood when the attack began. */
-  get mark(): number {
-    return this.#before.get(this.victim)?.mark ?? 0;
+  get mark(): Mark | null {
+    return this.#before.get(this.victim)?.mark ?? null;
   }
 
   assertNothingRan(): void {
@@ -142,7 +143,7 @@ export class AttackLab implements AsyncDisposable {
   /** The first that the victim refuses of what it is offered, as `<document>: <reason>`; one look may refuse more, a moment later. */
   async refused(count = 1): Promise<string> {
     const seen = (): string[] => {
-      const told = this.victim.journal().slice(this.mark);
+      const told = this.victim.since(this.mark);
       return told.flatMap((event) =>
         event.kind === 'document-refused' ? [`${event.body.document}: ${event.body.reason}`] : [],
       );

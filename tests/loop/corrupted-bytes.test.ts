@@ -49,7 +49,7 @@ test('a dependency with other contents, signed by the cache’s key: refused by 
   const marks = lab.hosts.map((host) => host.mark);
   await lab.release(v2);
   for (const [i, host] of lab.hosts.entries()) {
-    const { body } = await host.until('refused', { mark: marks[i] ?? 0 });
+    const { body } = await host.until('refused', { mark: marks[i] ?? null });
     assert.equal(body.reason, 'closure-digest-mismatch', host.name);
     assert.match(body.detail ?? '', new RegExp(v2.closureDigest), 'names what was signed');
     assert.equal(host.running, v1.closure);

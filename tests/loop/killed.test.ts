@@ -113,14 +113,8 @@ test('the control plane killed at each stage of a rollout: it goes on, in order,
     const starts = host.kinds(mark).filter((kind) => kind === 'activating');
     assert.equal(starts.length, 1, host.name);
   }
-  const [first] = canary
-    .journal()
-    .slice(marks.canary)
-    .filter(({ kind }) => kind === 'converged');
-  const [second] = web
-    .journal()
-    .slice(marks.web)
-    .filter(({ kind }) => kind === 'fetching');
+  const [first] = canary.since(marks.canary).filter(({ kind }) => kind === 'converged');
+  const [second] = web.since(marks.web).filter(({ kind }) => kind === 'fetching');
   assert.ok(first && second && first.at <= second.at);
 });
 

@@ -162,7 +162,7 @@ test('a hold that the head names stops control plane and agents until it ends', 
   const marks = new Map(lab.hosts.map((host) => [host.name, host.mark]));
   await lab.release(v4);
   for (const name of ['canary', 'web-1', 'web-2']) {
-    const { body } = await lab.host(name).until('withheld', { mark: marks.get(name) ?? 0 });
+    const { body } = await lab.host(name).until('withheld', { mark: marks.get(name) ?? null });
     assert.equal(body.withheld?.code, 'hold', name);
     assert.equal(body.withheld?.reason, 'incident 42', name);
     const why = await lab.controlPlane.why(name);

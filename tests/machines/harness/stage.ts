@@ -6,6 +6,7 @@ import { applyEvent, initialHostState } from '@nixfleet/engine';
 import type { RealClosure, TestIntent } from '@nixfleet/testkit';
 import { quick } from '../../loop/harness/lab.ts';
 import { until } from '../../loop/harness/until.ts';
+import type { Mark } from '../../loop/harness/watched-host.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
 
@@ -19,7 +20,7 @@ export class Stage {
   readonly #scenario: string;
   readonly #seconds: number;
   readonly #activationSeconds: number;
-  #mark: number;
+  #mark: Mark | null;
   #beganMs = systemClock.monotonicMs();
 
   constructor(options: {
@@ -48,7 +49,7 @@ export class Stage {
 
   /** Events since the scenario began, in a journal that was not put aside since. */
   get events(): readonly JournalEvent[] {
-    return this.machine.journal().slice(this.#mark);
+    return this.machine.since(this.#mark);
   }
 
   get kinds(): readonly EventKind[] {
@@ -66,7 +67,7 @@ export class Stage {
 
   /** A new journal begins: what was read before is another's. */
   newJournal(): void {
-    this.#mark = 0;
+    this.#mark = null;
   }
 
   /** The watch starts. */
