@@ -65,7 +65,7 @@ export type HostCompliance = z.infer<typeof HostCompliance>;
 export const StaticRuleResult = z.object({
   ...ruleOutcome,
   optionPath: optionText.optional(),
-  /** Of a rule that is not active: whether it would pass if it were. */
+  /** Of a rule that is not active, or whose control is disabled: whether it would pass if it were not so. */
   wouldPass: z.boolean().optional(),
   /** Only where it does not pass, or would not. */
   fix: z.string().max(4000).optional(),

@@ -192,8 +192,8 @@ test('forced off by hand fails, inactive and disabled are listed with why', asyn
 test('what an inactive rule would come to is said, and decides nothing', async () => {
   const { input, names } = await setUp();
   const rules = [testRule('AC-01'), testRule('AC-02', { via: 'level' })];
-  const catalogue = testCatalogue('web-1', [{ ...testCatalogue('web-1').controls[0], rules }]);
-  const said = (failing: readonly string[]) => {
+  const said = (failing: readonly string[], change: object = { rules }) => {
+    const catalogue = testCatalogue('web-1', [{ ...testCatalogue('web-1').controls[0], ...change }]);
     const hosts = new Map(names.map((name) => [name, evaluated(failing, catalogue)]));
     const { report, blocking } = staticGate(input({ hosts }));
     assert.equal(blocking.length, 0);
@@ -202,7 +202,11 @@ test('what an inactive rule would come to is said, and decides nothing', async (
   assert.deepEqual([said([])?.wouldPass, said([])?.fix], [true, undefined]);
   const failing = said(['AC-02']);
   assert.deepEqual([failing?.wouldPass, failing?.status, failing?.decision], [false, 'not-applicable', 'none']);
-  assert.ok(failing?.fix);
+  assert.ok(failing?.fix && failing.optionPath);
+  // One of a control that is disabled, too: whoever thinks of evaluating it wants to know what that would do.
+  const disabled = said(['AC-02'], { mode: 'disabled' });
+  assert.deepEqual([disabled?.reason, disabled?.wouldPass, disabled?.decision], ['disabled', false, 'none']);
+  assert.ok(disabled?.fix && disabled.optionPath);
 });
 
 test('the same inputs make the same bytes, and time changes nothing but decisions', async () => {

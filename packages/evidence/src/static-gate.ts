@@ -217,7 +217,7 @@ function measured(rule: CatalogueRule, mode: ComplianceMode, observation: Static
   if (rule.isAttested) return none('attested');
   if (rule.unmeasured !== null) return none('unmeasured');
   if (!rule.hasStatic) return none('not-static');
-  if (mode === 'disabled') return none('disabled');
+  if (mode === 'disabled') return { ...none('disabled'), ...forecast(observation) };
   // It was to be evaluated and was not: nobody knows, and nobody may take it for a pass.
   if (observation === undefined) return { id, severity, via, status: 'error' };
   const { passed, expected, observed, optionPath, fix } = observation;
@@ -234,11 +234,13 @@ function measured(rule: CatalogueRule, mode: ComplianceMode, observation: Static
   };
 }
 
-/** What whoever thinks of a higher level is told; it decides nothing. */
-function forecast(observation: StaticObservation | undefined): Pick<StaticRuleResult, 'wouldPass' | 'fix'> {
+/** What whoever thinks of a higher level, or of another mode, is told; it decides nothing. */
+function forecast(
+  observation: StaticObservation | undefined,
+): Pick<StaticRuleResult, 'wouldPass' | 'fix' | 'optionPath'> {
   if (observation === undefined) return {};
-  const { passed, fix } = observation;
-  return passed ? { wouldPass: true } : { wouldPass: false, fix };
+  const { passed, fix, optionPath } = observation;
+  return passed ? { wouldPass: true } : { wouldPass: false, fix, optionPath };
 }
 
 function decidedRule(
