@@ -116,7 +116,7 @@ export const RuntimeGateErrorReason = z.enum([
   'wrong-closure',
   'wrong-boot',
   'chain-broken',
-  /** A control of the catalogue is missing. */
+  /** A control of the catalogue is missing, or its rules are not answered as the catalogue asks. */
   'incomplete',
 ]);
 export type RuntimeGateErrorReason = z.infer<typeof RuntimeGateErrorReason>;

@@ -13,13 +13,14 @@ import {
   type FleetName,
   type Instant,
   type Json,
+  type NotApplicableReason,
   type ProbeRun,
   type Sha256Hex,
   sealDocument,
   sha256Hex,
   type TagName,
 } from '@nixfleet/contracts';
-import { combineDecisions, combineStatuses, decideRule, effectiveMode } from './decide.ts';
+import { combineDecisions, combineStatuses, decideRule, effectiveMode, unmeasuredBecause } from './decide.ts';
 import { EvidenceError } from './errors.ts';
 import { type Measurement, measure, type ProbeRunResult } from './measure.ts';
 import { redact } from './redact.ts';
@@ -186,21 +187,32 @@ async function buildControl(
 type RuleMeasurement = Measurement | { readonly status: 'fail'; readonly output: null };
 
 function measureRule(rule: CatalogueRule, mode: ComplianceMode, run: ProbeRunResult | undefined): RuleMeasurement {
-  const none = (reason: (Measurement & { status: 'not-applicable' })['reason'], detail: string): Measurement => ({
-    status: 'not-applicable',
-    reason,
-    detail,
-    output: null,
-  });
   // Forced off by hand is non-compliant, whatever the machine looks like.
   if (rule.via === 'override') return { status: 'fail', output: null };
-  if (rule.via !== null) return none('inactive', `not active here: ${rule.via}`);
-  if (rule.isAttested) return none('attested', 'stated by a person');
-  if (rule.unmeasured !== null) return none('unmeasured', rule.unmeasured);
-  if (rule.probe === null) return none('static-only', 'evaluated over the configuration alone');
-  if (mode === 'disabled') return none('disabled', 'not evaluated: its mode is disabled');
-  if (run === undefined) return { status: 'error', detail: 'was not run', output: null };
+  const reason = unmeasuredBecause(rule, mode);
+  if (reason !== null) return { status: 'not-applicable', reason, detail: detailOf(reason, rule), output: null };
+  if (run === undefined || rule.probe === null) return { status: 'error', detail: 'was not run', output: null };
   return measure(rule.probe, run);
+}
+
+function detailOf(reason: NotApplicableReason, { via, unmeasured }: CatalogueRule): string {
+  switch (reason) {
+    case 'inactive':
+      return `not active here: ${via}`;
+    case 'attested':
+      return 'stated by a person';
+    case 'unmeasured':
+      return unmeasured ?? '';
+    case 'static-only':
+    case 'not-static':
+      return 'evaluated over the configuration alone';
+    case 'disabled':
+      return 'not evaluated: its mode is disabled';
+    case 'environment':
+      return 'nothing here that it could be about';
+    default:
+      return reason satisfies never;
+  }
 }
 
 async function probeRun(crypto: Crypto, { probe }: CatalogueRule, run: ProbeRunResult): Promise<ProbeRun> {

@@ -1,4 +1,11 @@
-import type { ComplianceDecision, ComplianceMode, ComplianceStatus, WaiverId } from '@nixfleet/contracts';
+import type {
+  CatalogueRule,
+  ComplianceDecision,
+  ComplianceMode,
+  ComplianceStatus,
+  NotApplicableReason,
+  WaiverId,
+} from '@nixfleet/contracts';
 import { type ApplicableWaiver, type WaiverQuestion, waiverFor } from './waiver-scope.ts';
 
 /** What follows for one rule. `mode` is what a failure does. */
@@ -47,4 +54,19 @@ export function combineDecisions(decisions: readonly ComplianceDecision[]): Comp
 export function effectiveMode(channel: ComplianceMode, control: ComplianceMode): ComplianceMode {
   for (const mode of ['disabled', 'permissive'] as const) if (channel === mode || control === mode) return mode;
   return 'enforce';
+}
+
+/**
+ * Why a rule is not measured on the host, as its catalogue says under the effective mode; null where it is, and then it can be out
+ * of place at most by what its probe found (`environment`). A rule that was forced off by hand is none of these: it fails.
+ */
+export function unmeasuredBecause(
+  { via, isAttested, unmeasured, probe }: CatalogueRule,
+  mode: ComplianceMode,
+): NotApplicableReason | null {
+  if (via !== null) return via === 'override' ? null : 'inactive';
+  if (isAttested) return 'attested';
+  if (unmeasured !== null) return 'unmeasured';
+  if (probe === null) return 'static-only';
+  return mode === 'disabled' ? 'disabled' : null;
 }

@@ -69,6 +69,20 @@ test('a waived failure passes; the mode of a control alone does not block', asyn
   assert.ok(failed.kind === 'failed' && !failed.isBlocking);
 });
 
+test('a rule that is active is not passed by saying that there was nothing to measure', async () => {
+  const { evidence, question, verified } = await setUp();
+  const found = await verified(await evidence.collect({ failing: ['AC-01'] }));
+  const document = structuredClone(found.document);
+  const control = document.controls[0] ?? assert.fail();
+  const [rule] = control.rules;
+  assert.equal(rule?.id, 'AC-01');
+  Object.assign(rule, { status: 'not-applicable', decision: 'none', reason: 'inactive' });
+  Object.assign(control, { status: 'pass', decision: 'pass', passed: true });
+  const verdict = judgeCollection(question, { ...found, document });
+  assert.ok(verdict.kind === 'gate-error' && verdict.isBlocking, verdict.kind);
+  assert.deepEqual([verdict.reason, verdict.detail.split(':')[1]], ['incomplete', ' rule AC-01']);
+});
+
 test('a disabled channel asks nothing', async () => {
   const { evidence, judge } = await setUp('disabled');
   assert.deepEqual(await judge(await evidence.collect({ failing: ['AC-01'] })), { kind: 'not-evaluated' });

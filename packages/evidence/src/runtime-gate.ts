@@ -15,6 +15,7 @@ import {
 import type { ChainPosition } from './build-evidence.ts';
 import { effectiveMode } from './decide.ts';
 import { followsChain } from './evidence-chain.ts';
+import { rulesProblem } from './verify-against-release.ts';
 import type { VerifiedEvidence } from './verify-evidence.ts';
 
 /** How much earlier than the end of activation a collection may say it was, in seconds: clocks are set meanwhile. */
@@ -93,13 +94,14 @@ export function judgeCollection(question: RuntimeQuestion, evidence: VerifiedEvi
   if (!follows.ok) return wrong('chain-broken', follows.detail);
 
   const failures: ControlFailure[] = [];
+  const hashes = new Map<string, string>();
   for (const control of catalogue.controls) {
     const found = document.controls.find(({ controlId }) => controlId === control.controlId);
     if (!found) return wrong('incomplete', `control ${control.controlId} is missing`);
-    const missing = control.rules.find(({ id }) => !found.rules.some((rule) => rule.id === id));
-    if (missing) return wrong('incomplete', `rule ${missing.id} is missing`);
-    const failed = found.rules.filter(({ decision }) => decision === 'fail');
     const effective = effectiveMode(mode, control.mode);
+    const problem = rulesProblem(found, { control, mode: effective, hashes });
+    if (problem !== null) return wrong('incomplete', `${control.controlId}: ${problem}`);
+    const failed = found.rules.filter(({ decision }) => decision === 'fail');
     if (failed.length === 0 || effective === 'disabled') continue;
     failures.push({
       controlId: control.controlId,

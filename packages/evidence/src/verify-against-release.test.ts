@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addSeconds, type ComplianceCatalogue, HostName, type Json, sha256Hex } from '@nixfleet/contracts';
+import {
+  addSeconds,
+  type ComplianceCatalogue,
+  canonicalBytes,
+  type EvidenceDocument,
+  HostName,
+  type Json,
+  sha256Hex,
+} from '@nixfleet/contracts';
 import {
   accepted,
   createTestFleet,
   type TestCollection,
   TestEvidence,
   testCatalogue,
+  testRule,
   testWaiver,
 } from '@nixfleet/testkit';
 import { isRedactionOf } from './redact.ts';
@@ -123,6 +132,45 @@ test('malformed: not what the catalogue asks', async () => {
   ];
   for (const [name, catalogue] of cases) assert.equal(await check(collection, {}, catalogue), 'malformed', name);
 });
+
+test('malformed: an active rule that is not applicable for a reason that the catalogue does not give', async () => {
+  const reasons = ['inactive', 'attested', 'unmeasured', 'static-only', 'not-static', 'disabled', 'environment'];
+  const rule = (applicability: string) =>
+    testRule('AC-01', { hasStatic: false, probe: { ...testRule('AC-01').probe, applicability } });
+  for (const applicability of ['always', 'probed']) {
+    const { fleet, check } = await setUp();
+    const [control] = testCatalogue('web-1').controls;
+    const catalogue = testCatalogue('web-1', [{ ...control, type: 'runtime', rules: [rule(applicability)] }]);
+    const evidence = new TestEvidence(fleet, 'web-1', catalogue);
+    const catalogueSha256 = await sha256Hex(fleet.ctx.crypto, evidence.catalogueBytes);
+    const collection = await evidence.collect({ failing: ['AC-01'] });
+    for (const reason of reasons) {
+      for (const exitCode of [null, 0, 1]) {
+        const claimed = withoutMeasurement(collection.document, { reason, exitCode });
+        const bytes = canonicalBytes(claimed as Json);
+        const signed = { ...collection, bytes, ...(await evidence.signed(bytes)) };
+        const isRight = applicability === 'probed' && reason === 'environment' && exitCode === 0;
+        const what = `${applicability}, ${reason}, exit ${exitCode}`;
+        assert.equal(await check(signed, { catalogueSha256 }, catalogue), isRight ? 'verified' : 'malformed', what);
+      }
+    }
+  }
+});
+
+/** What says that the one rule of a document had nothing to measure, and agrees with itself. */
+function withoutMeasurement(
+  document: EvidenceDocument,
+  { reason, exitCode }: { readonly reason: string; readonly exitCode: number | null },
+): object {
+  const draft = structuredClone(document);
+  const control = draft.controls[0] ?? assert.fail();
+  const { expected: _, observed: __, probe, ...rule } = control.rules[0] ?? assert.fail();
+  const run = exitCode === null || probe === undefined ? {} : { probe: { ...probe, exitCode } };
+  const claim = { status: 'not-applicable', decision: 'none', reason };
+  const rules = [{ ...rule, ...claim, ...run }];
+  const { reason: ___, ...ofControl } = { ...control, ...claim, passed: false, details: {}, rules };
+  return { ...draft, controls: [ofControl], summary: { ...draft.summary, fail: 0, notApplicable: 1 } };
+}
 
 test('malformed: collected under a weaker mode than the one that was released', async () => {
   const { evidence, check } = await setUp();

@@ -1,6 +1,7 @@
 import {
   accept,
   type CatalogueControl,
+  type CatalogueRule,
   type ChannelName,
   type Commit,
   type ComplianceCatalogue,
@@ -14,7 +15,7 @@ import {
   type TagName,
   type WaiverDocument,
 } from '@nixfleet/contracts';
-import { effectiveMode } from './decide.ts';
+import { effectiveMode, unmeasuredBecause } from './decide.ts';
 import type { EvidenceOutcome } from './outcome.ts';
 import { isRedactionOf } from './redact.ts';
 import { isSameJson } from './same-json.ts';
@@ -45,7 +46,8 @@ export interface ReleasedHost {
  * 2. closure, closure digest and catalogue are those released to the host (`closure-mismatch`): a good result of another
  *    closure, or of another question;
  * 3. its mode is the manifest's, and what was to be measured was, under the modes and with the expectations of the catalogue,
- *    where the catalogue is at hand (`malformed`): a failure under a weaker mode would seem to stop nothing;
+ *    where the catalogue is at hand (`malformed`): a failure under a weaker mode would seem to stop nothing, and a rule that is
+ *    not applicable for no reason would not seem to fail;
  * 4. every waiver it rests on is one of that release, in scope, and counted when it was collected (`waiver-invalid`).
  */
 export function checkAgainstRelease(
@@ -101,14 +103,27 @@ function catalogueProblem(
     measured.delete(control.controlId);
     const expectedMode = effectiveMode(mode, control.mode);
     if (found.mode !== expectedMode) return `${control.controlId}: its mode is ${found.mode}, not ${expectedMode}`;
-    const problem = rulesProblem(found, control, hashes);
+    const problem = rulesProblem(found, { control, mode: expectedMode, hashes });
     if (problem !== null) return `${control.controlId}: ${problem}`;
   }
   const [extra] = measured.keys();
   return extra === undefined ? null : `control ${extra} is not in the catalogue`;
 }
 
-function rulesProblem(found: EvidenceControl, control: CatalogueControl, hashes: Map<string, string>): string | null {
+/** How a control's results do not answer what the catalogue asks under the effective mode; null if they do. */
+export function rulesProblem(
+  found: EvidenceControl,
+  {
+    control,
+    mode,
+    hashes,
+  }: {
+    readonly control: CatalogueControl;
+    readonly mode: ComplianceMode;
+    /** Of names in expectations, by their texts: the same throughout one document. */
+    readonly hashes: Map<string, string>;
+  },
+): string | null {
   if (found.type !== control.type || found.schema !== control.schema) return 'another type or vocabulary';
   const rules = new Map(found.rules.map((rule) => [rule.id, rule]));
   for (const rule of control.rules) {
@@ -116,6 +131,8 @@ function rulesProblem(found: EvidenceControl, control: CatalogueControl, hashes:
     if (!result) return `rule ${rule.id} is missing`;
     rules.delete(rule.id);
     if (result.via !== rule.via) return `rule ${rule.id}: via is ${result.via}, in the catalogue ${rule.via}`;
+    const misplaced = misplacedReason(result, rule, mode);
+    if (misplaced !== null) return `rule ${rule.id}: ${misplaced}`;
     const { probe } = rule;
     const isMeasured = result.status === 'pass' || (result.status === 'fail' && rule.via !== 'override');
     if (!isMeasured) continue;
@@ -129,6 +146,24 @@ function rulesProblem(found: EvidenceControl, control: CatalogueControl, hashes:
     }
   }
   return rules.size === 0 ? null : `rule ${[...rules.keys()][0]} is not in the catalogue`;
+}
+
+/** Where a rule claims to have nothing to measure, or to have measured, and the catalogue says otherwise. */
+function misplacedReason(
+  { status, reason, probe }: EvidenceControl['rules'][number],
+  rule: CatalogueRule,
+  mode: ComplianceMode,
+): string | null {
+  if (rule.via === 'override') return null;
+  const unmeasured = unmeasuredBecause(rule, mode);
+  if (unmeasured !== null) {
+    return reason === unmeasured ? null : `${status} (${reason ?? 'measured'}), in the catalogue it is ${unmeasured}`;
+  }
+  if (status !== 'not-applicable') return null;
+  // Only its probe can have found that there is nothing it could be about, and only where it may say so.
+  const isProbed = rule.probe?.applicability === 'probed' && probe?.command === rule.probe.command;
+  if (reason === 'environment' && isProbed && probe?.exitCode === 0) return null;
+  return `not-applicable (${reason ?? 'no reason'}), and the catalogue has it measured`;
 }
 
 function waiverProblem({ document }: VerifiedEvidence, released: ReleasedHost): string | null {
