@@ -138,7 +138,8 @@ describe('the forms of a packet', () => {
     }
     const packetOf = async (name: string, ...more: string[]) => {
       const output = lab.at(name);
-      const made = await create(['--output', output, '--from', from, ...more]);
+      const hosts = [...evidence.keys()].flatMap((host) => ['--host', host]);
+      const made = await create(['--output', output, '--from', from, ...hosts, ...more]);
       assert.equal(made.code, 0, made.stderr);
       return output;
     };

@@ -22,6 +22,8 @@ import { runNixfleet } from '../testing/run-nixfleet.ts';
 const exec = promisify(execFile);
 export const web = HostName.parse('web-1');
 const db = HostName.parse('db');
+/** Writes its journal, and collects nothing. */
+const silent = HostName.parse('web-2');
 
 /** A commit object of one line, and the name that git would give it. */
 export function commitOf(message: string) {
@@ -32,7 +34,7 @@ export function commitOf(message: string) {
 
 /**
  * Two releases over two days: web-1 fails AC-01 under a waiver, is mended by the second release and then changes its key, when
- * the waiver expires; a host that runs, one that has a gap.
+ * the waiver expires; a host that runs, one that has a gap, one that collects nothing.
  */
 export class PacketLab {
   readonly root: string;
@@ -107,6 +109,7 @@ export class PacketLab {
       await this.#collect(db);
       fleet.pass(3600);
     }
+    await this.#silence();
     await this.#drill();
     for (const [path, bytes] of fleet.files) {
       await mkdir(dirname(this.at('releases', path)), { recursive: true });
@@ -184,6 +187,14 @@ export class PacketLab {
     await mkdir(this.at('evidence', 'web-1'), { recursive: true });
     const lines = this.#events.map((event) => `${JSON.stringify(event)}\n`).join('');
     await writeFile(this.at('evidence', 'web-1', 'journal.jsonl'), lines);
+  }
+
+  async #silence(): Promise<void> {
+    const journal = await this.fleet.journal(silent);
+    const first = { reason: 'first-contact', running: null, confirmed: null, agentVersion: '0.1.0' } as const;
+    const event = await journal.append({ kind: 'journal-started', body: first }, { at: this.from });
+    await mkdir(this.at('evidence', silent), { recursive: true });
+    await writeFile(this.at('evidence', silent, 'journal.jsonl'), `${JSON.stringify(event)}\n`);
   }
 
   async #drill(): Promise<void> {

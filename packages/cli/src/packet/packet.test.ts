@@ -68,7 +68,7 @@ describe('a packet', () => {
   test('verifies from the trust that is given; a gap is told, and a failure where it is asked', async () => {
     const { code, found, codes } = await lab.verify(packet);
     assert.deepEqual(codes, []);
-    assert.equal(code, 4, 'db has a gap');
+    assert.equal(code, 4, 'db has a gap, and web-2 collected nothing');
     const { hosts, hasFailures } = found as unknown as {
       hosts: { host: string; collections: number; gaps: unknown[] }[];
       hasFailures: boolean;
@@ -78,6 +78,7 @@ describe('a packet', () => {
       [
         ['db', 41, [{ from: addSeconds(lab.from, 5 * 3600), to: addSeconds(lab.from, 13 * 3600) }]],
         ['web-1', 48, []],
+        ['web-2', 0, [{ from: lab.from, to: lab.to }]],
       ],
     );
     assert.equal(hasFailures, false, 'its one failure is waived');
@@ -117,6 +118,7 @@ describe('a packet', () => {
     const recipe = /```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? assert.fail('no recipe');
     const run = (cwd: string) => exec('sh', ['-c', recipe], { cwd });
     assert.match((await run(packet)).stdout, /every signature holds/);
+    await assert.rejects(exec('sh', ['-c', `zstd() { return 1; }\n${recipe}`], { cwd: packet }), 'nothing is unpacked');
     const forged = await lab.changed(packet, async (folder) => {
       await rearchive(folder, 'web-1', (entries) => {
         const text = new TextDecoder().decode(entries[3]?.bytes).replace('"kernel":"6.12.1"', '"kernel":"6.12.2"');

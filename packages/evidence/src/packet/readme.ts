@@ -14,10 +14,15 @@ for sig in releases/release/*.sig; do
 done
 # 3. Every collection of every host is signed by a key that a release declared for it at that time.
 for archive in hosts/*/evidence.tar.zst; do
+  [ -e "$archive" ] || continue # Nothing was collected anywhere.
   host=$(basename "$(dirname "$archive")")
   folder=$(mktemp -d)
-  zstd -dqc "$archive" | tar -x -C "$folder"
-  for evidence in "$folder"/*.json; do
+  mkdir "$folder/in"
+  # Not piped: a shell does not see that zstd failed in front of a pipe.
+  zstd -dqc "$archive" > "$folder/tar"
+  tar -x -C "$folder/in" -f "$folder/tar"
+  for evidence in "$folder"/in/*.json; do
+    [ -e "$evidence" ] || continue # Nothing was collected on this host.
     time=$(basename "$evidence"); time=\${time%%-*}
     ssh-keygen -Y verify -q -f "hosts/$host/allowed_signers" -I "$host" -n "evidence@${fleet}" \\
       -O "verify-time=$time" -s "$evidence.sshsig" < "$evidence"
