@@ -80,7 +80,7 @@ export {
 export { type ChannelTimes, type ResolvedWindows, resolveChannelTimes, resolvedDays } from './resolve-windows.ts';
 export { showTrust, type TrustSummary } from './show-trust.ts';
 export { type Publisher, type PublishOutcome, renewHead, signAndPublish } from './sign-and-publish.ts';
-export { signedFiles } from './sign-document.ts';
+export { requireRole, signedFiles } from './sign-document.ts';
 export {
   headSecondsDefault,
   headSecondsMax,

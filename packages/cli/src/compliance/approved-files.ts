@@ -68,10 +68,22 @@ export async function writeApprovals(
   approvers: readonly Approver[],
   namespace: string,
 ): Promise<readonly string[]> {
-  const written: string[] = [];
+  const signatures = new Map<string, string>();
   for (const approver of approvers) {
-    const signature = signaturePath(path, await keyIdOf(nodeCrypto, approver.publicKey));
-    await writeFile(signature, await approver.approve(bytes, namespace));
+    signatures.set(await keyIdOf(nodeCrypto, approver.publicKey), await approver.approve(bytes, namespace));
+  }
+  return writeSignatures(path, signatures);
+}
+
+/** Beside a document, by keyId. The paths. */
+export async function writeSignatures(
+  path: string,
+  sshSignatures: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
+  const written: string[] = [];
+  for (const [keyId, armored] of sshSignatures) {
+    const signature = signaturePath(path, keyId);
+    await writeFile(signature, armored);
     written.push(signature);
   }
   return written;

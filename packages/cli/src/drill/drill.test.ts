@@ -213,16 +213,29 @@ describe('nixfleet compliance drill', () => {
       assert.match(stdout, new RegExp(`broken \\(drill\\) drills/D-2026-0001.json: [^\\n]*${expected}`));
       assert.match(stdout, /no drill in the period: gate reported unproven/);
     }
-    await rm(lab.path('work/compliance'), { recursive: true });
-    await lab.plan();
-    assert.equal(
-      (await lab.record('--approver-key', lab.path('ci.key'))).code,
-      0,
-      'whose key counts is for trust to say',
-    );
+    for (const name of await readdir(dirname(file))) if (name.endsWith('.sshsig')) await rm(join(dirname(file), name));
+    const { bytes, sshSignatures } = await lab.fleet.sign(record, [], ['ci']);
+    await writeFile(file, bytes);
+    for (const [keyId, armored] of sshSignatures ?? []) await writeFile(`${file}.${keyId}.sshsig`, armored);
     assert.match((await lab.packet()).stdout, /broken \(drill\) [^\n]*no approver signed it/);
     const list = await lab.run('drill', 'list', ...lab.offline());
     assert.match(list.stdout, /does not count: no approver signed it/);
+  });
+
+  test('a key that is no approver’s, or that does not sign, leaves the drill under way', async () => {
+    const lab = await DrillLab.create();
+    await lab.plan();
+    const stranger = await lab.record('--approver-key', lab.path('ci.key'));
+    assert.equal(stranger.code, 1);
+    assert.match(stranger.stderr, /^nixfleet: not-a-signer: key [0-9a-f]{12} is none of the approver role's keys/);
+    await lab.journals();
+    const line = (await lab.fleet.keyOf('alice')).openssh;
+    await lab.write(['alice.pub'], `${line}\n`);
+    const mute = await lab.record('--approver-key', `hook:${lab.path('alice.pub')}:exit 3`);
+    assert.equal(mute.code, 1);
+    assert.match(mute.stderr, /sign-failed/);
+    assert.deepEqual(await readdir(lab.path('work/compliance')), ['drill.json'], 'nothing was recorded');
+    assert.equal((await lab.record()).code, 0);
   });
 
   test('a journal that does not verify, and a drill that nothing carried', async () => {
@@ -247,16 +260,22 @@ describe('nixfleet compliance drill', () => {
     const { code, stdout, stderr } = await lab.record('--ci-log', lab.path('ci.txt'), '--commit', commit, '--json');
     assert.equal(code, 0, stderr);
     assert.equal(DrillRecord.parse(JSON.parse(stdout)).commit, commit);
-    const released = lab.fleet.current.document.source.commit;
+    const earlier = lab.fleet.current.document.source.commit;
+    await lab.fleet.publish((next) => {
+      next.commit = 'd'.repeat(40);
+    });
+    for (const [path, bytes] of lab.fleet.files) await lab.write(['releases', path], bytes);
     for (const [log, of] of [
       ['other.txt', commit],
-      ['ci.txt', released],
+      ['ci.txt', earlier],
+      ['ci.txt', 'd'.repeat(40)],
     ] as const) {
       await rm(lab.path('work/compliance'), { recursive: true });
       await lab.plan({ failAt: 'static', hosts: ['web-1' as never] });
       const run = await lab.record('--ci-log', lab.path(log), '--commit', of);
       assert.equal(run.code, 1, `${log} ${of}`);
       assert.match(run.stderr, /release-refused: the release was refused: not observed/);
+      if (log === 'ci.txt') assert.match(run.stderr, of === earlier ? /it is release 1\b/ : /it is release 2\b/);
     }
   });
 });

@@ -2,22 +2,27 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import {
   Commit,
+  canonicalBytes,
   type DrillPlan,
   DrillRecord,
+  documentBytesMax,
   type HostName,
+  type Json,
   msToInstant,
+  ReleaseDocument,
   type RolloutId,
+  readDocument,
   sha256Hex,
   syntheticControl,
 } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { drillProblem, heldHosts, type ObservedDrill, readHistoricManifest } from '@nixfleet/evidence';
-import { openGit, systemCommands } from '@nixfleet/release';
+import { type Approver, addApprovals, openGit, requireRole, systemCommands } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
-import { writeApprovals, writeApprovedFile } from '../compliance/approved-files.ts';
+import { writeApprovedFile, writeSignatures } from '../compliance/approved-files.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { drillLine, stepLine } from '../drill/describe-drill.ts';
 import { drillsFolder, readPlan, removePlan } from '../drill/drill-files.ts';
@@ -46,6 +51,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   if (approvers.length === 0) throw new CliError('usage', '--approver-key is missing', 'an approver signs the record');
   const opened = await openChain(context, values);
   const verified = await chainOf(opened);
+  await requireApprovers(verified, approvers);
   const folder = values.text('journals');
   const observed = isHostDrill(plan)
     ? await observeHosts(context, values, plan, {
@@ -53,7 +59,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
         verified,
         folder: folder === undefined ? null : absolutePath(folder, base),
       })
-    : await observeRefusal(context, values, plan, { verified, repository, base });
+    : await observeRefusal(context, values, plan, { opened, repository, base });
   const { fleet } = opened.chain.ctx;
   const { id, failAt, hosts, deadline, limitSeconds } = plan;
   const record = DrillRecord.parse({
@@ -64,8 +70,15 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const problem = drillProblem(record);
   if (problem !== null) throw new CliError('failed', `${id}: ${problem}`, 'this is a bug');
   for (const step of record.steps) terminal.talk(stepLine(step));
+  // Signed first: a key that does not sign after all leaves the drill under way, to be recorded again.
+  const bytes = canonicalBytes(record as unknown as Json);
+  const signed = await addApprovals({
+    ...{ crypto: nodeCrypto, signed: { bytes, signatures: new Map() }, approvers, trust: verified.trust },
+    namespace: `drill@${fleet}`,
+  });
+  if (!signed.ok) throw new CliError('failed', `${signed.reason}: ${signed.detail}`, 'nothing was recorded');
   const written = await writeApprovedFile(drillsFolder(repository), record);
-  await writeApprovals(written, approvers, `drill@${fleet}`);
+  await writeSignatures(written.path, signed.value.sshSignatures ?? new Map());
   await removePlan(repository);
   if (values.flag('json')) terminal.result(JSON.stringify(record, null, 2));
   else {
@@ -83,6 +96,17 @@ async function chainOf({ chain, start }: OpenedChain): Promise<VerifiedChain> {
   const verified = await verifyChain(chain, start);
   if (verified.ok) return verified.value;
   throw new CliError('failed', `${verified.reason}: ${verified.detail}`, 'see nixfleet verify release');
+}
+
+/** A record that no approver signed counts for nothing, and would have ended the drill. */
+async function requireApprovers({ trust }: VerifiedChain, approvers: readonly Approver[]): Promise<void> {
+  const known = await requireRole({
+    ...{ crypto: nodeCrypto, signers: approvers, states: [trust] },
+    ...{ names: trust.document.roles.approver.signers, role: 'approver' },
+  });
+  if (known.ok) return;
+  const next = `have an approver of trust ${trust.document.version} record it: nixfleet trust show`;
+  throw new CliError('failed', `${known.reason}: ${known.detail}`, next);
 }
 
 /** Watches, then asks once more with the hosts of later waves, which the rollout's manifest names. */
@@ -130,17 +154,17 @@ async function laterHosts(
   throw new CliError('failed', `${stranger}: not of channel ${manifest.value.channel}`, 'a drill is of one channel');
 }
 
-/** What CI printed, and that no release is of that commit. */
+/** What CI printed, and that no release is of that commit: the current one, or one before it. */
 async function observeRefusal(
   context: CommandContext,
   values: CommandValues,
   plan: DrillPlan,
   {
-    verified,
+    opened,
     repository,
     base,
   }: {
-    readonly verified: VerifiedChain;
+    readonly opened: OpenedChain;
     readonly repository: string;
     readonly base: { readonly base: string; readonly home: string };
   },
@@ -152,11 +176,11 @@ async function observeRefusal(
   if (log.length > logBytesMax) throw new CliError('failed', `${path}: more than ${logBytesMax} bytes`, 'cut it');
   const text = new TextDecoder().decode(log);
   const commit = await commitOf(context, values, repository);
-  const isReleased = verified.release.document.source.commit === commit;
+  const version = await releaseOf(opened.chain, commit);
   const rule = `${syntheticControl.controlId} ${syntheticControl.ruleId}`;
   const isTold = plan.hosts.every((host) => text.includes(`static-gate ${host} failed: ${rule}`));
   const now = msToInstant(context.clock.now());
-  const isObserved = isTold && !isReleased;
+  const isObserved = isTold && version === null;
   const afterSeconds = Math.floor((Date.parse(now) - Date.parse(plan.startedAt)) / 1000);
   return {
     ...{ rolloutId: null, commit, startedAt: plan.startedAt, endedAt: now, observedUntil: now, passed: isObserved },
@@ -166,14 +190,29 @@ async function observeRefusal(
         isObserved,
         afterSeconds: isObserved ? afterSeconds : null,
         shownBy: [await sha256Hex(nodeCrypto, log)],
-        detail: isReleased
-          ? `it is release ${verified.release.document.version}`
-          : isTold
-            ? 'CI named the rule on each host'
-            : `CI did not name ${rule} on each host`,
+        detail:
+          version !== null
+            ? `it is release ${version}`
+            : isTold
+              ? 'CI named the rule on each host'
+              : `CI did not name ${rule} on each host`,
       },
     ],
   };
+}
+
+/**
+ * The version of a release that was made of a commit; null if none was. Every document that lies there counts, whoever signed it:
+ * one that speaks against the drill is never overlooked.
+ */
+async function releaseOf({ ctx, place }: OpenedChain['chain'], commit: Commit): Promise<number | null> {
+  for (const name of await place.list('release')) {
+    if (!/^[0-9a-f]{64}\.json$/.test(name)) continue;
+    const bytes = await place.read(`release/${name}`, documentBytesMax.release);
+    const read = bytes && readDocument(ctx.fleet, { type: 'release', schema: ReleaseDocument }, bytes);
+    if (read?.ok && read.value.document.source.commit === commit) return read.value.document.version;
+  }
+  return null;
 }
 
 async function commitOf({ clock }: CommandContext, values: CommandValues, repository: string): Promise<Commit> {
