@@ -71,7 +71,7 @@ test('an agent killed for good while confirming: its dead man’s switch alone g
   const last = canary.mark;
   assert.equal(canary.running, v6.closure);
   await until('the dead man’s switch', () => canary.running === v5.closure, { seconds: 20 });
-  assert.equal(canary.mark, last, 'nobody wrote the journal meanwhile');
+  assert.deepEqual(canary.mark, last, 'nobody wrote the journal meanwhile');
   assert.equal(canary.bootDefault, v5.closure);
   assert.equal(web.running, v5.closure, 'and the next wave did not start');
 

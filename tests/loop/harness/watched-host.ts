@@ -26,7 +26,8 @@ export abstract class WatchedHost {
 
   /** A place in the journal, from which `since` reads on. Null: its beginning. */
   get mark(): Mark | null {
-    return this.journal().at(-1) ?? null;
+    const last = this.journal().at(-1);
+    return last ? { journal: last.journal, seq: last.seq } : null;
   }
 
   /** What was journalled after `mark`; everything, where what was there then was pruned since or put aside. */
