@@ -5,7 +5,7 @@ import type { Refusal, Verified } from '@nixfleet/contracts';
  * - `unsigned`: a signature is missing; `no-declared-key`: no release declares a key of this host for that time;
  * - `key-mismatch`: signed by another key than the declared ones; `bad-signature`: not a signature of these bytes;
  * - `malformed`: not canonical, not of this fleet, host or shape, or at odds with itself or with what was to be measured;
- * - `stale`: too old for the question; `replayed`: seen before, or another document in its place;
+ * - `stale`: too old for the question, or for what it follows; `replayed`: seen before, or another document in its place;
  * - `chain-gap`: something between it and the one before is missing or was exchanged;
  * - `closure-mismatch`: about another closure than the one released to the host; `release-unverified`: no verified release
  *   says what was released to the host;

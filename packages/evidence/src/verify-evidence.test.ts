@@ -6,10 +6,11 @@ import {
   type EvidenceDocument,
   HostName,
   type Instant,
+  JournalId,
   type Json,
 } from '@nixfleet/contracts';
 import { createTestFleet, hostileForms, present, type TestCollection, TestEvidence, testKey } from '@nixfleet/testkit';
-import { followsChain, positionOf } from './evidence-chain.ts';
+import { ChainWalk, chainsMax, followsChain, positionOf } from './evidence-chain.ts';
 import { type KeyOfRecord, type SignedEvidence, type VerifiedEvidence, verifyEvidence } from './verify-evidence.ts';
 
 const host = HostName.parse('web-1');
@@ -236,5 +237,58 @@ describe('the chain', () => {
     const late = await verify(await anew.collect({ change: { facts: { chain: 'e'.repeat(32) } } }));
     assert.ok(late.ok);
     assert.equal(reason(positionOf(second), late.value), 'chain-gap');
+  });
+
+  /** What a walk says of each document, `!` where the history does not go on with it. */
+  function walked(documents: readonly VerifiedEvidence[]): string {
+    const walk = new ChainWalk();
+    const steps = documents.map((document) => walk.step(document));
+    return steps.map(({ refusal, isLink }) => `${refusal?.reason ?? 'verified'}${isLink ? '' : '!'}`).join(' ');
+  }
+
+  async function twoChains() {
+    const { fleet, verify, first, second, third } = await chain();
+    const anew = new TestEvidence(fleet, 'web-1');
+    const later: VerifiedEvidence[] = [];
+    for (let i = 0; i < 2; i++) {
+      fleet.pass(3600);
+      const verified = await verify(await anew.collect({ change: { facts: { chain: 'f'.repeat(32) } } }));
+      assert.ok(verified.ok);
+      later.push(verified.value);
+    }
+    const [fourth, fifth] = later as [VerifiedEvidence, VerifiedEvidence];
+    return { fleet, verify, first, second, third, fourth, fifth };
+  }
+
+  test('a walk begins anywhere, goes on behind a gap, and from one chain to a later one', async () => {
+    const { first, second, third, fourth, fifth } = await twoChains();
+    assert.equal(walked([second, third, fourth, fifth]), 'verified verified verified verified');
+    assert.equal(walked([first, third, fourth]), 'verified chain-gap verified');
+    assert.equal(walked([first, second, fifth]), 'verified verified chain-gap', 'the later one lacks its first');
+    assert.equal(walked([second, second, third]), 'verified replayed! verified');
+  });
+
+  test('replayed: a chain that another one has followed, from its first document or from where it had stopped', async () => {
+    const { first, second, third, fourth, fifth } = await twoChains();
+    assert.equal(walked([first, second, fourth, third, fifth]), 'verified verified verified replayed! verified');
+    assert.equal(walked([first, second, fourth, first, second]), 'verified verified verified replayed! replayed!');
+  });
+
+  test('stale: chains in another order than that of time', async () => {
+    const { first, second, fourth, fifth } = await twoChains();
+    assert.equal(walked([fourth, fifth, first, second]), 'verified verified stale! stale!');
+    assert.equal(walked([fourth, fifth, second]), 'verified verified stale!', 'and a gap besides');
+  });
+
+  test('no more chains are told apart than a bound', async () => {
+    const { first } = await chain();
+    const of = (n: number): VerifiedEvidence => {
+      const document = { ...first.document, chain: JournalId.parse(n.toString(16).padStart(32, '0')) };
+      return { ...first, document };
+    };
+    const walk = new ChainWalk();
+    for (let n = 0; n <= chainsMax; n++) assert.equal(walk.step(of(n)).refusal, null, `chain ${n}`);
+    const { refusal, isLink } = walk.step(of(chainsMax + 1));
+    assert.deepEqual([refusal?.reason, isLink], ['chain-gap', false]);
   });
 });

@@ -6,7 +6,7 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { addSeconds, canonicalBytes, type Json } from '@nixfleet/contracts';
+import { addSeconds, canonicalBytes, evidenceChainStart, type Json } from '@nixfleet/contracts';
 import { createTestFleet, type TestEvidence } from '@nixfleet/testkit';
 import { runNixfleet } from '../testing/run-nixfleet.ts';
 import { collectionName, readEvidenceArchive, writeEvidenceArchive } from './evidence-archive.ts';
@@ -302,6 +302,29 @@ describe('a packet', () => {
       },
     ],
   ];
+  /** One collection of another chain, in which a rule fails that no waiver covers. */
+  const another = { chain: 'f'.repeat(32), sequence: 1, previousSha256: evidenceChainStart };
+  const appendAnother = (entries: Entry[]) =>
+    append(entries, { failing: ['AL-01'], change: { facts: another } }).then(() => entries.pop() ?? assert.fail());
+  const reorders: readonly [string, string, (entries: Entry[]) => Promise<void>][] = [
+    ['the chains exchanged', 'stale', async (entries) => void entries.unshift(await appendAnother(entries))],
+    [
+      'the first chain once more behind the second',
+      'replayed',
+      async (entries) => void entries.push(await appendAnother(entries), ...entries),
+    ],
+  ];
+  for (const [name, expected, change] of reorders) {
+    test(`${expected}: ${name}, and the failure stays the last that is known`, async () => {
+      const { code, found } = await lab.verify(await lab.changed(packet, (folder) => rearchive(folder, web, change)));
+      const ofHost = found?.breaks.filter(({ where }) => where === web).map((one) => one.code);
+      assert.deepEqual([...new Set(ofHost)], [expected]);
+      assert.equal(code, 1);
+      const { hasFailures } = found as unknown as { hasFailures: boolean };
+      assert.equal(hasFailures, true);
+    });
+  }
+
   for (const [name, expected, change] of outcomes) {
     test(`${expected ?? 'whole'}: ${name}`, async () => {
       const { code, found } = await lab.verify(await lab.changed(packet, (folder) => rearchive(folder, web, change)));

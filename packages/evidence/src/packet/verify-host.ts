@@ -12,8 +12,7 @@ import {
   textOf,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import type { ChainPosition } from '../build-evidence.ts';
-import { followsChain, positionOf } from '../evidence-chain.ts';
+import { ChainWalk } from '../evidence-chain.ts';
 import { EvidenceReader } from '../evidence-reader.ts';
 import { checkAgainstRelease, type ReleasedHost } from '../verify-against-release.ts';
 import { type VerifiedEvidence, verifyEvidence } from '../verify-evidence.ts';
@@ -85,22 +84,16 @@ async function* chainOf(
   note: Note,
 ): AsyncGenerator<VerifiedEvidence> {
   const reader = new EvidenceReader();
-  let position: ChainPosition | null = null;
+  const chains = new ChainWalk();
   for await (const signed of packet.evidence(host)) {
     const verified = await verifyEvidence(ctx, { signed, host, keys, now: period.to, reader });
     if (!verified.ok) {
       note(verified.reason, host, verified.detail);
       continue;
     }
-    const { chain, sequence, previousSha256, collectedAt } = verified.value.document;
-    // The packet begins somewhere in the chain: its first document is taken at its word about the one before.
-    position ??= { chain, sequence: sequence - 1, sha256: previousSha256, collectedAt };
-    const follows = followsChain(position, verified.value);
-    if (!follows.ok) note(follows.reason, host, follows.detail);
-    // Behind a gap it goes on from what is there, so that one gap is one break.
-    if (!follows.ok && follows.reason !== 'chain-gap') continue;
-    position = positionOf(verified.value);
-    yield verified.value;
+    const { refusal, isLink } = chains.step(verified.value);
+    if (refusal !== null) note(refusal.reason, host, refusal.detail);
+    if (isLink) yield verified.value;
   }
 }
 
