@@ -15,7 +15,7 @@ export const ForecastWave = z.object({
 });
 export type ForecastWave = z.infer<typeof ForecastWave>;
 
-/** What stands against a whole rollout for a while. */
+/** What kept hosts of a rollout waiting for a while that else would have started; of a local hold with the name of its host. */
 export const ForecastBlock = z.object({
   withheld: Withheld,
   from: Instant,

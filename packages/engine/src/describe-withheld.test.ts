@@ -36,7 +36,7 @@ const sentences: Readonly<Record<WithheldCode, string>> = {
   trial: 'The host tries another closure, and then goes back',
   failed: 'The switch failed (because)',
   'in-progress': 'The switch is under way (because)',
-  'local-hold': 'Held on the host itself (because)',
+  'local-hold': 'Held on the host itself (web-1, web-2) (because)',
   'clock-unsynchronised': "The host's clock is not synchronised",
   'head-from-the-future': "The signed head is ahead of the host's clock",
   'control-plane-silent': 'The control plane has not answered the host within the last minute',

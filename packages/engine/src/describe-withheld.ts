@@ -67,7 +67,7 @@ function clause(withheld: Withheld): string {
     case 'in-progress':
       return `The switch is under way${because}`;
     case 'local-hold':
-      return `Held on the host itself${because}`;
+      return `Held on the host itself${names ? ` (${names})` : ''}${because}`;
     case 'clock-unsynchronised':
       return "The host's clock is not synchronised";
     case 'head-from-the-future':

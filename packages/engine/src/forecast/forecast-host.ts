@@ -3,10 +3,15 @@ import {
   type BootId,
   type CheckName,
   type CommandOutput,
+  type CompliancePolicy,
+  complianceCheck,
   type EventContent,
   type HostState,
   type Instant,
+  type Sha256Hex,
   type StorePath,
+  type Withheld,
+  type WithheldCode,
 } from '@nixfleet/contracts';
 import { foldEvent, foldOfState } from '../fold-event.ts';
 import type { HostEffect, HostInput, HostMemory, Intent } from '../host-input.ts';
@@ -18,18 +23,21 @@ import type { SwitchSeconds } from './switch-seconds.ts';
 /** Steps of one host at one instant; a switch is a dozen. */
 const stepsMax = 64;
 
-const check = 'forecast' as CheckName;
-const output: CommandOutput = {
-  exitCode: 0,
-  durationMs: 0,
-  outputSha256: '0'.repeat(64) as CommandOutput['outputSha256'],
-  excerpt: '',
-};
+const declaredCheck = 'forecast' as CheckName;
+/** Of what nobody has printed or measured yet. */
+const noSha256 = '0'.repeat(64) as Sha256Hex;
+const output: CommandOutput = { exitCode: 0, durationMs: 0, outputSha256: noSha256, excerpt: '' };
 
-interface Answer {
-  readonly at: Instant;
-  readonly input: HostInput;
-}
+const hostsAloneKnow: ReadonlySet<WithheldCode> = new Set([
+  'clock-unsynchronised',
+  'head-from-the-future',
+  'floor-lost',
+]);
+
+type Answer =
+  | { readonly at: Instant; readonly input: HostInput }
+  /** The agent measures the controls of what runs, and all that are enforced pass. */
+  | { readonly at: Instant; readonly passes: StorePath };
 
 /**
  * The real host machine over a machine that does what it is asked, in the time that it is expected to take; or, where that
@@ -40,6 +48,7 @@ export class ForecastHost {
   readonly #fails: boolean;
   readonly #needsBoot: boolean;
   readonly #wasRunning: StorePath | null;
+  readonly #stuck: Withheld | null;
   #memory: HostMemory;
   #fold: HostFold;
   #answers: Answer[] = [];
@@ -58,6 +67,7 @@ export class ForecastHost {
     this.#fails = options.fails;
     this.#needsBoot = options.needsBoot;
     this.#wasRunning = state.confirmed?.closure ?? null;
+    this.#stuck = state.withheld && hostsAloneKnow.has(state.withheld.code) ? state.withheld : null;
     this.#fold = foldOfState(state);
     this.#memory = { state, working: initialWorkingMemory };
     this.#takeUp(now);
@@ -69,12 +79,14 @@ export class ForecastHost {
 
   /** Hands in what the documents want and the control plane permits, and lets everything that is due happen. Events, in order. */
   live(intent: Intent | null, now: Instant): readonly EventContent[] {
-    const events: EventContent[] = [...this.#input({ type: 'intent', intent }, now)];
+    const braked = intent && { ...intent, brake: this.#brake(intent.brake, now) };
+    const events: EventContent[] = [...this.#input({ type: 'intent', intent: braked }, now)];
+    this.#measureUnmeasured(intent, now);
     for (let steps = 0; steps < stepsMax; steps++) {
       const due = this.#answers.findIndex(({ at }) => at <= now);
       const [answer] = due === -1 ? [] : this.#answers.splice(due, 1);
       if (!answer) break;
-      events.push(...this.#input(answer.input, now));
+      events.push(...('input' in answer ? this.#input(answer.input, now) : this.#pass(answer.passes, now)));
     }
     events.push(...this.#input({ type: 'tick' }, now), ...this.#tellPending(now));
     return events;
@@ -90,6 +102,13 @@ export class ForecastHost {
       retry?.notBefore ?? null,
     ].filter((instant): instant is Instant => instant !== null && now < instant);
     return ahead.sort()[0] ?? null;
+  }
+
+  /** In the order of `hostBrake`. What only the host can know stands until it says otherwise, and here it never does. */
+  #brake(onChannel: Withheld | null, now: Instant): Withheld | null {
+    const { localHold } = this.#memory.state;
+    const isHeld = localHold !== null && now < localHold.until;
+    return this.#stuck ?? onChannel ?? (isHeld ? { code: 'local-hold', ...localHold } : null);
   }
 
   #input(input: HostInput, now: Instant): readonly EventContent[] {
@@ -145,15 +164,52 @@ export class ForecastHost {
     }
   }
 
-  /** Checks take their time only where something waits for them: after a switch. */
-  #probe({ id, closure }: { readonly id: number; readonly closure: StorePath }, confirm: number, now: Instant): void {
+  /**
+   * Checks take their time only where something waits for them: after a switch. Where evidence decides, its collection is one
+   * of them: it passes with the others, and where they fail it is what fails, which also keeps the next wave shut.
+   */
+  #probe(
+    {
+      id,
+      closure,
+      compliance,
+    }: { readonly id: number; readonly closure: StorePath; readonly compliance: CompliancePolicy | null },
+    confirm: number,
+    now: Instant,
+  ): void {
     const isNew = closure !== this.#wasRunning;
     const seconds = isNew ? confirm : 0;
     const fails = this.#fails && isNew;
-    this.#answer({ type: 'checks-known', id, enforced: fails ? [check] : [] }, fails ? 0 : seconds, now);
-    if (!fails) return;
-    const verdict = { status: 'fail', mode: 'enforce', failureThreshold: 1 } as const;
+    const isMeasured = compliance?.mode === 'enforce';
+    if (!fails && !isMeasured) return this.#answer({ type: 'checks-known', id, enforced: [] }, seconds, now);
+    const check = isMeasured ? complianceCheck : declaredCheck;
+    this.#answer({ type: 'checks-known', id, enforced: [check] }, 0, now);
+    if (!fails) this.#answers.push({ at: addSeconds(now, Math.round(seconds)), passes: closure });
+    const verdict = { status: fails ? 'fail' : 'pass', mode: 'enforce', failureThreshold: 1 } as const;
     this.#answer({ type: 'probe', id, check, ...verdict }, seconds, now);
+  }
+
+  /** A host of an enforcing channel of whose controls nothing is known yet, though it need not switch: it is measured too. */
+  #measureUnmeasured(intent: Intent | null, now: Instant): void {
+    const { running, compliance } = this.#memory.state;
+    if (intent?.policy.compliance.mode !== 'enforce' || running === null || running !== intent.target.closure) return;
+    const isKnown = compliance?.closure === running || this.#answers.some((answer) => 'passes' in answer);
+    // In the midst of a switch its probes are what measures it.
+    if (isKnown || this.#memory.working.probing === null || this.#memory.state.phase.name === 'confirming') return;
+    this.#answers.push({ at: addSeconds(now, Math.round(this.#seconds.confirm)), passes: running });
+  }
+
+  #pass(closure: StorePath, now: Instant): readonly EventContent[] {
+    if (this.#memory.state.running !== closure || this.#memory.working.probing === null) return [];
+    const body = { closure, activation: null, evidenceSha256: noSha256, sequence: 1 };
+    return this.#tell({ kind: 'compliance-passed', body }, now);
+  }
+
+  /** What the agent tells beside the machine. */
+  #tell(content: EventContent, now: Instant): readonly EventContent[] {
+    this.#keep(content, now);
+    this.#memory = { ...this.#memory, state: this.#fold.state };
+    return [content];
   }
 
   #reboot({ target, revertTo }: Extract<HostEffect, { type: 'reboot' }>, seconds: number, now: Instant): void {
@@ -171,21 +227,18 @@ export class ForecastHost {
     this.#answer(up, seconds, now);
   }
 
-  /** What the agent tells beside the machine: that what runs waits for a boot. */
+  /** That what runs waits for a boot. */
   #tellPending(now: Instant): readonly EventContent[] {
     const { state } = this.#memory;
     if (!this.#needsBoot || state.phase.name !== 'converged' || state.running === this.#wasRunning) return [];
     const component = this.#boots === 0 ? 'kernel' : null;
     if ((state.rebootPending?.component ?? null) === component) return [];
-    const content: EventContent = { kind: 'reboot-pending', body: { component } };
-    this.#keep(content, now);
-    this.#memory = { ...this.#memory, state: this.#fold.state };
-    return [content];
+    return this.#tell({ kind: 'reboot-pending', body: { component } }, now);
   }
 
   /** A host that is in the midst of something goes on with it: what is awaited was begun when its phase was. */
   #takeUp(now: Instant): void {
-    const { phase } = this.#memory.state;
+    const { phase, policy } = this.#memory.state;
     const { fetch, activate, confirm, boot } = this.#seconds;
     const id = 1;
     const working = { ...initialWorkingMemory, enforced: [], probing: id, nextId: id + 1 };
@@ -211,7 +264,7 @@ export class ForecastHost {
         return this.#reboot({ type: 'reboot', id, guardSeconds: 0, ...phase }, boot, now);
       case 'confirming':
         this.#memory = { ...this.#memory, working: { ...working, enforced: null } };
-        return this.#probe({ id, closure: phase.target.closure }, confirm, now);
+        return this.#probe({ id, closure: phase.target.closure, compliance: policy?.compliance ?? null }, confirm, now);
       default:
         return;
     }

@@ -11,8 +11,23 @@ import {
   type RolloutManifest,
   type RolloutSummary,
   type Withheld,
+  type WithheldCode,
 } from '@nixfleet/contracts';
 import type { Plan } from '../planner-types.ts';
+
+/** What stands against hosts that are ready: no part of how a rollout goes, as waves, soaks, edges and budgets are. */
+const blockCodes: ReadonlySet<WithheldCode> = new Set([
+  'head-expired',
+  'hold',
+  'freeze',
+  'outside-window',
+  'rebuilding',
+  'channel-edge',
+  'observe',
+  'local-hold',
+]);
+/** Beside a block these say nothing: they stand only as long as it does, or against everything. */
+const besideBlocks: ReadonlySet<WithheldCode> = new Set(['no-go', 'control-plane-silent', 'waiting-for-rollout']);
 
 interface HostTimes {
   readonly began: Map<HostName, Instant>;
@@ -45,11 +60,16 @@ export class ForecastLog {
     } else times.done.set(host, now);
   }
 
-  /** What stands against whole rollouts now. */
-  saw({ rollouts }: Plan, now: Instant): void {
+  /** What keeps hosts from starting now that else would. */
+  saw({ rollouts, hosts }: Plan, now: Instant): void {
+    const against = blocksByRollout(hosts);
     for (const { rolloutId, withheld } of rollouts) {
       const blocks = this.#blocksOf(rolloutId);
-      const standing = new Map(withheld.map((entry) => [JSON.stringify(entry), entry]));
+      const waiting = withheld.filter(({ code }) => code === 'waiting-for-rollout');
+      const standing = new Map([
+        ...waiting.map((entry) => [JSON.stringify(entry), entry] as const),
+        ...(against.get(rolloutId) ?? []),
+      ]);
       for (const [key, { withheld: ended, from }] of blocks.open) {
         if (standing.has(key)) continue;
         blocks.open.delete(key);
@@ -92,7 +112,9 @@ export class ForecastLog {
     const waves = manifest.waves.map((_, wave): ForecastWave => {
       const hosts = entriesOf(manifest.hosts).flatMap(([name, entry]) => (entry.wave === wave ? [name] : []));
       const reached = hosts.filter((name) => !leftBehind.includes(name));
-      const isDone = reached.length > 0 && !reached.some(isOpen) && state !== 'waiting';
+      // Who has converged may still be shown with something: a boot that nobody is to do, a change outside.
+      const isLeft = (name: HostName): boolean => isOpen(name) && !(done.has(name) || state === 'converged');
+      const isDone = reached.length > 0 && !reached.some(isLeft) && state !== 'waiting';
       const ends = reached.map((name) => done.get(name) ?? this.#from);
       return { wave, hosts, startsAt: first(hosts, began), doneAt: isDone ? (ends.sort().at(-1) ?? null) : null };
     });
@@ -133,6 +155,27 @@ export class ForecastLog {
     this.#times.set(rolloutId, times);
     return times;
   }
+}
+
+function blocksByRollout(hosts: Plan['hosts']): ReadonlyMap<RolloutId, ReadonlyMap<string, Withheld>> {
+  const found = new Map<RolloutId, Map<string, Withheld>>();
+  for (const [name, { rolloutId, go, withheld }] of hosts) {
+    if (rolloutId === null || go !== null) continue;
+    const blocks = found.get(rolloutId) ?? new Map<string, Withheld>();
+    found.set(rolloutId, blocks);
+    for (const entry of blocksOf(name, withheld)) blocks.set(JSON.stringify(entry), entry);
+  }
+  return found;
+}
+
+/** A host that soaks, or whose wave is shut, is not kept waiting by a window that is closed meanwhile. */
+function blocksOf(name: HostName, withheld: readonly Withheld[]): readonly Withheld[] {
+  const halted = withheld.find(({ code }) => code === 'halted');
+  // For good, and for hosts of later waves too; those that failed are what halts it.
+  if (halted) return halted.names?.includes(name) ? [] : [halted];
+  const blocks = withheld.filter(({ code }) => !besideBlocks.has(code));
+  if (blocks.some(({ code }) => !blockCodes.has(code))) return [];
+  return blocks.map((entry) => (entry.code === 'local-hold' ? { ...entry, names: [name] } : entry));
 }
 
 function first(names: Iterable<HostName>, times: ReadonlyMap<HostName, Instant>): Instant | null {

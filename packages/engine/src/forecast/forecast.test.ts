@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Forecast, HostName, Instant, RolloutId } from '@nixfleet/contracts';
+import type {
+  CompliancePolicy,
+  Forecast,
+  HostName,
+  HostState,
+  Instant,
+  RolloutId,
+  WithheldCode,
+} from '@nixfleet/contracts';
 import fc from 'fast-check';
 import { type ManifestSketch, manifest, PlannedFleet, type SketchedManifest } from '../fixtures/fleet.ts';
 import { at, began, closureOf, stateIn, targetOf } from '../fixtures/host.ts';
@@ -16,14 +24,19 @@ const seconds = { fetch: 60, activate: 20, confirm: 10, boot: 120 };
 /** A forecast from `began` of a fleet whose hosts all run `v1`, confirmed. */
 function of(
   fleet: PlannedFleet,
-  change: Partial<Omit<ForecastInput, 'release'>> & { readonly running?: string } = {},
+  {
+    running = 'v1',
+    state: more = {},
+    ...change
+  }: Partial<Omit<ForecastInput, 'release'>> & { readonly running?: string; readonly state?: Partial<HostState> } = {},
 ): Forecast {
   const release = fleet.release();
-  const closure = closureOf(change.running ?? 'v1');
+  const closure = closureOf(running);
   const state = {
     ...initialHostState,
     running: closure,
     confirmed: { closure, rolloutId: targetOf(1).rolloutId, at: began },
+    ...more,
   };
   const view: HostView = {
     fold: foldOfState(state),
@@ -106,6 +119,37 @@ describe('forecast', () => {
     );
   });
 
+  it('what stands against nobody is not told: a window that closes while hosts soak, or waves wait for them', () => {
+    const windows = [
+      { from: '2026-06-01T08:00:00Z', to: '2026-06-01T08:05:00Z' },
+      { from: '2026-06-01T08:10:00Z', to: '2026-06-01T08:15:00Z' },
+      { from: '2026-06-02T08:00:00Z', to: '2026-06-02T09:00:00Z' },
+    ];
+    const { blockedBy, doneAt } = only(of(fleetOf(plain({ windows, resolvedUntil: '2027-06-01T00:00:00Z' }))));
+    assert.deepEqual([blockedBy, doneAt], [[], at('2026-06-01T08:23:00Z')]);
+  });
+
+  it('what keeps hosts from starting is told: an earlier channel, a channel that observes, a halt, a hold of a host', () => {
+    const fleet = new PlannedFleet({
+      first: { current: plain({ channel: 'first', waves: [['x']] }) },
+      stable: { current: plain({ after: [{ channel: 'first' }] }) },
+    });
+    const codes = ({ blockedBy }: Forecast['rollouts'][number]) =>
+      blockedBy.map(({ withheld, to }) => [withheld.code, to]);
+    const [first, second] = of(fleet).rollouts;
+    assert.ok(first && second);
+    assert.deepEqual([codes(first), codes(second)], [[], [['channel-edge', first.doneAt]]]);
+    assert.deepEqual(codes(only(of(fleetOf(plain({ policy: { mode: 'observe' } }))))), [['observe', null]]);
+    assert.deepEqual(codes(only(of(fleetOf(plain()), { fails: set('a') }))), [['halted', null]]);
+    const held = { until: at('2026-06-01T13:00:00Z'), reason: 'disk' };
+    const { blockedBy, startsAt } = only(of(fleetOf(plain()), { state: { localHold: held } }));
+    assert.deepEqual(startsAt, held.until);
+    assert.deepEqual(
+      blockedBy.map(({ withheld, to }) => [withheld.code, withheld.names, to]),
+      [['local-hold', ['a'], held.until]],
+    );
+  });
+
   it('what if a host is offline: without a grace its wave never ends, with one the next goes on after it', () => {
     const stuck = only(of(fleetOf(plain()), { offline: set('a') }));
     assert.deepEqual([stuck.state, stuck.doneAt, stuck.startsAt], ['waiting', null, null]);
@@ -144,6 +188,38 @@ describe('forecast', () => {
       borne.waiting.map(({ host, withheld }) => [host, withheld[0]?.code]),
       [['c', 'failed']],
     );
+  });
+
+  it('where evidence decides, the controls of each wave pass with its checks, and the next one opens', () => {
+    const compliance: CompliancePolicy = { mode: 'enforce', frameworks: ['nis2'] };
+    const enforcing = (more: Partial<ManifestSketch['policy']> = {}) => plain({ policy: { compliance, ...more } });
+    const { waves, state, waiting } = only(of(fleetOf(enforcing())));
+    assert.deepEqual(
+      [waves[0]?.doneAt, waves[1]?.startsAt, waves[1]?.doneAt, state, waiting],
+      [at('2026-06-01T08:11:30Z'), at('2026-06-01T08:11:30Z'), at('2026-06-01T08:23:00Z'), 'converged', []],
+    );
+    const rebooting = only(of(fleetOf(enforcing({ reboot: 'immediate' })), { needsBoot: set('a', 'b', 'c') }));
+    assert.equal(rebooting.state, 'converged', 'a boot forgets what was measured before it');
+
+    const [first, second] = ['v1', 'v2'];
+    const same = manifest({
+      ...{ introducedIn: 2, waves: [['a'], ['b', 'c']], soakSeconds: 600, policy: { compliance } },
+      closure: (host) => (host === 'a' ? first : second),
+    });
+    const unmeasured = only(of(fleetOf(same)));
+    assert.deepEqual([unmeasured.state, unmeasured.waves[1]?.startsAt], ['converged', at('2026-06-01T08:00:10Z')]);
+
+    for (const [mode, startsAt] of [
+      ['enforce', null],
+      ['permissive', at('2026-06-01T08:11:30Z')],
+    ] as const) {
+      const borne = plain({
+        ...{ waves: [['a', 'b'], ['c']], promoteWhen: { convergedPercent: 50, receiptsPercent: 50 } },
+        policy: { compliance: { ...compliance, mode }, maxFailures: { count: 1 } },
+      });
+      const failing = only(of(fleetOf(borne), { fails: set('a') }));
+      assert.deepEqual([failing.failed, failing.waves[1]?.startsAt], [['a'], startsAt], mode);
+    }
   });
 
   it('a boot that the policy asks for is part of it, within the budget', () => {
@@ -201,6 +277,23 @@ describe('forecast', () => {
     assert.deepEqual(waves[0]?.doneAt, at('2026-06-01T08:11:30Z'), 'the others do not wait for it');
     // Switched back at its end, then fetched, switched, confirmed and soaked like any other.
     assert.equal(waves[1]?.doneAt, at('2026-06-01T09:11:50Z'));
+  });
+
+  it('what a host told of itself before counts only as long as it is so', () => {
+    const done = at('2026-06-01T08:23:00Z');
+    const withheld = (code: WithheldCode) => only(of(fleetOf(plain()), { state: { withheld: { code } } }));
+    assert.equal(withheld('drift').doneAt, done, 'the machine runs what was confirmed');
+    const unsynchronised = withheld('clock-unsynchronised');
+    assert.deepEqual(
+      [unsynchronised.state, unsynchronised.startsAt],
+      ['waiting', null],
+      'only it can say that this is over',
+    );
+    assert.equal(unsynchronised.waiting[0]?.withheld.at(-1)?.code, 'clock-unsynchronised');
+    const rebootPending = { since: began, component: 'kernel' };
+    const { waves, doneAt, waiting } = only(of(fleetOf(plain()), { state: { rebootPending } }));
+    assert.deepEqual([waves[0]?.doneAt, doneAt], [at('2026-06-01T08:11:30Z'), done], 'a boot that nobody is to do');
+    assert.deepEqual(waiting[0]?.withheld, [{ code: 'reboot-needed', reason: 'kernel' }]);
   });
 
   it('what is under way is taken up where it is', () => {

@@ -102,7 +102,7 @@ class ForecastRun {
       if (!this.#isOnline(name)) continue;
       const events = host.live(this.#intent(name, planned.hosts.get(name)), this.#now);
       for (const event of events) this.#log.wrote(name, event, this.#now);
-      hasMoved ||= events.some(({ kind }) => kind !== 'withheld');
+      hasMoved ||= events.some(({ kind, body }) => kind !== 'withheld' || body.withheld === null);
     }
     return hasMoved;
   }
