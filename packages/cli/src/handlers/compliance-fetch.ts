@@ -27,7 +27,8 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const { ctx, place, pinned } = await openPinned(context, values);
   const trust = await walkTrustStates(ctx, place, pinned);
   const releases: HistoricRelease[] = [];
-  for await (const { release } of periodReleases(ctx, place, { trust, ...period, named: new Set() })) {
+  const asked = { trust, ...period, named: new Set<string>(), rollouts: new Set<string>() };
+  for await (const { release } of periodReleases(ctx, place, asked)) {
     releases.push(release);
   }
   const reader = await openReader(context, values);

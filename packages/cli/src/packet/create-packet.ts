@@ -95,11 +95,12 @@ async function fillFolder(input: PacketInput): Promise<PacketFindings> {
   );
   for (const { skipped } of archived) for (const { path, why } of skipped) input.onSkipped(path, why);
   const named = new Set(archived.flatMap(({ releases }) => releases));
+  const rollouts = new Set(archived.flatMap((one) => one.rollouts));
   for (const host of hosts) {
     const journal = await input.journalOf(host);
     if (journal) await write(packetPaths.journal(host), journal);
   }
-  const releases = await copyReleases(input, { trust, named, write });
+  const releases = await copyReleases(input, { trust, named, rollouts, write });
   for (const sha256 of new Set(archived.flatMap(({ catalogues }) => catalogues))) {
     await copy(input.place, reportPath(sha256), catalogueBytesMax, write);
   }
@@ -161,11 +162,17 @@ async function copyReleases(
   {
     trust,
     named,
+    rollouts,
     write,
-  }: { readonly trust: readonly TrustState[]; readonly named: ReadonlySet<string>; readonly write: Write },
+  }: {
+    readonly trust: readonly TrustState[];
+    readonly named: ReadonlySet<string>;
+    readonly rollouts: ReadonlySet<string>;
+    readonly write: Write;
+  },
 ): Promise<readonly HistoricRelease[]> {
   const releases: HistoricRelease[] = [];
-  for await (const { path, release } of periodReleases(ctx, place, { trust, from, to, named })) {
+  for await (const { path, release } of periodReleases(ctx, place, { trust, from, to, named, rollouts })) {
     releases.push(release);
     await copySigned(place, path, documentBytesMax.release, write);
     for (const [bound, bytesMax] of boundPaths(release.document)) await copy(place, bound, bytesMax, write);

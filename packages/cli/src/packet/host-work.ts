@@ -42,6 +42,8 @@ export interface Archived {
   readonly collections: number;
   /** Releases that the collections name. */
   readonly releases: readonly string[];
+  /** Rollouts that they name. */
+  readonly rollouts: readonly string[];
   /** Catalogues that they were collected under. */
   readonly catalogues: readonly Sha256Hex[];
   /** Files that were passed over, and why; the first `skippedMax`. */
@@ -70,9 +72,14 @@ export class HostWork {
     });
     await mkdir(dirname(path), { recursive: true });
     const collections = await writeEvidenceArchive(path, signedFiles(files));
-    const releases = new Set(files.flatMap(({ document }) => (document.release ? [document.release.releaseId] : [])));
-    const catalogues = new Set(files.map(({ document }) => document.catalogue.sha256));
-    return { collections, releases: [...releases].sort(), catalogues: [...catalogues].sort(), skipped };
+    const released = files.flatMap(({ document }) => document.release ?? []);
+    return {
+      collections,
+      releases: sorted(released.map(({ releaseId }) => releaseId)),
+      rollouts: sorted(released.map(({ rolloutId }) => rolloutId)),
+      catalogues: sorted(files.map(({ document }) => document.catalogue.sha256)),
+      skipped,
+    };
   }
 
   async #verify({ packet, fleet, question }: VerifyTask): Promise<HostOutcome> {
@@ -83,4 +90,8 @@ export class HostWork {
     const ctx = { crypto: nodeCrypto, fleet };
     return verifyHost(ctx, reader, { question, manifests, ports: packetPorts(ctx) });
   }
+}
+
+function sorted<Name extends string>(names: readonly Name[]): readonly Name[] {
+  return [...new Set(names)].sort();
 }

@@ -1,5 +1,6 @@
 import {
   documentBytesMax,
+  entriesOf,
   type Instant,
   ReleaseDocument,
   readDocument,
@@ -14,7 +15,7 @@ import type { ReleasesPlace } from '../verification/releases-place.ts';
 
 /**
  * The releases of a period without a hole, verified: from the one that was newest when it began, or an earlier one that is
- * named, to the last one made in it. Throws `CliError` `failed` where there is none, or one does not verify.
+ * named or that had a rollout which is named, to the last one made in it. Throws `CliError` `failed` where there is none, or one does not verify.
  */
 export async function* periodReleases(
   ctx: VerifyContext,
@@ -24,12 +25,15 @@ export async function* periodReleases(
     from,
     to,
     named,
+    rollouts,
   }: {
     readonly trust: readonly TrustState[];
     readonly from: Instant;
     readonly to: Instant;
     /** Hashes. */
     readonly named: ReadonlySet<string>;
+    /** A rollout that finishes under later releases was bound, with its static report, by one that had it as its own. */
+    readonly rollouts: ReadonlySet<string>;
   },
 ): AsyncGenerator<{ readonly path: string; readonly release: HistoricRelease }> {
   const all: { readonly hash: Sha256Hex; readonly document: ReleaseDocument }[] = [];
@@ -43,10 +47,17 @@ export async function* periodReleases(
   all.sort((left, right) => left.document.version - right.document.version);
   const current = all.findLast(({ document }) => document.createdAt <= from) ?? all[0];
   const asked = all.filter(({ hash }) => named.has(hash)).map(({ document }) => document.version);
+  const within = all.filter(({ document }) => document.createdAt < to);
+  for (const rolloutId of rollouts) {
+    const own = within.findLast(({ document }) =>
+      entriesOf(document.channels).some(([, channel]) => channel.rolloutId === rolloutId),
+    );
+    if (own) asked.push(own.document.version);
+  }
   const lowest = Math.min(current?.document.version ?? 0, ...asked);
   let found = 0;
-  for (const { hash, document } of all) {
-    if (document.version < lowest || document.createdAt >= to) continue;
+  for (const { hash, document } of within) {
+    if (document.version < lowest) continue;
     const path = `release/${hash}.json`;
     const signed = await readSigned(place, path, documentBytesMax.release);
     if (!signed) continue;

@@ -49,6 +49,10 @@ export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input
     for await (const evidence of chainOf(ctx, reader, input, note)) {
       const { document } = evidence;
       const released = await releasedHost(ctx, reader, input, document.release);
+      if (typeof released === 'string') {
+        note('release-unverified', host, `evidence ${document.sequence} of ${host}: ${released}`);
+        continue;
+      }
       const asked = await catalogueOf(ctx, reader, { known: catalogues, sha256: document.catalogue.sha256, note });
       const checked = checkAgainstRelease(evidence, released, asked);
       if (!checked.ok) {
@@ -97,17 +101,21 @@ async function* chainOf(
   }
 }
 
+/** Null where no release of the packet says it; a text where what would bind it is missing. */
 async function releasedHost(
   ctx: VerifyContext,
   reader: PacketReader,
   { question, manifests }: HostInput,
   named: { readonly releaseId: Sha256Hex; readonly rolloutId: RolloutId } | null,
-): Promise<ReleasedHost | null> {
+): Promise<ReleasedHost | string | null> {
   const release = named && question.releases.find(({ releaseId }) => releaseId === named.releaseId);
   if (!release || release.tags === null) return null;
   const { rolloutId } = named;
   const entry = release.channels.find((one) => one.rolloutId === rolloutId || one.mayFinish.includes(rolloutId));
   if (entry === undefined) return null;
+  // The report of a release is about the closures of its own rollouts. One that finishes later has its own from when it was new.
+  const reported = entry.rolloutId === rolloutId ? release : question.releases.find(hasAsOwn(rolloutId));
+  if (reported === undefined) return `no release of the packet has rollout ${rolloutId} as its own`;
   let manifest = manifests.get(rolloutId);
   if (manifest === undefined) {
     const read = (path: string, bytesMax: number) => reader.read(packetPaths.release(path), bytesMax);
@@ -126,11 +134,14 @@ async function releasedHost(
     mode: manifest.policy.compliance.mode,
     closure: host.closure,
     closureDigest: host.closureDigest,
-    // The report is about the closure of this release; a rollout that finishes later brings an earlier one's.
-    catalogueSha256: entry.rolloutId === rolloutId ? release.catalogueSha256 : null,
+    catalogueSha256: reported.catalogueSha256,
     waiverRegister: release.waiverRegister,
     waivers: release.waivers,
   };
+}
+
+function hasAsOwn(rolloutId: RolloutId): (release: HostQuestion['releases'][number]) => boolean {
+  return ({ channels }) => channels.some((channel) => channel.rolloutId === rolloutId);
 }
 
 /** What was asked. Where that is not there, nothing shows that all of it was answered, which is noted once. */
