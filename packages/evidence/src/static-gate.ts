@@ -254,7 +254,11 @@ function decidedRule(
   return { ...kept, ...decideRule(rule.status, waivers, question) };
 }
 
-function failuresOf({ host, channel, mode }: HostQuestion, report: StaticHostReport): StaticFailure[] {
+/** What of a host's report is a failure that no waiver covers, whatever the mode; one that is `disabled` stops and tells nothing. */
+export function failuresOf(
+  { host, channel, mode }: Omit<HostQuestion, 'tags'>,
+  report: StaticHostReport,
+): StaticFailure[] {
   if (report.catalogue === null) {
     if (mode === 'disabled') return [];
     return [
@@ -296,7 +300,7 @@ function failuresOf({ host, channel, mode }: HostQuestion, report: StaticHostRep
  */
 export function unsignableReport(report: StaticReport, fleet: FleetDocument): string | null {
   if (report.fleet !== fleet.fleet) return `the static report is of fleet ${report.fleet}`;
-  for (const [host, { channel, tags }] of entriesOf(fleet.hosts)) {
+  for (const [host, { channel }] of entriesOf(fleet.hosts)) {
     const found = lookup(report.hosts, host);
     if (!found) return `the static report does not cover host ${host}`;
     const mode = lookup(fleet.channels, channel)?.policy.compliance.mode ?? 'enforce';
@@ -305,7 +309,7 @@ export function unsignableReport(report: StaticReport, fleet: FleetDocument): st
     }
     const inconsistent = inconsistency(found);
     if (inconsistent !== null) return `the static report of host ${host}: ${inconsistent}`;
-    const blocking = failuresOf({ host, channel, tags, mode }, found).find((failure) => failure.mode === 'enforce');
+    const blocking = failuresOf({ host, channel, mode }, found).find((failure) => failure.mode === 'enforce');
     if (blocking) return `${host}: ${blocking.ruleId ?? 'no catalogue'} fails under enforce`;
   }
   // What is no rule of a host, such as a weaker mode whose waiver ran out, is in the count alone.

@@ -50,7 +50,8 @@ async function setUp() {
   };
   const read = async (keys: readonly KeyOfRecord[], events: readonly SignedEvent[]): Promise<string | number> => {
     const period = { from: at(0), to: at(100) };
-    const found = await packetPorts(fleet.ctx).readJournal({ host, period, keys, releases: [], drills: [] }, events);
+    const question = { host, period, isDisabled: false, keys, releases: [], drills: [] };
+    const found = await packetPorts(fleet.ctx).readJournal(question, events);
     return 'problem' in found ? found.problem : found.events.length;
   };
   return { old, young, key, journal, read };

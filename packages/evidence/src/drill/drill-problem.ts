@@ -17,6 +17,11 @@ export function drillProblem(record: DrillRecord): string | null {
   return questionOf(record) === null ? 'it does not name the rollout, and until when it was watched' : null;
 }
 
+/** Whether a drill shows that the gate stops a host that fails: one that fails in the configuration reaches none. */
+export function provesGate({ failAt, passed }: Pick<DrillRecord, 'failAt' | 'passed'>): boolean {
+  return passed && failAt !== 'static';
+}
+
 /** What the journals have to be asked again; null for a record of a drill that no host took part in. */
 export function questionOf({
   failAt,

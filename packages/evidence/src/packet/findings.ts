@@ -2,6 +2,7 @@ import type {
   ComplianceCatalogue,
   DrillRecord,
   HostName,
+  Sha256Hex,
   SignedEvent,
   TrustState,
   VerifiedEvent,
@@ -48,7 +49,9 @@ export interface HostFindings {
   readonly ran: readonly RanSpan[] | null;
   /** The catalogue of the last collection. */
   readonly catalogue: ComplianceCatalogue | null;
-  /** Waivers that decided something, by identifier. */
+  /** Releases that its collections name, the one of the last collection last. */
+  readonly collectedUnder: readonly Sha256Hex[];
+  /** Waivers that decided something of what was measured, by identifier. */
   readonly waivers: readonly string[];
   /** What its journal says of the drills that name it, by identifier. */
   readonly drillTraces: ReadonlyMap<string, DrillTrace>;
@@ -73,6 +76,9 @@ export interface PacketFindings {
   readonly breaks: readonly Break[];
   /** Hosts with a time in which nothing was collected. */
   readonly incompleteHosts: readonly HostName[];
+  /** Hosts that releases of the period have, and that the packet is not about. */
+  readonly leftOut: readonly HostName[];
+  /** An unwaived failure of a host, measured or declared, under whatever mode. */
   readonly hasFailures: boolean;
 }
 

@@ -13,6 +13,7 @@ import {
 import type { KeyOfRecord } from '../verify-evidence.ts';
 import type { VerifiedWaiver } from '../verify-waiver.ts';
 import { type HistoricRelease, keysOfRecord } from './historic-release.ts';
+import { releasesInForce } from './in-force.ts';
 
 /** What one verified release says of one host. */
 export interface HostRelease {
@@ -36,6 +37,8 @@ export interface HostQuestion {
   readonly host: HostName;
   readonly period: { readonly from: Instant; readonly to: Instant };
   readonly keys: readonly KeyOfRecord[];
+  /** Whether nothing is to be collected: every release in force in the period that has the host says `disabled`. */
+  readonly isDisabled: boolean;
   /** In the order of their versions. */
   readonly releases: readonly HostRelease[];
   /** Of the packet, by an approver; whether they name the host is for its journal to be asked. */
@@ -48,9 +51,14 @@ export function hostQuestion(
   { from, to }: HostQuestion['period'],
   { releases, drills }: { readonly releases: readonly HistoricRelease[]; readonly drills: readonly DrillRecord[] },
 ): HostQuestion {
+  const modes = releasesInForce(releases, { from, to }).flatMap(({ fleet }) => {
+    const channel = lookup(fleet.hosts, host)?.channel;
+    return channel === undefined ? [] : (lookup(fleet.channels, channel)?.policy.compliance.mode ?? 'enforce');
+  });
   return {
     host,
     period: { from, to },
+    isDisabled: modes.length > 0 && modes.every((mode) => mode === 'disabled'),
     keys: keysOfRecord(releases, host),
     drills,
     releases: releases.map(({ releaseId, document, fleet, report, waivers }) => ({

@@ -1,6 +1,8 @@
 import type { DrillRecord, DrillStep, HostName } from '@nixfleet/contracts';
 import { addSeconds, instantToMs } from '@nixfleet/contracts';
+import { provesGate } from '../drill/drill-problem.ts';
 import { coverageOf } from './coverage.ts';
+import { type DeclaredHost, declaredOf, declaredSpans, declaredWaivers } from './declared.ts';
 import type { HostFindings, PacketDrill, PacketFindings } from './findings.ts';
 import { escapeHtml, list, page, section, table } from './html.ts';
 import type { ControlSpan } from './timeline.ts';
@@ -24,7 +26,7 @@ export function renderPacketReport(findings: PacketFindings): string {
   ]);
 }
 
-function scope({ manifest, hosts, trust, releases: known, incompleteHosts }: PacketFindings): string {
+function scope({ manifest, hosts, trust, releases: known, incompleteHosts, leftOut }: PacketFindings): string {
   const newest = trust.at(-1)?.document;
   const collections = hosts.reduce((sum, { timeline }) => sum + timeline.collections, 0);
   const presets = new Set<string>();
@@ -40,6 +42,7 @@ function scope({ manifest, hosts, trust, releases: known, incompleteHosts }: Pac
         ['Fleet', manifest.fleet],
         ['Period', `${manifest.from} up to ${manifest.to}, exclusive`],
         ['Hosts', manifest.hosts.join(', ')],
+        ['Hosts of the fleet that are left out', leftOut.join(', ') || 'none'],
         ['Frameworks', [...presets].sort().join(', ') || 'none declared'],
         ['Collections verified', String(collections)],
         ['Releases', known.map(({ document }) => document.version).join(', ') || 'none'],
@@ -74,18 +77,29 @@ function coverage(findings: PacketFindings): string {
   ]);
   return section('Coverage by article', [
     `<p><b>measured</b>: a probe looked at the running host. <b>declared</b>: evaluated over the configuration alone.
-<b>attested</b>: a person states it. <b>not-covered</b>: rules speak of it, and nothing was measured. Decisions are the worst of
-any host at its last collection. Articles that no rule speaks of are not listed and not covered.</p>`,
+<b>not-covered</b>: rules speak of it, and none was measured or declared: it does not apply to these hosts, nothing measures it, or a
+person has to state it, and this packet holds nobody’s statement. Decisions are the worst of any host: at its last collection,
+and over its configuration in the release that it last collected under and in the newest one. Articles that no rule speaks of are
+not listed and not covered.</p>`,
     rows.length === 0
       ? '<p>No catalogue of controls is in this packet, so nothing can be said of any article.</p>'
       : table(['Framework', 'Article', 'State', 'Decision', 'Rules'], rows),
   ]);
 }
 
-function exceptions({ hosts, releases: known }: PacketFindings): string {
+function exceptions({ hosts, releases: known, manifest }: PacketFindings): string {
   const waivers = new Map(known.flatMap((release) => release.waivers.map((waiver) => [waiver.document.id, waiver])));
   const used = new Map<string, string[]>();
-  for (const { host, waivers: ids } of hosts) for (const id of ids) used.set(id, [...(used.get(id) ?? []), host]);
+  for (const host of hosts) {
+    const measured = new Set(host.waivers);
+    const declared = declaredWaivers(declaredOf(host, known, manifest));
+    for (const id of new Set([...measured, ...declared])) {
+      const how = [measured.has(id) ? 'measured' : '', declared.has(id) ? 'declared' : ''].filter(
+        (text) => text !== '',
+      );
+      used.set(id, [...(used.get(id) ?? []), `${host.host} (${how.join(', ')})`]);
+    }
+  }
   const rows = [...waivers.values()]
     .sort((left, right) => (left.document.id < right.document.id ? -1 : 1))
     .map(({ document }) => [
@@ -95,7 +109,7 @@ function exceptions({ hosts, releases: known }: PacketFindings): string {
       document.risk,
       `${document.owner}; approved by ${document.approver}`,
       `${document.createdAt} up to ${document.expiresAt}`,
-      used.get(document.id)?.join(', ') ?? 'not needed',
+      used.get(document.id)?.join(', ') ?? 'no failure of these hosts',
       document.justification,
     ]);
   return section('Exceptions', [
@@ -121,7 +135,7 @@ function drills(found: readonly PacketDrill[]): string {
     shownBy(record, unchecked),
     record.passed ? 'passed' : 'failed',
   ]);
-  const isProven = found.some(({ record }) => record.passed && record.failAt !== 'static');
+  const isProven = found.some(({ record }) => provesGate(record));
   return section('Drills', [
     '<p>A control that fails on purpose was released. Each step is what the gate had to do about it.</p>',
     ...(isProven ? [] : ['<p><b>No drill on a host passed in the period: gate reported unproven.</b></p>']),
@@ -159,10 +173,8 @@ function releases({ releases: known, commits }: PacketFindings): string {
   ]);
 }
 
-function hostAnnex(
-  { host, timeline, ran, catalogue }: HostFindings,
-  { manifest, drills: found }: PacketFindings,
-): string {
+function hostAnnex(findings: HostFindings, { manifest, drills: found, releases: known }: PacketFindings): string {
+  const { host, timeline, ran, catalogue } = findings;
   const parts: string[] = [];
   const { collections, first, last, gaps, controls } = timeline;
   parts.push(
@@ -178,7 +190,9 @@ function hostAnnex(
   parts.push('<h3>Gaps</h3>');
   parts.push(
     gaps.length === 0
-      ? '<p>None: never longer than twice the interval between two collections.</p>'
+      ? collections === 0
+        ? '<p>None: every release of the period that has it says that nothing is to be collected (mode disabled).</p>'
+        : '<p>None: never longer than twice the interval between two collections.</p>'
       : list(gaps.map(({ from, to }) => `${from} to ${to}: nothing was collected`)),
   );
   parts.push('<h3>Controls over time</h3>');
@@ -186,6 +200,8 @@ function hostAnnex(
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .flatMap(([controlId, spans]) => spans.map((span, i) => spanRow(i === 0 ? controlId : '', span)));
   parts.push(table(['Control', 'From', 'To', 'Measured', 'Decision', 'Rules that did not pass', 'Waivers'], rows));
+  parts.push('<h3>Its configuration, by the static reports of releases</h3>');
+  parts.push(declaredTable(declaredOf(findings, known, manifest)));
   parts.push('<h3>Drills</h3>');
   const own = found.filter(({ record }) => record.hosts.includes(host) || record.held?.includes(host));
   parts.push(
@@ -210,8 +226,26 @@ function partOf(host: HostName, { hosts, failAt, passed }: DrillRecord): string 
   return `${part}; the drill ${passed ? 'passed' : 'failed'}`;
 }
 
-function spanRow(name: string, { from, to, status, decision, failing, waivers }: ControlSpan): string[] {
-  return [name, from, to, status, decision, failing.join(', '), waivers.join(', ')];
+function spanRow(name: string, { from, to, status, decision, failing, waivers, changesFolded }: ControlSpan): string[] {
+  const decided =
+    changesFolded === 0 ? decision : `${decision} (the worst of ${changesFolded + 1} spans that are not shown)`;
+  return [name, from, to, status, decided, failing.join(', '), waivers.join(', ')];
+}
+
+function declaredTable(declared: readonly DeclaredHost[]): string {
+  if (declared.length === 0) return '<p>No release of the period has a static report that is about it.</p>';
+  const without = declared.filter(({ report }) => report.catalogue === null && report.mode !== 'disabled');
+  const rows = declaredSpans(declared).map(({ first, last, controlId, ruleId, mode, status, decision, waiverId }) => [
+    first === last ? String(first) : `${first} to ${last}`,
+    ...[`${controlId} ${ruleId}`, mode, status, decision, waiverId ?? ''],
+  ]);
+  const versions = without.map(({ release }) => release.document.version).join(', ');
+  return [
+    ...(without.length === 0 ? [] : [`<p>Nothing was evaluated, and something was to be, in: ${versions}.</p>`]),
+    rows.length === 0
+      ? '<p>Nothing that was evaluated failed.</p>'
+      : table(['Releases', 'Rule', 'Mode', 'Evaluated', 'Decision', 'Waiver'], rows),
+  ].join('\n');
 }
 
 function howToVerify({ manifest }: PacketFindings): string {

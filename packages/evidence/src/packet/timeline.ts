@@ -1,5 +1,6 @@
 import type { ComplianceDecision, ComplianceStatus, EvidenceDocument, Instant } from '@nixfleet/contracts';
 import { addSeconds } from '@nixfleet/contracts';
+import { combineDecisions } from '../decide.ts';
 
 /** What one control was from one collection to the next that differs. */
 export interface ControlSpan {
@@ -11,6 +12,17 @@ export interface ControlSpan {
   readonly waivers: readonly string[];
   /** Rules that did not pass, where any did not. */
   readonly failing: readonly string[];
+  /**
+   * Changes within it that are not shown, because there were too many. It then has the newest status, the worst decision, and
+   * every waiver and failing rule of them.
+   */
+  readonly changesFolded: number;
+}
+
+/** What one rule came to at a collection. */
+export interface RuleResult {
+  readonly status: ComplianceStatus;
+  readonly decision: ComplianceDecision;
 }
 
 /** A time in which nothing was collected, longer than twice what the catalogue asks. */
@@ -25,53 +37,77 @@ export interface HostTimeline {
   readonly last: Instant | null;
   readonly gaps: readonly Gap[];
   readonly controls: ReadonlyMap<string, readonly ControlSpan[]>;
+  /** Every rule as the last collection has it. */
+  readonly rules: ReadonlyMap<string, RuleResult>;
+  /** Collections that decided `fail`, by control, of all that there were; controls that never did are not here. */
+  readonly failures: ReadonlyMap<string, number>;
 }
 
 /** Intervals without a collection that make a gap. */
 const gapIntervals = 2;
-/** Most spans of one control that are kept; the last one then goes on. */
-const spansMax = 1000;
+/** Most spans of one control that are kept; what changes later is folded into the last one. */
+export const spansMax = 1000;
 /** Most gaps that are listed. */
 const gapsMax = 1000;
 
 /** Folds verified collections, in order, into what a report shows. Memory grows with changes, not with collections. */
 export class TimelineBuilder {
   readonly #period: { readonly from: Instant; readonly to: Instant };
+  readonly #isAsked: boolean;
   readonly #controls = new Map<string, ControlSpan[]>();
   readonly #gaps: Gap[] = [];
+  /** As the collection before has each control: what is folded into a span is not what it has to be compared with. */
+  readonly #newestSpans = new Map<string, ControlSpan>();
+  readonly #failures = new Map<string, number>();
+  #newest: EvidenceDocument['controls'] = [];
   #collections = 0;
   #first: Instant | null = null;
   #last: Instant | null = null;
-  #intervalSeconds = 3600;
+  /** Of the collection before; null before the first. */
+  #intervalSeconds: number | null = null;
 
-  constructor(period: { readonly from: Instant; readonly to: Instant }) {
+  /** `isAsked`: whether any release of the period asks for collections. Where none does, none is a gap. */
+  constructor(
+    period: { readonly from: Instant; readonly to: Instant },
+    { isAsked = true }: { readonly isAsked?: boolean } = {},
+  ) {
     this.#period = period;
+    this.#isAsked = isAsked;
   }
 
   /** `intervalSeconds`: of the catalogue that it was collected under. */
   add(document: EvidenceDocument, intervalSeconds: number): void {
     const { collectedAt } = document;
-    this.#gap(this.#last ?? this.#period.from, collectedAt);
+    // What was asked before the first one is not known here: by its own interval, then.
+    this.#gap(this.#last ?? this.#period.from, collectedAt, this.#intervalSeconds ?? intervalSeconds);
     this.#collections++;
     this.#first ??= collectedAt;
     this.#last = collectedAt;
     this.#intervalSeconds = intervalSeconds;
+    this.#newest = document.controls;
     for (const control of document.controls) this.#control(control, collectedAt);
   }
 
   finish(): HostTimeline {
-    this.#gap(this.#last ?? this.#period.from, this.#period.to);
+    const { from, to } = this.#period;
+    // However short the period: of a host that said nothing, nothing is known.
+    if (this.#last === null || this.#intervalSeconds === null) {
+      if (this.#isAsked) this.#gaps.push({ from, to });
+    } else this.#gap(this.#last, to, this.#intervalSeconds);
+    const rules = this.#newest.flatMap((control) => control.rules);
     return {
       collections: this.#collections,
       first: this.#first,
       last: this.#last,
       gaps: this.#gaps,
       controls: this.#controls,
+      rules: new Map(rules.map(({ id, status, decision }) => [id, { status, decision }])),
+      failures: this.#failures,
     };
   }
 
-  #gap(from: Instant, to: Instant): void {
-    if (to <= addSeconds(from, gapIntervals * this.#intervalSeconds) || this.#gaps.length >= gapsMax) return;
+  #gap(from: Instant, to: Instant, intervalSeconds: number): void {
+    if (to <= addSeconds(from, gapIntervals * intervalSeconds) || this.#gaps.length >= gapsMax) return;
     this.#gaps.push({ from, to });
   }
 
@@ -80,9 +116,35 @@ export class TimelineBuilder {
     if (spans.length === 0) this.#controls.set(controlId, spans);
     const failing = rules.filter((rule) => rule.status === 'fail' || rule.status === 'error').map(({ id }) => id);
     const waivers = [...new Set(rules.flatMap(({ waiverId }) => (waiverId === undefined ? [] : [waiverId])))];
+    if (decision === 'fail') this.#failures.set(controlId, (this.#failures.get(controlId) ?? 0) + 1);
+    const span: ControlSpan = { from: at, to: at, status, decision, waivers, failing, changesFolded: 0 };
     const last = spans.at(-1);
-    const isSame = last?.status === status && last.decision === decision && last.failing.join() === failing.join();
-    if (last && (isSame || spans.length >= spansMax)) spans[spans.length - 1] = { ...last, to: at };
-    else spans.push({ from: at, to: at, status, decision, waivers, failing });
+    const newest = this.#newestSpans.get(controlId);
+    this.#newestSpans.set(controlId, span);
+    if (last && newest && isSame(newest, span)) spans[spans.length - 1] = { ...last, to: at };
+    else if (last && spans.length >= spansMax) spans[spans.length - 1] = folded(last, span);
+    else spans.push(span);
   }
+}
+
+function isSame(left: ControlSpan, right: ControlSpan): boolean {
+  if (left.status !== right.status || left.decision !== right.decision) return false;
+  return left.failing.join() === right.failing.join() && left.waivers.join() === right.waivers.join();
+}
+
+/** No change after the last that is shown may make it look better. */
+function folded(last: ControlSpan, next: ControlSpan): ControlSpan {
+  return {
+    from: last.from,
+    to: next.to,
+    status: next.status,
+    decision: combineDecisions([last.decision, next.decision]),
+    waivers: union(last.waivers, next.waivers),
+    failing: union(last.failing, next.failing),
+    changesFolded: last.changesFolded + 1,
+  };
+}
+
+function union(left: readonly string[], right: readonly string[]): readonly string[] {
+  return [...new Set([...left, ...right])].sort();
 }

@@ -38,11 +38,12 @@ export interface HostInput {
 
 /** One host: its collections against keys of record, chain and releases, then its journal. */
 export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input: HostInput): Promise<HostOutcome> {
-  const { host, period } = input.question;
+  const { host, period, isDisabled } = input.question;
   const breaks: Break[] = [];
   const note = noteInto(breaks);
-  const builder = new TimelineBuilder(period);
+  const builder = new TimelineBuilder(period, { isAsked: !isDisabled });
   const waivers = new Set<string>();
+  const collectedUnder = new Set<Sha256Hex>();
   const catalogues = new Map<Sha256Hex, ComplianceCatalogue | null>();
   let catalogue: ComplianceCatalogue | null = null;
   try {
@@ -65,6 +66,10 @@ export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input
         continue;
       }
       catalogue = asked;
+      if (released !== null) {
+        collectedUnder.delete(released.releaseId);
+        collectedUnder.add(released.releaseId);
+      }
       for (const { rules } of document.controls) {
         for (const { waiverId } of rules) if (waiverId !== undefined) waivers.add(waiverId);
       }
@@ -75,7 +80,14 @@ export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input
   }
   const journal = await journalOf(reader, input, note);
   return {
-    findings: { host, timeline: builder.finish(), ...journal, catalogue, waivers: [...waivers].sort() },
+    findings: {
+      host,
+      timeline: builder.finish(),
+      ...journal,
+      catalogue,
+      collectedUnder: [...collectedUnder],
+      waivers: [...waivers].sort(),
+    },
     breaks,
   };
 }

@@ -13,9 +13,11 @@ import {
   type VerifyContext,
   walkTrust,
 } from '@nixfleet/contracts';
+import { declaredOf, hasDeclaredFailure } from './declared.ts';
 import { readDrills, recheckDrills } from './drills.ts';
 import {
   type Break,
+  type HostFindings,
   type HostOutcome,
   type Note,
   noteInto,
@@ -24,6 +26,7 @@ import {
 } from './findings.ts';
 import { type HistoricRelease, verifyHistoricRelease } from './historic-release.ts';
 import { type HostQuestion, hostQuestion } from './host-question.ts';
+import { hostsLeftOut, releasesInForce } from './in-force.ts';
 import { type PacketManifest, packetManifestPath, packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { readPacketManifest } from './read-manifest.ts';
@@ -63,6 +66,7 @@ export async function verifyPacket(
   const outcomes = await verifyHosts(questions);
   const hosts = outcomes.map(({ findings }) => findings);
   for (const { code, where, detail } of outcomes.flatMap((outcome) => outcome.breaks)) note(code, where, detail);
+  const inForce = releasesInForce(releases, manifest.value);
   const rechecked = await recheckDrills(ctx, reader, { drills, hosts, releases, note });
   return {
     manifest: manifest.value,
@@ -73,14 +77,16 @@ export async function verifyPacket(
     commits,
     breaks,
     incompleteHosts: hosts.filter(({ timeline }) => timeline.gaps.length > 0).map(({ host }) => host),
-    // A drill fails on purpose, and contributes to nothing.
-    hasFailures: hosts.some(({ timeline }) =>
-      [...timeline.controls].some(
-        ([controlId, spans]) =>
-          controlId !== syntheticControl.controlId && spans.some(({ decision }) => decision === 'fail'),
-      ),
+    leftOut: hostsLeftOut(inForce, manifest.value.hosts),
+    hasFailures: hosts.some(
+      (host) => hasMeasuredFailure(host) || hasDeclaredFailure(declaredOf(host, releases, manifest.value), host),
     ),
   };
+}
+
+/** A drill fails on purpose, and contributes to nothing. */
+function hasMeasuredFailure({ timeline }: HostFindings): boolean {
+  return [...timeline.failures.keys()].some((controlId) => controlId !== syntheticControl.controlId);
 }
 
 /** One after the other, here. */
