@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { addSeconds, countApprovers, msToInstant } from '@nixfleet/contracts';
-import { drillProblem } from '@nixfleet/evidence';
+import { drillProblem, provesGate } from '@nixfleet/evidence';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
@@ -34,9 +34,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   if (plan)
     terminal.result(`${plan.id}  under way  ${plan.failAt} on ${plan.hosts.join(', ')}, until ${plan.deadline}`);
   const since = addSeconds(msToInstant(clock.now()), -dayDefault * 86_400);
-  const isProven = rows.some(({ problem, passed, failAt, endedAt }) => {
-    return problem === null && passed && failAt !== 'static' && endedAt >= since;
-  });
+  const isProven = rows.some((row) => row.problem === null && provesGate(row) && row.endedAt >= since);
   if (!isProven) terminal.result(`no drill on a host passed in the last ${dayDefault} days: the gate is unproven`);
   return 0;
 }

@@ -54,12 +54,14 @@ async function rearchive(
 describe('a packet', () => {
   let lab: PacketLab;
   let packet: string;
+  let told: string;
 
   before(async () => {
     lab = await PacketLab.create();
     const created = await lab.create();
     assert.equal(created.code, 0, `${created.stdout}\n${created.stderr}`);
     packet = created.output;
+    told = created.stdout;
     // The head of the last release has run out.
     await lab.fleet.signHead();
   });
@@ -84,6 +86,15 @@ describe('a packet', () => {
     assert.equal(hasFailures, false, 'its one failure is waived');
   });
 
+  test('what the page says of drills and of hosts that are left out is told as well', async () => {
+    assert.match(told, /^no drill on a host passed in the period: gate reported unproven$/m, 'its one drill is static');
+    assert.match(told, /^left out: 1 host of the fleet: canary$/m);
+    assert.doesNotMatch(told, /commit object/);
+    const html = await readFile(join(packet, 'index.html'), 'utf8');
+    assert.match(html, /No drill on a host passed in the period: gate reported unproven/);
+    assert.match(html, /left out<\/td><td>canary<\/td>/);
+  });
+
   test('the same inputs make the same bytes', async () => {
     const again = await lab.create();
     const files = await filesOf(packet);
@@ -102,7 +113,7 @@ describe('a packet', () => {
       'D-2026-0001',
       'measured',
       'declared',
-      'attested',
+      'holds nobody’s statement',
       'nothing was collected',
       'Root on a host can forge',
       commitOf('second').name,
@@ -357,6 +368,8 @@ describe('a packet', () => {
     ]);
     assert.equal(code, 1);
     assert.match(stdout, /broken \(chain-gap\) web-1/);
+    assert.match(stdout, /^no commit object of 2 releases: 1, 2; create takes them from --source$/m);
+    assert.match(stdout, /^no drill in the period: gate reported unproven$/m);
     assert.match(await readFile(join(output, 'index.html'), 'utf8'), /chain-gap/);
     assert.match(await readFile(join(output, 'index.html'), 'utf8'), /No drill in the period: gate reported unproven/);
   });

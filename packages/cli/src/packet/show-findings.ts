@@ -1,23 +1,40 @@
-import type { PacketFindings } from '@nixfleet/evidence';
+import { type PacketFindings, provesGate } from '@nixfleet/evidence';
 import type { ExitCode } from '../command-definition.ts';
 import { drillLine } from '../drill/describe-drill.ts';
 import { printable } from '../printable.ts';
 import { plural } from '../render/plural.ts';
 import type { Terminal } from '../terminal.ts';
 
+/** Most names in one line. */
+const namesMax = 20;
+
 /** Prints what was found; 1 if anything is broken. */
 export function showFindings(
   terminal: Terminal,
-  { hosts, breaks, releases, trust, drills, incompleteHosts, hasFailures }: PacketFindings,
+  { hosts, breaks, releases, trust, drills, commits, incompleteHosts, leftOut, hasFailures }: PacketFindings,
   { isJson }: { readonly isJson: boolean },
 ): ExitCode {
   const isWhole = breaks.length === 0;
+  const isProven = drills.some(({ record }) => provesGate(record));
+  const without = releases.filter(({ document }) => !commits.has(document.source.commit));
   if (isJson) {
     const found = hosts.map(({ host, timeline: { collections, first, last, gaps } }) => {
       return { host, collections, first, last, gaps };
     });
     const shown = drills.map(({ record: { id, failAt, passed }, unchecked }) => ({ id, failAt, passed, unchecked }));
-    const view = { ok: isWhole, hosts: found, drills: shown, breaks, incomplete: incompleteHosts, hasFailures };
+    const view = {
+      ok: isWhole,
+      hosts: found,
+      leftOut,
+      releases: releases.map(({ document: { version, source } }) => {
+        return { version, commit: source.commit, hasCommitObject: commits.has(source.commit) };
+      }),
+      drills: shown,
+      isGateProven: isProven,
+      breaks,
+      incomplete: incompleteHosts,
+      hasFailures,
+    };
     terminal.result(JSON.stringify(view, null, 2));
     return isWhole ? 0 : 1;
   }
@@ -32,7 +49,19 @@ export function showFindings(
     terminal.result(`${host}: ${plural(collections, 'collection')}${span}; ${journal}`);
     for (const gap of gaps) terminal.result(`  gap: nothing was collected from ${gap.from} to ${gap.to}`);
   }
-  if (drills.length === 0) terminal.result('no drill in the period: gate reported unproven');
+  if (leftOut.length > 0) {
+    terminal.result(`left out: ${plural(leftOut.length, 'host')} of the fleet: ${someOf(leftOut)}`);
+  }
+  if (without.length > 0) {
+    const versions = someOf(without.map(({ document }) => String(document.version)));
+    terminal.result(
+      `no commit object of ${plural(without.length, 'release')}: ${versions}; create takes them from --source`,
+    );
+  }
+  if (!isProven) {
+    const none = drills.length === 0 ? 'no drill in the period' : 'no drill on a host passed in the period';
+    terminal.result(`${none}: gate reported unproven`);
+  }
   for (const { record, unchecked } of drills) {
     const by = unchecked.length === 0 ? '' : `; no journal of ${unchecked.join(', ')}`;
     terminal.result(`drill ${drillLine(record)}${by}`);
@@ -46,4 +75,9 @@ export function showFindings(
       terminal.paint('green', hasFailures ? 'everything holds; some controls failed' : 'everything holds'),
     );
   return isWhole ? 0 : 1;
+}
+
+function someOf(names: readonly string[]): string {
+  const more = names.length - namesMax;
+  return more > 0 ? `${names.slice(0, namesMax).join(', ')} and ${more} more` : names.join(', ');
 }
