@@ -166,7 +166,7 @@ let
     ""
     "- **measured**: a probe on the host measures it, and evidence is signed there."
     "- **static only**: the configuration is evaluated at each release; nothing measures the running host."
-    "- **attested**: a person states it, signed."
+    "- **attested**: only a person can state it. Nothing holds such statements yet, so a [packet](packets.md) calls it not covered."
     "- **not covered**: nothing. Where rules stand beside it, they are in the catalogue and nothing measures them yet, or the catalogue"
     "  says why nothing can ([controls.md](controls.md))."
     ""
