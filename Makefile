@@ -53,8 +53,8 @@ format: setup ## format, and fix what the linter can
 build: setup ## the shipped bundle: dist/nixfleet
 	@$(NODE) scripts/build.ts
 
-bench: setup-demo build ## benchmarks, one line of JSON each
-	@for file in bench/*.bench.ts; do [ ! -e "$$file" ] || $(NODE) --expose-gc "$$file" || exit 1; done
+bench: setup-demo build ## benchmarks, one line of JSON each (FILES='…'; packet is 6 hosts × 7 days: NIXFLEET_BENCH_HOSTS=100 NIXFLEET_BENCH_DAYS=90 is all of it)
+	@for file in $(or $(FILES),bench/*.bench.ts); do [ ! -e "$$file" ] || $(NODE) --expose-gc "$$file" || exit 1; done
 
 schemas: setup ## write docs/schemas/ from the schemas in packages/contracts
 	@$(NODE) scripts/write-schemas.ts
