@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { addSeconds, msToInstant, PlanView, RefusedPlanView } from '@nixfleet/contracts';
+import { addSeconds, type HostState, msToInstant, PlanView, RefusedPlanView } from '@nixfleet/contracts';
 import { systemClock } from '@nixfleet/contracts/node-clock';
+import { initialHostState } from '@nixfleet/engine';
 import { testCatalogue } from '@nixfleet/testkit';
 import {
   at,
@@ -68,18 +69,22 @@ test('plan: from what a control plane sees, where one answers', async () => {
   const now = msToInstant(systemClock.now());
   const events: unknown[] = [];
   const rolloutId = '1'.repeat(64);
-  const fleetOf = (online: boolean) => ({
+  const hostOf = (name: string) => ({
+    ...{ name, channel: 'stable', tags: [], health: 'waiting', phase: null, running: null, target: null, wave: null },
+    ...{ online: name === 'web-2' || isOnline, lastSeenAt: now, rebootPending: false, withheld: [] },
+  });
+  const fleet = () => ({
     ...{ fleet: 'acme', now, release: null, head: null, trustVersion: 1, rebuilding: null, problems: [] },
-    ...{ rollouts: [], unknownKeys: [] },
-    hosts: ['web-1', 'web-2'].map((name) => ({
-      ...{ name, channel: 'stable', tags: [], health: 'waiting', phase: null, running: null, target: null, wave: null },
-      ...{ online: name === 'web-2' || online, lastSeenAt: now, rebootPending: false, withheld: [] },
-    })),
+    ...{ rollouts: [], unknownKeys: [], hosts: ['web-1', 'web-2'].map(hostOf) },
   });
   let isOnline = true;
+  let localHold: HostState['localHold'] = null;
   await using server = await startViewsServer((path) => {
     if (path.startsWith('/v1/events?last=')) return { body: { events, next: null } };
-    if (path === '/v1/fleet') return { body: fleetOf(isOnline) };
+    if (path === '/v1/fleet') return { body: fleet() };
+    const name = path.startsWith('/v1/hosts/') ? path.slice('/v1/hosts/'.length) : '';
+    const more = { state: { ...initialHostState, localHold }, journal: null, agentVersion: null };
+    if (name !== '') return { body: { ...hostOf(name), ...more } };
     return { status: 404, body: { error: 'not-found', message: path } };
   }, now);
   const target = { rolloutId, channel: 'stable', introducedIn: 1, wave: 0, closure: `/nix/store/${'0'.repeat(32)}-x` };
@@ -106,6 +111,14 @@ test('plan: from what a control plane sees, where one answers', async () => {
   assert.deepEqual(seen.basis, { hosts: 'control-plane', durations: 'control-plane', measuredHosts: 1 });
   const [rollout] = seen.forecast.rollouts;
   assert.ok(rollout?.startsAt && rollout.doneAt && rollout.doneAt >= addSeconds(rollout.startsAt, 160), 'too fast');
+  localHold = { until: addSeconds(now, 5 * 3600), reason: 'the disk is being replaced' };
+  const held = (await plan()).forecast.rollouts[0];
+  assert.equal(held?.startsAt, localHold.until);
+  assert.deepEqual(
+    held?.blockedBy.map(({ withheld, to }) => [withheld.code, withheld.names, to]),
+    ['web-1', 'web-2'].map((name) => ['local-hold', [name], localHold?.until]),
+  );
+  localHold = null;
   isOnline = false;
   const waiting = (await plan()).forecast.rollouts[0]?.waiting;
   assert.deepEqual(
