@@ -156,7 +156,7 @@ async function release(fleet: TestFleet, writers: readonly HostWriter[]): Promis
   const { report }: { readonly report: StaticReport } = staticGate({
     fleet: (await probe.verified()).fleet.document,
     hosts: evaluated,
-    carriedOver: new Map(),
+    carriedOver: new Set(),
     waivers: [],
     waiverRegister: null,
     now: fleet.now,

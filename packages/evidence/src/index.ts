@@ -46,7 +46,6 @@ export type {
 export {
   type HistoricRelease,
   keysOfRecord,
-  readHistoricManifest,
   verifyHistoricRelease,
 } from './packet/historic-release.ts';
 export { type HostQuestion, type HostRelease, hostQuestion } from './packet/host-question.ts';
@@ -59,6 +58,7 @@ export {
 export type { PacketReader } from './packet/packet-reader.ts';
 export { type KnownManifests, verifyHost } from './packet/verify-host.ts';
 export { type VerifyHosts, verifyPacket } from './packet/verify-packet.ts';
+export { type ReadFile, readBound, readCatalogue, readHistoricManifest } from './read-bound.ts';
 export {
   activationSkewSecondsMax,
   type ControlFailure,
@@ -72,14 +72,22 @@ export { type EvidenceSignatures, signEvidence } from './sign-evidence.ts';
 export { type StaticChange, staticChanges } from './static-changes.ts';
 export {
   type EvaluatedCompliance,
+  observationsOf,
   type StaticFailure,
   type StaticGate,
   type StaticGateInput,
   staticGate,
-  unsignableReport,
 } from './static-gate.ts';
+export { type ReportedRelease, unsignableReport } from './unsignable-report.ts';
 export { checkAgainstRelease, type ReleasedHost } from './verify-against-release.ts';
 export { type KeyOfRecord, type SignedEvidence, type VerifiedEvidence, verifyEvidence } from './verify-evidence.ts';
+export {
+  leastSeverities,
+  type ReleasedCompliance,
+  readStaticReport,
+  type StaticReportQuestion,
+  verifyStaticReport,
+} from './verify-static-report.ts';
 export {
   type RefusedWaiver,
   type SeverityOf,
@@ -93,3 +101,4 @@ export {
   waiverWarningDays,
 } from './verify-waiver.ts';
 export { type ApplicableWaiver, covers, isInScope, type WaiverQuestion, waiverFor } from './waiver-scope.ts';
+export { type WaiverInUse, waiversInUse } from './waivers-in-use.ts';

@@ -37,10 +37,10 @@ export interface EvaluatedCompliance {
 
 export interface StaticGateInput {
   readonly fleet: FleetDocument;
-  /** Null for a host without the compliance module. Hosts of `carriedOver` need not be here. */
+  /** Null, or not there, for a host without the compliance module. */
   readonly hosts: ReadonlyMap<HostName, EvaluatedCompliance | null>;
-  /** Measurements of an earlier release, for hosts that keep its closure. */
-  readonly carriedOver: ReadonlyMap<HostName, StaticHostReport>;
+  /** Hosts that keep the closure of an earlier release, and its measurements: `observationsOf`. */
+  readonly carriedOver: ReadonlySet<HostName>;
   /** Verified. */
   readonly waivers: readonly ApplicableWaiver[];
   readonly waiverRegister: Sha256Hex | null;
@@ -73,20 +73,72 @@ export interface StaticGate {
 
 /**
  * Every static rule over every host. A pure function of what was evaluated, the waivers and the time at which they are
- * judged: the same inputs make the same report. A host that is in neither map is reported as not evaluated, which under
+ * judged: the same inputs make the same report. A host that nothing is known of is reported as not evaluated, which under
  * `enforce` blocks: no answer is not a pass.
  */
 export function staticGate(input: StaticGateInput): StaticGate {
   const hosts: Record<string, StaticHostReport> = {};
-  const blocking: StaticFailure[] = [];
-  const warnings: StaticFailure[] = [];
-  const summary = { hosts: 0, pass: 0, fail: 0, error: 0, waived: 0, blocking: 0 };
-  for (const [host, { channel, tags }] of entriesOf(input.fleet.hosts)) {
-    const mode = lookup(input.fleet.channels, channel)?.policy.compliance.mode ?? 'enforce';
-    const about: HostQuestion = { host, channel, tags, mode };
-    const report = hostReport(input, about);
-    hosts[host] = report;
-    summary.hosts++;
+  const judged: JudgedHost[] = [];
+  for (const question of hostQuestions(input.fleet)) {
+    const evaluated = input.hosts.get(question.host) ?? null;
+    const isCarriedOver = input.carriedOver.has(question.host);
+    const one = judgeHost({ ...input, evaluated, isCarriedOver }, question);
+    hosts[question.host] = one.report;
+    judged.push(one);
+  }
+  const failures = judged.flatMap((one) => one.failures);
+  const report: StaticReport = {
+    type: 'static-report',
+    fleet: input.fleet.fleet,
+    schemaVersion: 1,
+    waiverRegister: input.waiverRegister,
+    hosts,
+    summary: summaryOf(judged),
+  };
+  return {
+    report,
+    blocking: failures.filter(({ mode }) => mode === 'enforce'),
+    warnings: failures.filter(({ mode }) => mode === 'permissive'),
+  };
+}
+
+/** A host as the fleet has it. */
+export interface HostQuestion {
+  readonly host: HostName;
+  readonly channel: ChannelName;
+  readonly tags: readonly TagName[];
+  /** The channel's. */
+  readonly mode: ComplianceMode;
+}
+
+export function hostQuestions({ hosts, channels }: FleetDocument): readonly HostQuestion[] {
+  return entriesOf(hosts).map(([host, { channel, tags }]) => {
+    const mode = lookup(channels, channel)?.policy.compliance.mode ?? 'enforce';
+    return { host, channel, tags, mode };
+  });
+}
+
+export interface JudgeInput extends Pick<StaticGateInput, 'waivers' | 'now'> {
+  readonly evaluated: EvaluatedCompliance | null;
+  readonly isCarriedOver: boolean;
+}
+
+export interface JudgedHost {
+  readonly report: StaticHostReport;
+  /** Rules that fail, and weaker modes whose waivers do not count. */
+  readonly failures: readonly StaticFailure[];
+}
+
+/** One host: what `staticGate` says of it, and what whoever signs makes of the same measurements once more. */
+export function judgeHost(input: JudgeInput, about: HostQuestion): JudgedHost {
+  const report = hostReport(input, about);
+  return { report, failures: [...failuresOf(about, report), ...weakerModes(input, about)] };
+}
+
+export function summaryOf(judged: readonly JudgedHost[]): StaticReport['summary'] {
+  const summary = { hosts: judged.length, pass: 0, fail: 0, error: 0, waived: 0, blocking: 0 };
+  for (const { report, failures } of judged) {
+    summary.blocking += failures.filter(({ mode }) => mode === 'enforce').length;
     for (const { rules } of report.controls) {
       for (const { via, status, decision } of rules) {
         if (via !== null && via !== 'override') continue;
@@ -94,27 +146,14 @@ export function staticGate(input: StaticGateInput): StaticGate {
         if (decision === 'waived') summary.waived++;
       }
     }
-    for (const failure of [...failuresOf(about, report), ...weakerModes(input, about)]) {
-      if (failure.mode === 'enforce') blocking.push(failure);
-      else if (failure.mode === 'permissive') warnings.push(failure);
-    }
   }
-  summary.blocking = blocking.length;
-  const report: StaticReport = {
-    type: 'static-report',
-    fleet: input.fleet.fleet,
-    schemaVersion: 1,
-    waiverRegister: input.waiverRegister,
-    hosts,
-    summary,
-  };
-  return { report, blocking, warnings };
+  return summary;
 }
 
 /** Weaker modes of a host whose waivers do not count: as bad as what the wider scope asked for. */
-function weakerModes({ hosts, waivers, now }: StaticGateInput, about: HostQuestion): StaticFailure[] {
+function weakerModes({ evaluated, waivers, now }: JudgeInput, about: HostQuestion): StaticFailure[] {
   const { host, channel } = about;
-  return (hosts.get(host)?.weakened ?? []).flatMap((weaker): StaticFailure[] => {
+  return (evaluated?.weakened ?? []).flatMap((weaker): StaticFailure[] => {
     const problem = weakerModeProblem(weaker, waivers, { ...about, at: now });
     if (problem === null) return [];
     const { path, mode, wider, waiver, control } = weaker;
@@ -129,32 +168,10 @@ function weakerModes({ hosts, waivers, now }: StaticGateInput, about: HostQuesti
   });
 }
 
-interface HostQuestion {
-  readonly host: HostName;
-  readonly channel: ChannelName;
-  readonly tags: readonly TagName[];
-  readonly mode: ComplianceMode;
-}
-
-function hostReport(input: StaticGateInput, about: HostQuestion): StaticHostReport {
-  const evaluated = input.hosts.get(about.host) ?? null;
-  const earlier = input.carriedOver.get(about.host);
+function hostReport(input: JudgeInput, about: HostQuestion): StaticHostReport {
+  const { evaluated, isCarriedOver } = input;
   const { channel, mode } = about;
-  if (evaluated === null && earlier !== undefined) {
-    const controls = earlier.controls.map((control) => {
-      const effective = effectiveMode(mode, control.mode);
-      return decided(
-        control.controlId,
-        control.frameworkArticles,
-        effective,
-        control.rules.map((rule) => decidedRule(rule, control.controlId, input, about)),
-      );
-    });
-    return { ...earlier, channel, mode, isCarriedOver: true, controls };
-  }
-  if (evaluated === null) {
-    return { channel, mode, catalogue: null, governance: null, isCarriedOver: false, controls: [] };
-  }
+  if (evaluated === null) return { channel, mode, catalogue: null, governance: null, isCarriedOver, controls: [] };
   const { catalogue, sha256, bytes } = evaluated;
   const observations = new Map<string, StaticObservation>(evaluated.observations.map((entry) => [entry.id, entry]));
   const controls = [...catalogue.controls]
@@ -165,7 +182,7 @@ function hostReport(input: StaticGateInput, about: HostQuestion): StaticHostRepo
     mode,
     catalogue: { version: catalogue.version, sha256, bytes },
     governance: catalogue.governance,
-    isCarriedOver: false,
+    isCarriedOver,
     controls,
   };
 }
@@ -173,28 +190,19 @@ function hostReport(input: StaticGateInput, about: HostQuestion): StaticHostRepo
 function controlResult(
   control: CatalogueControl,
   observations: ReadonlyMap<string, StaticObservation>,
-  input: StaticGateInput,
+  input: JudgeInput,
   about: HostQuestion,
 ): StaticControlResult {
   const mode = effectiveMode(about.mode, control.mode);
   const rules = [...control.rules]
     .sort((left, right) => (left.id < right.id ? -1 : 1))
     .map((rule) => decidedRule(measured(rule, mode, observations.get(rule.id)), control.controlId, input, about));
-  return decided(control.controlId, control.articles, mode, rules);
-}
-
-function decided(
-  controlId: ControlId,
-  frameworkArticles: StaticControlResult['frameworkArticles'],
-  mode: ComplianceMode,
-  rules: StaticRuleResult[],
-): StaticControlResult {
   return {
-    controlId,
+    controlId: control.controlId,
     mode,
     status: combineStatuses(rules.map(({ status }) => status)),
     decision: combineDecisions(rules.map(({ decision }) => decision)),
-    frameworkArticles,
+    frameworkArticles: control.articles,
     rules,
   };
 }
@@ -243,15 +251,30 @@ function forecast(
   return passed ? { wouldPass: true } : { wouldPass: false, fix, optionPath };
 }
 
+/**
+ * What a host was observed to be, out of what a report says of it: `judgeHost` makes the same report of it under the same
+ * modes, waivers and time, and another one under others.
+ */
+export function observationsOf({ controls }: Pick<StaticHostReport, 'controls'>): readonly StaticObservation[] {
+  return controls.flatMap(({ rules }) => rules.flatMap(observationIn));
+}
+
+function observationIn({ id, status, wouldPass, expected, observed, optionPath, fix = '' }: StaticRuleResult) {
+  if (wouldPass !== undefined) {
+    return [{ id, passed: wouldPass, expected: null, observed: null, optionPath: optionPath ?? '', fix }];
+  }
+  if (optionPath === undefined) return [];
+  return [{ id, passed: status === 'pass', expected: expected ?? null, observed: observed ?? null, optionPath, fix }];
+}
+
 function decidedRule(
-  rule: MeasuredRule & { readonly decision?: unknown; readonly waiverId?: unknown },
+  rule: MeasuredRule,
   controlId: ControlId,
-  { waivers, now }: StaticGateInput,
+  { waivers, now }: JudgeInput,
   { host, channel, tags }: HostQuestion,
 ): StaticRuleResult {
-  const { decision: _decision, waiverId: _waiverId, ...kept } = rule;
   const question = { controlId, ruleId: rule.id, host, channel, tags, at: now };
-  return { ...kept, ...decideRule(rule.status, waivers, question) };
+  return { ...rule, ...decideRule(rule.status, waivers, question) };
 }
 
 /** What of a host's report is a failure that no waiver covers, whatever the mode; one that is `disabled` stops and tells nothing. */
@@ -292,42 +315,4 @@ export function failuresOf(
         fix: rule.fix ?? 'it was not evaluated',
       })),
   );
-}
-
-/**
- * Why a report may not be signed with a release, or null: it has to cover every host of the fleet and no other, be about
- * the policy that the fleet has, and hold no failure that blocks. For whoever signs, and did not evaluate anything.
- */
-export function unsignableReport(report: StaticReport, fleet: FleetDocument): string | null {
-  if (report.fleet !== fleet.fleet) return `the static report is of fleet ${report.fleet}`;
-  for (const [host, { channel }] of entriesOf(fleet.hosts)) {
-    const found = lookup(report.hosts, host);
-    if (!found) return `the static report does not cover host ${host}`;
-    const mode = lookup(fleet.channels, channel)?.policy.compliance.mode ?? 'enforce';
-    if (found.channel !== channel || found.mode !== mode) {
-      return `the static report is about host ${host} in channel ${found.channel} under ${found.mode}, not ${channel} under ${mode}`;
-    }
-    const inconsistent = inconsistency(found);
-    if (inconsistent !== null) return `the static report of host ${host}: ${inconsistent}`;
-    const blocking = failuresOf({ host, channel, mode }, found).find((failure) => failure.mode === 'enforce');
-    if (blocking) return `${host}: ${blocking.ruleId ?? 'no catalogue'} fails under enforce`;
-  }
-  // What is no rule of a host, such as a weaker mode whose waiver ran out, is in the count alone.
-  if (report.summary.blocking > 0) return `the static report says that ${report.summary.blocking} failures block`;
-  const extra = entriesOf(report.hosts).find(([host]) => !lookup(fleet.hosts, host));
-  return extra ? `the static report has host ${extra[0]}, which is not one of the fleet` : null;
-}
-
-/** A report whose words do not follow from each other was not made by `staticGate`. */
-function inconsistency({ controls }: StaticHostReport): string | null {
-  for (const { controlId, status, decision, rules } of controls) {
-    if (status !== combineStatuses(rules.map((rule) => rule.status))) return `${controlId}: status`;
-    if (decision !== combineDecisions(rules.map((rule) => rule.decision))) return `${controlId}: decision`;
-    for (const rule of rules) {
-      const isBad = rule.status === 'fail' || rule.status === 'error';
-      const isWaived = rule.decision === 'waived' && rule.waiverId !== undefined && rule.status === 'fail';
-      if (isBad && rule.decision !== 'fail' && !isWaived) return `${rule.id}: ${rule.status} decides ${rule.decision}`;
-    }
-  }
-  return null;
 }

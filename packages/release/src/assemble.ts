@@ -20,7 +20,6 @@ import {
   type SealedDocument,
   type Sha256Hex,
   type Source,
-  type StaticReport,
   sealDocument,
   type TrustState,
   trialsAt,
@@ -38,7 +37,7 @@ import type { ApprovedFile } from './read-approved.ts';
 import type { VerifiedTree } from './read-release.ts';
 import type { WaiverFile } from './read-waivers.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
-import type { TreeChange } from './release-tree.ts';
+import { emptyTree, type ReleaseTree, type TreeChange } from './release-tree.ts';
 import { resolveChannelTimes } from './resolve-windows.ts';
 import { activeTrials } from './trials.ts';
 import { isUnchanged } from './unchanged-channel.ts';
@@ -60,8 +59,8 @@ export interface AssembleInput {
   readonly force?: boolean;
   /** Passes windows and freezes once enough approvers signed it. */
   readonly emergency?: Emergency;
-  /** The static report of `previous`, for hosts that are carried over. */
-  readonly previousReport?: StaticReport | null;
+  /** Where `previous` was read: of hosts that are carried over, it says what was measured. Default: nothing. */
+  readonly previousTree?: ReleaseTree;
   readonly onStaticReport?: OnStaticReport;
 }
 
@@ -108,7 +107,7 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     fleet,
     hosts,
     carriedOver: closures.value.carriedOver,
-    previousReport: input.previousReport ?? null,
+    previousTree: input.previousTree ?? emptyTree,
     waivers,
     drills,
   });

@@ -226,7 +226,7 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     const trust = lab.start;
     const signers = [await lab.fleet.keyOf('ci')];
     const now = lab.clock.instant();
-    const sign = async (change: (draft: StaticReport) => void, isBound = true) => {
+    const sign = async (change: (draft: StaticReport) => unknown, isBound = true) => {
       const draft = structuredClone(present(assembly.compliance, 'compliance').report);
       change(draft);
       const sealed = await sealDocument(lab.ctx.crypto, draft);
@@ -244,6 +244,47 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     const web = HostName.parse('web-1');
     assert.match(await sign((draft) => delete draft.hosts[web]), /does not cover host web-1/);
     assert.match(await sign(() => {}, false), /no static report/);
+    const hostOf = (draft: StaticReport) => present(lookup(draft.hosts, web), 'web-1');
+    const hollow = await sign((draft) => Object.assign(hostOf(draft), { controls: [] }));
+    assert.match(hollow, /compliance-failed: .*web-1: control access-control is missing/);
+    const foreign = { sha256: 'f'.repeat(64) };
+    const unknown = await sign((draft) => Object.assign(present(hostOf(draft).catalogue, 'a catalogue'), foreign));
+    assert.match(unknown, /web-1: its catalogue: reports\/f+.json is not there/);
+  });
+
+  test('the signer does not take the word of a release for the time at which its waivers counted', async () => {
+    const stable = present(lab.intent.channels.stable, 'stable');
+    stable.policy.compliance = { mode: 'enforce', frameworks: ['nis2'] };
+    const now = lab.clock.instant();
+    const ends = addSeconds(now, 3600);
+    const { signed } = await testWaiver(lab.fleet, { createdAt: now, reviewAt: ends, expiresAt: ends });
+    const path = lab.at(`source/${waiversDirectory}/W-2026-0001.json`);
+    await rm(lab.at(`source/${waiversDirectory}`), { recursive: true });
+    await mkdir(lab.at(`source/${waiversDirectory}`), { recursive: true });
+    await writeFile(path, signed.bytes);
+    for (const [keyId, armored] of signed.sshSignatures ?? []) await writeFile(`${path}.${keyId}.sshsig`, armored);
+    await evaluatesTo({ 'web-1': ['AC-01'] });
+    const run = accepted(await lab.release({ isDryRun: true, force: true }));
+    assert.ok(run.kind === 'dry-run');
+    const { change, sha256 } = run.summary.assembly;
+    const sign = async (at: Instant) =>
+      signRelease(lab.ctx, { change, sha256, trust: lab.start, signers: [await lab.fleet.keyOf('ci')], now: at });
+    assert.ok((await sign(addSeconds(ends, -1))).ok);
+    const late = await sign(ends);
+    assert.ok(!late.ok && late.reason === 'compliance-failed');
+    assert.match(late.detail, /W-2026-0001, which it rests on for AC-01 on web-1, ran out at/);
+  });
+
+  test('a host that keeps its closure keeps what was measured of it, under the catalogue in it', async () => {
+    await evaluatesTo();
+    assert.equal(accepted(await release()).kind, 'published');
+    const before = present(lookup((await report()).hosts, 'web-2'), 'web-2');
+    lab.versions['web-2'] = 'broken';
+    await lab.commit();
+    assert.equal(accepted(await lab.release({ carryOver: true })).kind, 'published');
+    assert.deepEqual(lookup((await report()).hosts, 'web-2'), { ...before, isCarriedOver: true });
+    lab.versions['web-2'] = '1.0';
+    await lab.commit();
   });
 
   test('the report is the same bytes for the same inputs', async () => {

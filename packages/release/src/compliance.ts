@@ -5,22 +5,17 @@ import {
   type Crypto,
   catalogueBytesMax,
   type DocumentRef,
-  documentBytesMax,
   entriesOf,
-  FleetDocument,
-  fleetPath,
-  type GovernanceLevel,
+  type FleetDocument,
   type HostCompliance,
   type HostName,
   type Instant,
   lookup,
   type ReleaseDocument,
-  readDocument,
   refuse,
   reportPath,
   type SealedDocument,
-  type StaticHostReport,
-  StaticReport,
+  type StaticReport,
   sealDocument,
   sha256Hex,
   type TrustState,
@@ -30,9 +25,13 @@ import {
 } from '@nixfleet/contracts';
 import {
   type EvaluatedCompliance,
+  leastSeverities,
+  observationsOf,
+  readCatalogue,
+  readStaticReport as readReport,
+  type SeverityOf,
   type StaticFailure,
   staticGate,
-  unsignableReport,
   type VerifiedWaiver,
   verifyRegister,
 } from '@nixfleet/evidence';
@@ -40,6 +39,7 @@ import { z } from 'zod';
 import type { BuildHost } from './build-result.ts';
 import { requireDrillRecords } from './drill-records.ts';
 import type { ApprovedFile } from './read-approved.ts';
+import type { VerifiedTree } from './read-release.ts';
 import type { WaiverFile } from './read-waivers.ts';
 import type { ReleaseOutcome, ReleaseRefusal } from './release-refusal.ts';
 import type { ReleaseTree } from './release-tree.ts';
@@ -72,8 +72,9 @@ export interface ComplianceInput {
   readonly hosts: ReadonlyMap<HostName, BuildHost>;
   /** Hosts that keep the closure of the release before. */
   readonly carriedOver: readonly HostName[];
-  /** The static report of that release, if it has one. */
-  readonly previousReport: StaticReport | null;
+  readonly previous: Pick<VerifiedTree, 'release'> | null;
+  /** Where `previous` was read. */
+  readonly previousTree: ReleaseTree;
   readonly waivers: readonly WaiverFile[];
   /** What rules about drills have read. Default: none. */
   readonly drills?: readonly ApprovedFile[];
@@ -101,24 +102,22 @@ export async function assembleCompliance(
   if (!areSigned.ok) return areSigned;
   const evaluated = await evaluatedHosts(input);
   if (!evaluated.ok) return evaluated;
-  const hosts = evaluated.value;
+  const carriedOver = await carriedOverHosts(input);
+  if (!carriedOver.ok) return carriedOver;
+  const hosts = new Map([...evaluated.value, ...carriedOver.value]);
   const isAsked = entriesOf(fleet.channels).some(([, { policy }]) => policy.compliance.mode !== 'disabled');
   if (!isAsked && [...hosts.values()].every((host) => host === null)) return accept(null);
 
   const files = new Map<string, Uint8Array>();
-  const verified = await waiverRegister(input, severities(hosts));
+  const severityOf = leastSeverities([...hosts.values()].flatMap((host) => host?.catalogue.controls ?? []));
+  const verified = await waiverRegister(input, severityOf);
   const register = verified.sealed;
   if (register) files.set(reportPath(register.sha256), register.bytes);
 
-  const carriedOver = new Map<HostName, StaticHostReport>();
-  for (const host of input.carriedOver) {
-    const earlier = input.previousReport && lookup(input.previousReport.hosts, host);
-    if (earlier) carriedOver.set(host, earlier);
-  }
   const gate = staticGate({
     fleet,
     hosts,
-    carriedOver,
+    carriedOver: new Set(input.carriedOver),
     waivers: verified.waivers.map(({ document }) => document),
     waiverRegister: register?.sha256 ?? null,
     now,
@@ -197,17 +196,32 @@ async function readCompliance(
   });
 }
 
-/** The least severity that any host's catalogue gives a rule: the one that bounds a waiver most. */
-function severities(
-  hosts: ReadonlyMap<HostName, EvaluatedCompliance | null>,
-): (ruleId: string) => GovernanceLevel | undefined {
-  const found = new Map<string, GovernanceLevel>();
-  for (const host of hosts.values()) {
-    for (const { rules } of host?.catalogue.controls ?? []) {
-      for (const { id, severity } of rules) if (found.get(id) !== 'minimal') found.set(id, severity);
-    }
+/**
+ * Hosts that keep a closure keep what was measured of it, under the catalogue in it. Null where the release before did not
+ * measure it, or its catalogue is not there any more.
+ */
+async function carriedOverHosts({
+  crypto,
+  fleet,
+  carriedOver,
+  previous,
+  previousTree,
+}: ComplianceInput): Promise<ReleaseOutcome<Map<HostName, EvaluatedCompliance | null>>> {
+  const found = new Map<HostName, EvaluatedCompliance | null>();
+  if (carriedOver.length === 0) return accept(found);
+  const ctx: VerifyContext = { crypto, fleet: fleet.fleet };
+  const read = (path: string, bytesMax: number) => previousTree.read(path, bytesMax);
+  const earlier = previous ? await readReport(ctx, read, previous.release.document) : accept(null);
+  if (!earlier.ok) return earlier;
+  for (const host of carriedOver) {
+    const report = earlier.value && lookup(earlier.value.hosts, host);
+    const named = report?.catalogue ?? null;
+    const asked = named && (await readCatalogue(ctx, read, named.sha256));
+    if (asked && !asked.ok && asked.reason !== 'missing') return asked;
+    const evaluated = report && named && asked?.ok && { ...asked.value, sha256: named.sha256 };
+    found.set(host, evaluated ? { ...evaluated, observations: observationsOf(report) } : null);
   }
-  return (ruleId) => found.get(ruleId);
+  return accept(found);
 }
 
 function ruleTexts(
@@ -220,7 +234,7 @@ function ruleTexts(
 /** Those that count, sealed as the register that the release binds; null where none does. */
 async function waiverRegister(
   { crypto, fleet, waivers, trust }: ComplianceInput,
-  severityOf: (ruleId: string) => GovernanceLevel | undefined,
+  severityOf: SeverityOf,
 ): Promise<{
   readonly sealed: SealedDocument | null;
   readonly waivers: readonly VerifiedWaiver[];
@@ -249,45 +263,9 @@ async function waiverRegister(
 
 /** The report that a release binds; null if it binds none. Bound by hash, so its form is all there is to check. */
 export async function readStaticReport(
-  { crypto, fleet }: VerifyContext,
-  tree: ReleaseTree,
-  { staticReport }: ReleaseDocument,
-): Promise<ReleaseOutcome<StaticReport | null>> {
-  if (!staticReport) return accept(null);
-  const path = reportPath(staticReport.sha256);
-  const bytes = await tree.read(path, documentBytesMax['static-report']);
-  if (!bytes) return refuse('missing', `${path} is not there`);
-  const hash = await sha256Hex(crypto, bytes);
-  if (hash !== staticReport.sha256) return refuse('hash-mismatch', `${path} has hash ${hash}`);
-  const read = readDocument(fleet, { type: 'static-report', schema: StaticReport }, bytes);
-  return read.ok ? accept(read.value.document) : read;
-}
-
-/**
- * For whoever signs: refuses a release whose static report is missing where a policy asks for one, does not cover every
- * host, or has a failure that blocks. What is signed must have been looked at, whoever assembled it.
- */
-export async function requireStaticReport(
   ctx: VerifyContext,
   tree: ReleaseTree,
   release: ReleaseDocument,
-): Promise<ReleaseOutcome<null>> {
-  const { resolvedFleet } = release;
-  const bytes = await tree.read(fleetPath(resolvedFleet.sha256), documentBytesMax.fleet);
-  if (!bytes) return refuse('missing', `${fleetPath(resolvedFleet.sha256)} is not there`);
-  const hash = await sha256Hex(ctx.crypto, bytes);
-  if (hash !== resolvedFleet.sha256) return refuse('hash-mismatch', `the fleet has hash ${hash}`);
-  const fleet = readDocument(ctx.fleet, { type: 'fleet', schema: FleetDocument }, bytes);
-  if (!fleet.ok) return fleet;
-  const { document } = fleet.value;
-  const report = await readStaticReport(ctx, tree, release);
-  if (!report.ok) return report;
-  if (report.value === null) {
-    const asking = entriesOf(document.channels).find(([, { policy }]) => policy.compliance.mode !== 'disabled');
-    return asking
-      ? refuse('compliance-failed', `channel ${asking[0]} has a compliance policy, and the release no static report`)
-      : accept(null);
-  }
-  const problem = unsignableReport(report.value, document);
-  return problem === null ? accept(null) : refuse('compliance-failed', problem);
+): Promise<ReleaseOutcome<StaticReport | null>> {
+  return readReport(ctx, (path, bytesMax) => tree.read(path, bytesMax), release);
 }

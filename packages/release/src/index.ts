@@ -10,7 +10,6 @@ export type { CommandRequest, CommandResult, Commands } from './commands.ts';
 export {
   type AssembledCompliance,
   readStaticReport,
-  requireStaticReport,
   type StaticGateRefusal,
 } from './compliance.ts';
 export { reportComplianceWarnings, reportStaticFailures, staticFailureLines } from './compliance-lines.ts';

@@ -17,7 +17,7 @@ import { verifyCachedClosures } from './cached-closure.ts';
 import type { HostClosure } from './channel-manifest.ts';
 import { closurePaths } from './closure-paths.ts';
 import type { Commands } from './commands.ts';
-import { type OnStaticReport, readStaticReport, type StaticGateRefusal } from './compliance.ts';
+import type { OnStaticReport, StaticGateRefusal } from './compliance.ts';
 import { reportComplianceWarnings, reportStaticFailures } from './compliance-lines.ts';
 import { type Emergency, requireEmergency } from './emergency.ts';
 import type { EvaluationLimits } from './evaluate-hosts.ts';
@@ -127,11 +127,9 @@ export async function release(
   }
   ports.progress.report({ step: 'assemble', state: 'started' });
   const now = msToInstant(ports.clock.now());
-  const earlier = previous ? await readStaticReport(ctx, snapshot.tree, previous.release.document) : accept(null);
-  if (!earlier.ok) return earlier;
   const assembled = await assemble({
     ...input,
-    previousReport: earlier.value,
+    previousTree: snapshot.tree,
     crypto: ports.crypto,
     builds: results,
     previous,

@@ -17,11 +17,11 @@ import {
   type VerifyContext,
 } from '@nixfleet/contracts';
 import { type Approver, addApprovals } from './approver.ts';
-import { requireStaticReport } from './compliance.ts';
 import { missingApprovals } from './emergency.ts';
 import { type ReleaseFiles, readReleaseFiles } from './release-files.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { emptyTree, overlayTree, type ReleaseTree, readSigned, type TreeChange, treeOfFiles } from './release-tree.ts';
+import { requireStaticReport } from './require-static-report.ts';
 import { addSignatures, signedFiles } from './sign-document.ts';
 
 /** Where an under-signed release waits, as it will lie in `releases/` once enough have signed. */
@@ -66,7 +66,7 @@ export async function signRelease(
   const read = readDocument(ctx.fleet, { type: 'release', schema: ReleaseDocument }, found.bytes);
   if (!read.ok) return read;
   const tree = overlayTree(input.published ?? emptyTree, change);
-  const looked = await requireStaticReport(ctx, tree, read.value.document);
+  const looked = await requireStaticReport(ctx, tree, { release: read.value.document, trust, now: input.now });
   if (!looked.ok) return looked;
   const { release: role } = trust.document.roles;
   const signed = await addSignatures({

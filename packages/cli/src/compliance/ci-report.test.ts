@@ -44,7 +44,7 @@ async function reportOfAll() {
   const { report, blocking, warnings } = staticGate({
     fleet: document,
     hosts,
-    carriedOver: new Map(),
+    carriedOver: new Set(),
     waivers: [waiver],
     waiverRegister: null,
     now: fleet.now,

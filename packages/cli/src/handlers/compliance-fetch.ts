@@ -27,8 +27,9 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const { ctx, place, pinned } = await openPinned(context, values);
   const trust = await walkTrustStates(ctx, place, pinned);
   const releases: HistoricRelease[] = [];
-  const asked = { trust, ...period, named: new Set<string>(), rollouts: new Set<string>() };
-  for await (const { release } of periodReleases(ctx, place, asked)) {
+  // Catalogues are looked at with the evidence that names them.
+  const none = { named: new Set<string>(), rollouts: new Set<string>(), hosts: new Set<HostName>() };
+  for await (const { release } of periodReleases(ctx, place, { trust, ...period, ...none })) {
     releases.push(release);
   }
   const reader = await openReader(context, values);

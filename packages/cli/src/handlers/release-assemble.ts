@@ -11,7 +11,6 @@ import {
   parseBuildResult,
   type ReleaseSummary,
   readBase,
-  readStaticReport,
   reportComplianceWarnings,
   reportStaticFailures,
   systemNix,
@@ -48,13 +47,11 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const base = await readBase(workshop.ctx, publisher, systemClock);
   if (!base.ok) return showRefusal(terminal, base);
   const { previous, chain, snapshot } = base.value;
-  const earlier = previous ? await readStaticReport(workshop.ctx, snapshot.tree, previous.release.document) : null;
-  if (earlier && !earlier.ok) return showRefusal(terminal, earlier);
   const assembled = await assemble({
     crypto: nodeCrypto,
     builds,
     previous,
-    previousReport: earlier?.value ?? null,
+    previousTree: snapshot.tree,
     trust: chain.newest,
     now: msToInstant(systemClock.now()),
     carryOver: values.flag('carry-over'),

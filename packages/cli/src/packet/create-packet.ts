@@ -9,6 +9,7 @@ import {
   type HostName,
   type Instant,
   type Json,
+  lookup,
   type ReleaseDocument,
   reportPath,
   rolloutPath,
@@ -101,7 +102,10 @@ async function fillFolder(input: PacketInput): Promise<PacketFindings> {
     if (journal) await write(packetPaths.journal(host), journal);
   }
   const releases = await copyReleases(input, { trust, named, rollouts, write });
-  for (const sha256 of new Set(archived.flatMap(({ catalogues }) => catalogues))) {
+  const asked = releases.flatMap(({ report }) =>
+    hosts.flatMap((host) => (report && lookup(report.hosts, host)?.catalogue?.sha256) ?? []),
+  );
+  for (const sha256 of new Set([...archived.flatMap(({ catalogues }) => catalogues), ...asked])) {
     await copy(input.place, reportPath(sha256), catalogueBytesMax, write);
   }
   for (const commit of new Set(releases.map(({ document }) => document.source.commit))) {
@@ -158,7 +162,7 @@ async function copySigned(
 }
 
 async function copyReleases(
-  { ctx, place, from, to }: PacketInput,
+  { ctx, place, from, to, hosts }: PacketInput,
   {
     trust,
     named,
@@ -172,7 +176,8 @@ async function copyReleases(
   },
 ): Promise<readonly HistoricRelease[]> {
   const releases: HistoricRelease[] = [];
-  for await (const { path, release } of periodReleases(ctx, place, { trust, from, to, named, rollouts })) {
+  const question = { trust, from, to, named, rollouts, hosts: new Set(hosts) };
+  for await (const { path, release } of periodReleases(ctx, place, question)) {
     releases.push(release);
     await copySigned(place, path, documentBytesMax.release, write);
     for (const [bound, bytesMax] of boundPaths(release.document)) await copy(place, bound, bytesMax, write);

@@ -144,7 +144,7 @@ export class PacketLab {
     const { report } = staticGate({
       fleet: document,
       hosts: evaluated,
-      carriedOver: new Map(),
+      carriedOver: new Set(),
       waivers,
       waiverRegister: probe.current.document.waiverRegister?.sha256 ?? null,
       now: fleet.now,

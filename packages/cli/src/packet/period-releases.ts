@@ -1,6 +1,7 @@
 import {
   documentBytesMax,
   entriesOf,
+  type HostName,
   type Instant,
   ReleaseDocument,
   readDocument,
@@ -26,6 +27,7 @@ export async function* periodReleases(
     to,
     named,
     rollouts,
+    hosts,
   }: {
     readonly trust: readonly TrustState[];
     readonly from: Instant;
@@ -34,6 +36,8 @@ export async function* periodReleases(
     readonly named: ReadonlySet<string>;
     /** A rollout that finishes under later releases was bound, with its static report, by one that had it as its own. */
     readonly rollouts: ReadonlySet<string>;
+    /** Those that it is about: their catalogues have to be there. */
+    readonly hosts: ReadonlySet<HostName>;
   },
 ): AsyncGenerator<{ readonly path: string; readonly release: HistoricRelease }> {
   const all: { readonly hash: Sha256Hex; readonly document: ReleaseDocument }[] = [];
@@ -62,7 +66,7 @@ export async function* periodReleases(
     const signed = await readSigned(place, path, documentBytesMax.release);
     if (!signed) continue;
     const read = (bound: string, bytesMax: number) => place.read(bound, bytesMax);
-    const verified = await verifyHistoricRelease(ctx, { signed, trust, read });
+    const verified = await verifyHistoricRelease(ctx, { signed, trust, read, hosts });
     if (!verified.ok) {
       throw new CliError('failed', `${path}: ${verified.reason}: ${verified.detail}`, 'mend the releases repository');
     }

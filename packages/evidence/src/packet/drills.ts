@@ -13,8 +13,9 @@ import {
 import { drillProblem, questionOf, type RecheckedDrill, recheckDrill } from '../drill/drill-problem.ts';
 import { heldHosts } from '../drill/held-hosts.ts';
 import { type DrillTrace, drillTrace } from '../drill/observe-drill.ts';
+import { readHistoricManifest } from '../read-bound.ts';
 import type { HostFindings, Note, PacketDrill } from './findings.ts';
-import { type HistoricRelease, readHistoricManifest } from './historic-release.ts';
+import type { HistoricRelease } from './historic-release.ts';
 import { type PacketManifest, packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { signedIn } from './signed-in.ts';

@@ -1,34 +1,30 @@
 import {
   accept,
   countSigners,
-  type DocumentRefusalCode,
   documentBytesMax,
   entriesOf,
   type FleetDocument,
   FleetDocument as FleetSchema,
   fleetPath,
+  type HostName,
   type Instant,
   parseDocument,
   parseOpensshPublicLine,
   ReleaseDocument,
-  type RolloutId,
-  RolloutManifest,
   readDocument,
   refuse,
-  reportPath,
   requireThreshold,
-  rolloutPath,
   type Sha256Hex,
   type SignedBytes,
-  StaticReport,
-  sha256Hex,
+  type StaticReport,
   type TrustState,
   type Verified,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import { unsignableReport } from '../static-gate.ts';
+import { type ReadFile, readBound } from '../read-bound.ts';
 import type { KeyOfRecord } from '../verify-evidence.ts';
-import { type VerifiedWaiver, verifyRegister } from '../verify-waiver.ts';
+import { verifyStaticReport } from '../verify-static-report.ts';
+import type { VerifiedWaiver } from '../verify-waiver.ts';
 
 /** A release of the past with everything that it binds, verified. */
 export interface HistoricRelease {
@@ -42,13 +38,11 @@ export interface HistoricRelease {
   readonly isStillTrusted: boolean;
 }
 
-type ReadFile = (path: string, bytesMax: number) => Promise<Uint8Array | null>;
-
 /**
  * A release under the trust version that it names. There is no head any more that named it, so nothing shows that it was
  * current; that it was released is what its signatures show. Order: form and type; its trust is one of the chain; the
  * threshold of the release role and of each channel; then fleet, static report and waiver register by hash. The report
- * must cover the fleet, as whoever signed it saw to.
+ * must be what whoever signed it saw to: `verifyStaticReport`.
  */
 export async function verifyHistoricRelease(
   ctx: VerifyContext,
@@ -56,7 +50,14 @@ export async function verifyHistoricRelease(
     signed,
     trust,
     read,
-  }: { readonly signed: SignedBytes; readonly trust: readonly TrustState[]; readonly read: ReadFile },
+    hosts,
+  }: {
+    readonly signed: SignedBytes;
+    readonly trust: readonly TrustState[];
+    readonly read: ReadFile;
+    /** Hosts whose catalogue is looked at, and has to be there: those of a packet. Default: all. */
+    readonly hosts?: ReadonlySet<HostName>;
+  },
 ): Promise<Verified<HistoricRelease>> {
   const parsed = await parseDocument(ctx, { type: 'release', schema: ReleaseDocument }, signed.bytes);
   if (!parsed.ok) return parsed;
@@ -69,23 +70,21 @@ export async function verifyHistoricRelease(
   const newest = trust.at(-1) ?? state;
   const now = await enough(ctx, newest, document, signed);
 
-  const fleetBytes = await bound(ctx, read, fleetPath(document.resolvedFleet.sha256), {
+  const fleetBytes = await readBound(ctx, read, fleetPath(document.resolvedFleet.sha256), {
     bytesMax: documentBytesMax.fleet,
     sha256: document.resolvedFleet.sha256,
   });
   if (!fleetBytes.ok) return fleetBytes;
   const fleet = readDocument(ctx.fleet, { type: 'fleet', schema: FleetSchema }, fleetBytes.value);
   if (!fleet.ok) return fleet;
-  const report = await readReport(ctx, read, document, fleet.value.document);
-  if (!report.ok) return report;
-  const waivers = await readRegister(ctx, read, document, { trust: state, report: report.value });
-  if (!waivers.ok) return waivers;
+  const question = { release: document, fleet: fleet.value.document, trust: state, read };
+  const compliance = await verifyStaticReport(ctx, { ...question, ...(hosts ? { hosts } : {}) });
+  if (!compliance.ok) return refuse(compliance.reason, `${what}: ${compliance.detail}`);
   return accept({
     releaseId,
     document,
     fleet: fleet.value.document,
-    report: report.value,
-    waivers: waivers.value,
+    ...compliance.value,
     signers: [...counted.value].sort(),
     isStillTrusted: now.ok,
   });
@@ -105,71 +104,6 @@ async function enough(
   const threshold = Math.max(role.threshold, ...demanded);
   const counted = requireThreshold(count, threshold, `the release role of trust ${trust.document.version}`);
   return counted.ok ? accept(count.signers) : counted;
-}
-
-async function readReport(
-  ctx: VerifyContext,
-  read: ReadFile,
-  { staticReport }: ReleaseDocument,
-  fleet: FleetDocument,
-): Promise<Verified<StaticReport | null>> {
-  if (!staticReport) return accept(null);
-  const bytes = await bound(ctx, read, reportPath(staticReport.sha256), {
-    bytesMax: documentBytesMax['static-report'],
-    sha256: staticReport.sha256,
-  });
-  if (!bytes.ok) return bytes;
-  const report = readDocument(ctx.fleet, { type: 'static-report', schema: StaticReport }, bytes.value);
-  if (!report.ok) return report;
-  const problem = unsignableReport(report.value.document, fleet);
-  return problem === null ? accept(report.value.document) : refuse('invalid', problem);
-}
-
-async function readRegister(
-  ctx: VerifyContext,
-  read: ReadFile,
-  { waiverRegister }: ReleaseDocument,
-  { trust, report }: { readonly trust: TrustState; readonly report: StaticReport | null },
-): Promise<Verified<readonly VerifiedWaiver[]>> {
-  if (!waiverRegister) return accept([]);
-  const bytes = await bound(ctx, read, reportPath(waiverRegister.sha256), {
-    bytesMax: documentBytesMax['waiver-register'],
-    sha256: waiverRegister.sha256,
-  });
-  if (!bytes.ok) return bytes;
-  const severities = new Map<string, 'minimal' | 'standard' | 'strict' | 'paranoid'>();
-  for (const { controls } of Object.values(report?.hosts ?? {})) {
-    for (const { rules } of controls) {
-      for (const { id, severity } of rules) if (severities.get(id) !== 'minimal') severities.set(id, severity);
-    }
-  }
-  const verified = await verifyRegister(ctx, { trust, bytes: bytes.value, severityOf: (id) => severities.get(id) });
-  return verified.ok ? accept(verified.value.waivers) : verified;
-}
-
-async function bound(
-  ctx: VerifyContext,
-  read: ReadFile,
-  path: string,
-  { bytesMax, sha256 }: { readonly bytesMax: number; readonly sha256: Sha256Hex },
-): Promise<Verified<Uint8Array>> {
-  const bytes = await read(path, bytesMax);
-  if (!bytes) return refuse<DocumentRefusalCode>('missing', `${path} is not there`);
-  const hash = await sha256Hex(ctx.crypto, bytes);
-  return hash === sha256 ? accept(bytes) : refuse('hash-mismatch', `${path} has hash ${hash}`);
-}
-
-/** A manifest by its hash. */
-export async function readHistoricManifest(
-  ctx: VerifyContext,
-  read: ReadFile,
-  rolloutId: RolloutId,
-): Promise<Verified<RolloutManifest>> {
-  const sha256 = rolloutId as string as Sha256Hex;
-  const bytes = await bound(ctx, read, rolloutPath(rolloutId), { bytesMax: documentBytesMax.rollout, sha256 });
-  if (!bytes.ok) return bytes;
-  const manifest = readDocument(ctx.fleet, { type: 'rollout', schema: RolloutManifest }, bytes.value);
-  return manifest.ok ? accept(manifest.value.document) : manifest;
 }
 
 /**

@@ -80,7 +80,7 @@ export class MemoryPacket {
     const { report } = staticGate({
       fleet: document,
       hosts: evaluated,
-      carriedOver: new Map(),
+      carriedOver: new Set(),
       waivers: this.#waivers,
       waiverRegister: probe.current.document.waiverRegister?.sha256 ?? null,
       now: fleet.now,

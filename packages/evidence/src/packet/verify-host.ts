@@ -14,11 +14,11 @@ import {
 } from '@nixfleet/contracts';
 import { ChainWalk } from '../evidence-chain.ts';
 import { EvidenceReader } from '../evidence-reader.ts';
+import { readHistoricManifest } from '../read-bound.ts';
 import { checkAgainstRelease, type ReleasedHost } from '../verify-against-release.ts';
 import { type VerifiedEvidence, verifyEvidence } from '../verify-evidence.ts';
 import { tracesOf } from './drills.ts';
 import { type Break, type HostFindings, type HostOutcome, type Note, noteInto, type PacketPorts } from './findings.ts';
-import { readHistoricManifest } from './historic-release.ts';
 import type { HostQuestion } from './host-question.ts';
 import { packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';

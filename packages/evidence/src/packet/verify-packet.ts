@@ -2,6 +2,7 @@ import {
   concatBytes,
   documentBytesMax,
   entriesOf,
+  type HostName,
   lookup,
   pinTrust,
   type SignedBytes,
@@ -13,6 +14,7 @@ import {
   type VerifyContext,
   walkTrust,
 } from '@nixfleet/contracts';
+import type { ReadFile } from '../read-bound.ts';
 import { declaredOf, hasDeclaredFailure } from './declared.ts';
 import { readDrills, recheckDrills } from './drills.ts';
 import {
@@ -59,7 +61,9 @@ export async function verifyPacket(
 
   const trust = await walkPacketTrust(ctx, read, reader, start, note);
   const newest = trust.at(-1);
-  const releases = newest ? await readReleases(ctx, reader, { trust, read, note }) : [];
+  const releases = newest
+    ? await readReleases(ctx, reader, { trust, read, hosts: new Set(manifest.value.hosts), note })
+    : [];
   const commits = await checkCommits(reader, releases, ports, note);
   const drills = newest ? await readDrills(ctx, reader, { trust: newest, period: manifest.value, note }) : [];
   const questions = manifest.value.hosts.map((host) => hostQuestion(host, manifest.value, { releases, drills }));
@@ -98,8 +102,6 @@ function inTurn(ctx: VerifyContext, reader: PacketReader, ports: PacketPorts): V
     return outcomes;
   };
 }
-
-type ReadFile = (path: string, bytesMax: number) => Promise<Uint8Array | null>;
 
 /** Every file is one of the manifest and as it says, and nothing else is there. The report comes last, by its content. */
 async function checkFiles(reader: PacketReader, { files }: PacketManifest, note: Note): Promise<void> {
@@ -153,7 +155,17 @@ async function walkPacketTrust(
 async function readReleases(
   ctx: VerifyContext,
   reader: PacketReader,
-  { trust, read, note }: { readonly trust: readonly TrustState[]; readonly read: ReadFile; readonly note: Note },
+  {
+    trust,
+    read,
+    hosts,
+    note,
+  }: {
+    readonly trust: readonly TrustState[];
+    readonly read: ReadFile;
+    readonly hosts: ReadonlySet<HostName>;
+    readonly note: Note;
+  },
 ): Promise<readonly HistoricRelease[]> {
   const found: HistoricRelease[] = [];
   for (const path of await reader.list()) {
@@ -162,7 +174,7 @@ async function readReleases(
     const bytes = await reader.read(path, documentBytesMax.release);
     if (!bytes) continue;
     const signed: SignedBytes = await signedIn(reader, path, bytes);
-    const verified = await verifyHistoricRelease(ctx, { signed, trust, read });
+    const verified = await verifyHistoricRelease(ctx, { signed, trust, read, hosts });
     if (!verified.ok) note('release', path, `${verified.reason}: ${verified.detail}`);
     else if (verified.value.releaseId !== hash)
       note('release', path, `its bytes have hash ${verified.value.releaseId}`);

@@ -1,0 +1,29 @@
+import { entriesOf, type HostName, type StaticReport, type WaiverDocument } from '@nixfleet/contracts';
+
+/** A waiver that a static report rests on. */
+export interface WaiverInUse {
+  readonly waiver: WaiverDocument;
+  /** Where its rule fails, sorted. */
+  readonly hosts: readonly HostName[];
+  /** Whether a release is stopped once it has run out. */
+  readonly isEnforced: boolean;
+}
+
+/** The waivers that a report rests on, the first one to end first. `waivers`: those of its register that count. */
+export function waiversInUse(
+  report: Pick<StaticReport, 'hosts'>,
+  waivers: readonly WaiverDocument[],
+): readonly WaiverInUse[] {
+  const found = waivers.flatMap((waiver): WaiverInUse[] => {
+    const hosts: HostName[] = [];
+    let isEnforced = false;
+    for (const [host, { controls }] of entriesOf(report.hosts)) {
+      const covered = controls.filter(({ rules }) => rules.some(({ waiverId }) => waiverId === waiver.id));
+      if (covered.length === 0) continue;
+      hosts.push(host);
+      isEnforced ||= covered.some(({ mode }) => mode === 'enforce');
+    }
+    return hosts.length === 0 ? [] : [{ waiver, hosts: hosts.sort(), isEnforced }];
+  });
+  return found.sort((left, right) => (left.waiver.expiresAt < right.waiver.expiresAt ? -1 : 1));
+}
