@@ -173,7 +173,7 @@ let
             path = "hosts.${name}.tags";
             value = host.tags;
             rule = "at most one tag of a host is pinned; here ${concatStringsSep " and " tags} are";
-            fix = "set hosts.${name}.pin, or remove the pin of a tag";
+            fix = "set hosts.${name}.pin without an end, or remove the pin of a tag";
           }
         ]
     );

@@ -142,6 +142,9 @@ let
 
   resolvedHost =
     host:
+    let
+      pins = scopes.pinsOf fleet host;
+    in
     dropNulls {
       inherit (host)
         system
@@ -151,7 +154,8 @@ let
         ;
       healthChecks = scopes.healthChecksOf fleet host;
       compliance = scopes.signedPolicy (scopes.complianceOf fleet host);
-      pin = scopes.pinOf fleet host;
+      pin = if pins == [ ] then null else builtins.head pins;
+      widerPins = if builtins.length pins < 2 then null else builtins.tail pins;
     };
 
   resolvedChannel =

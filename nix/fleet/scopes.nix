@@ -109,21 +109,33 @@ rec {
     in
     mapAttrs (_: dropNulls) checks;
 
-  # Null, or { commit | closure, reason, expiresAt? }. Host over tag over channel.
-  pinOf =
+  # { commit | closure, reason, expiresAt? } in the order host, tag, channel, up to the first without an end: what is wider than that
+  # never counts.
+  pinsOf =
     fleet: host:
     let
-      pin = narrowest [ "host" "tag" "channel" ] "pin" fleet host;
+      ofTag = map ({ tag, ... }: tag.pin) (tagsWith "pin" fleet host);
+      ofChannel = (channelOf fleet host).pin;
+      declared = filter (pin: pin != null) (
+        [ host.pin ] ++ (if ofTag == [ ] then [ ] else [ (head ofTag) ]) ++ [ ofChannel ]
+      );
+      reachable =
+        pins:
+        if pins == [ ] then
+          [ ]
+        else
+          [ (head pins) ] ++ (if (head pins).expiresAt == null then [ ] else reachable (tail pins));
     in
-    if pin == null then null else dropNulls pin;
+    map dropNulls (reachable declared);
 
-  # The tags whose pins contradict each other on this host; empty if at most one says something, or the host decides.
+  # The tags whose pins contradict each other on this host; empty if at most one says something, or the host decides for ever.
   pinConflict =
     fleet: host:
     let
       pinned = tagsWith "pin" fleet host;
+      isDecided = host.pin != null && host.pin.expiresAt == null;
     in
-    if host.pin != null || length pinned < 2 then [ ] else map ({ name, ... }: name) pinned;
+    if isDecided || length pinned < 2 then [ ] else map ({ name, ... }: name) pinned;
 
   complianceOf =
     fleet: host:

@@ -14,6 +14,12 @@ let
 
   soakMinutesDefault = 5;
 
+  # Every host, and a receipt of each.
+  whole = {
+    convergedPercent = 100;
+    receiptsPercent = 100;
+  };
+
   # What a strategy means where no waves are declared.
   wave =
     given:
@@ -23,10 +29,7 @@ let
       size = null;
       soakMinutes = null;
       soakSeconds = null;
-      promoteWhen = {
-        convergedPercent = 100;
-        receiptsPercent = 100;
-      };
+      promoteWhen = whole;
     }
     // given;
   presets = {
@@ -83,7 +86,7 @@ in
       resolved = wave: members: {
         hosts = (if isRanked then sort lessThan else names: names) (map (host: host.name) members);
         soakSeconds = soakSeconds wave;
-        inherit (wave) promoteWhen;
+        promoteWhen = wave.promoteWhen or whole;
       };
       take = count: list: {
         right = lib.lists.take count list;

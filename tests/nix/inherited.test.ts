@@ -24,6 +24,7 @@ interface Policy {
 interface Pin {
   readonly commit: string;
   readonly reason: string;
+  readonly expiresAt?: string;
 }
 interface Scope {
   readonly healthChecks: Readonly<Record<string, Probe>>;
@@ -43,6 +44,7 @@ interface Inherited {
   readonly healthChecks: Readonly<Record<string, Probe>>;
   readonly compliance: Policy;
   readonly pin?: Pin;
+  readonly widerPins?: readonly Pin[];
 }
 
 /** Fleets in one evaluation, and evaluations. */
@@ -70,7 +72,14 @@ const scope: fc.Arbitrary<Scope> = fc.record({
     }),
   ),
   pin: rarely(
-    fc.record({ commit: fc.constantFrom('1'.repeat(40), '2'.repeat(40)), reason: fc.constantFrom('this', 'that') }),
+    fc.record(
+      {
+        commit: fc.constantFrom('1'.repeat(40), '2'.repeat(40)),
+        reason: fc.constantFrom('this', 'that'),
+        expiresAt: fc.constantFrom('2026-06-01T08:00:00Z', '2026-07-01T08:00:00Z'),
+      },
+      { requiredKeys: ['commit', 'reason'] },
+    ),
   ),
 });
 /** One scope of each kind in a fleet, the others silent: enough that contradictions stay the exception. */
@@ -116,16 +125,18 @@ function inheritedBy(given: Fleet, host: Host): Inherited | null {
   const compliance = decided ?? policies[0] ?? given.compliance ?? { mode: 'disabled', frameworks: [] };
 
   const pins = tags.flatMap(({ pin }) => pin ?? []);
-  if (!host.pin && pins.length > 1) return null;
-  const pin = host.pin ?? pins[0] ?? channel.pin;
-  return { healthChecks, compliance, ...(pin && { pin }) };
+  if (pins.length > 1 && (!host.pin || host.pin.expiresAt)) return null;
+  const counting = [host.pin, pins[0], channel.pin].flatMap((pin) => pin ?? []);
+  const forEver = counting.findIndex(({ expiresAt }) => !expiresAt);
+  const [pin, ...widerPins] = counting.slice(0, forEver < 0 ? 3 : forEver + 1);
+  return { healthChecks, compliance, ...(pin && { pin }), ...(widerPins.length > 0 && { widerPins }) };
 }
 
 test('what hosts inherit is in Nix what the documentation says, or refused', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nixfleet-inherited-'));
   const file = join(folder, 'fleets.json');
   const expression = `map (import ${join(import.meta.dirname, 'inherited.nix')}) (builtins.fromJSON (builtins.readFile ${file}))`;
-  const seen = { refused: 0, resolved: 0, pinned: 0 };
+  const seen = { refused: 0, resolved: 0, pinned: 0, widerPinned: 0 };
   try {
     await fc.assert(
       fc.asyncProperty(fc.array(fleet, { minLength: fleetsPerRun, maxLength: fleetsPerRun }), async (fleets) => {
@@ -142,13 +153,15 @@ test('what hosts inherit is in Nix what the documentation says, or refused', asy
           }
           const { hosts } = FleetDocument.parse(outcome?.resolved);
           for (const [name, inherited] of expected) {
-            const { healthChecks = {}, compliance, pin } = the(hosts[name as keyof typeof hosts]);
+            const { healthChecks = {}, compliance, pin, widerPins } = the(hosts[name as keyof typeof hosts]);
             const probes = Object.entries(healthChecks).map(([check, { kind, mode, ...rest }]) => [
               check,
               { kind, port: 'port' in rest ? rest.port : null, mode },
             ]);
-            assert.deepEqual({ healthChecks: Object.fromEntries(probes), compliance, ...(pin && { pin }) }, inherited);
+            const pins = { ...(pin && { pin }), ...(widerPins && { widerPins }) };
+            assert.deepEqual({ healthChecks: Object.fromEntries(probes), compliance, ...pins }, inherited);
             if (pin) seen.pinned++;
+            if (widerPins) seen.widerPinned++;
           }
           seen.resolved++;
         }

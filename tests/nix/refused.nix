@@ -126,7 +126,7 @@ in
 
   twoSoaks = onPolicy { rest = { soakMinutes = 1; soakSeconds = 60; }; };
   emptyMaxFailures = onPolicy { maxFailures = { }; };
-  percentTooHigh = onPolicy { rest.promoteWhen.convergedPercent = 101; };
+  percentTooHigh = onPolicy { waves = [ { percent = 10; promoteWhen.convergedPercent = 101; } ]; };
   waveWithoutSelector = onPolicy { waves = [ { soakMinutes = 1; } ]; };
 
   waveOfTwo = onPolicy { waves = [ { selector.all = true; percent = 10; } ]; };

@@ -28,13 +28,13 @@ types.record {
     };
     reason = {
       type = scalars.reason;
-      description = "Why, shown with the host and in the summary of each release.";
+      description = "Why, shown by `nixfleet plan` and in the summary of each release.";
       example = ''"driver regression, ticket 4711"'';
     };
     expiresAt = {
       type = types.nullOr scalars.instant;
       default = null;
-      description = "A release made then or later takes no notice of the pin; until there is one the host stays. Null: until the pin is removed.";
+      description = "A release made then or later takes no notice of the pin; until there is one the host stays. Null: until the pin is removed. Where it has ended, the pin of a wider scope counts, if there is one.";
       example = ''"2026-06-01T08:00:00Z"'';
     };
   };

@@ -51,7 +51,7 @@ let
           receiptsPercent = {
             type = scalars.percent 0;
             default = 100;
-            description = "Of all the wave's hosts, rounded up and one at least, how many signed statements of having converged an agent of a later wave demands before it acts. 100: the order is proven in full, and an offline host holds the next wave. Less lets a wave pass without some hosts, and is how far a stolen control plane could stretch it.";
+            description = "Of all the wave's hosts, rounded up, how many signed statements of having converged an agent of a later wave demands before it acts. 100: the order is proven in full, and an offline host holds the next wave. Less lets a wave pass without some hosts, and is how far a stolen control plane could stretch it; 0 asks for none, so that nothing proves the order to the agents.";
             example = "80";
           };
         };
@@ -156,7 +156,8 @@ in
         type = types.record {
           title = "last wave";
           rules = [ oneSoak ];
-          options = soak;
+          # Nothing waits for the last wave, so it has no condition.
+          options = builtins.removeAttrs soak [ "promoteWhen" ];
         };
         default = { };
         description = "How the last wave soaks: the hosts that no declared wave matches.";
@@ -178,7 +179,7 @@ in
           "rollback-and-halt"
         ];
         default = "rollback-and-halt";
-        description = "What a host does whose activation or enforced probe fails: go back to its last confirmed closure, or stay for somebody to look. Either way the channel halts once there are more failures than maxFailures.";
+        description = "What a host does whose enforced probe fails once it has confirmed a closure, until its soak ends: go back to the closure that it confirmed before, or stay for somebody to look. A switch that fails before it is confirmed is always undone. And always the channel halts once there are more failures than maxFailures.";
         example = ''"halt"'';
       };
       maxFailures = {

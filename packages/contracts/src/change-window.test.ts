@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FreezeRule, LocalDateTime, WindowRule, windowStartsMax } from './change-window.ts';
 import { Instant } from './instant.ts';
-import { isPinExpired, Pin } from './pin.ts';
+import { isPinExpired, Pin, pinAt } from './pin.ts';
 
 const window = { starts: ['22:00'], durationMinutes: 240, timezone: 'Europe/Paris' };
 const freeze = { from: '2026-12-23T18:00', to: '2027-01-04T08:00', timezone: 'Europe/Paris', reason: 'end of year' };
@@ -77,5 +77,10 @@ test('a pin names a commit or a closure, and ends with its last second', () => {
   assert.equal(isPinExpired(pin, Instant.parse('2026-06-01T07:59:59Z')), false);
   assert.equal(isPinExpired(pin, Instant.parse('2026-06-01T08:00:00Z')), true);
   const { expiresAt, ...forEver } = pin;
+  const wider = Pin.parse({ commit: 'b'.repeat(40), reason: 'the channel' });
+  assert.equal(pinAt({ pin, widerPins: [wider] }, Instant.parse('2026-06-01T07:59:59Z')), pin);
+  assert.equal(pinAt({ pin, widerPins: [wider] }, Instant.parse('2026-06-01T08:00:00Z')), wider);
+  assert.equal(pinAt({ pin }, Instant.parse('2026-06-01T08:00:00Z')), pin);
+  assert.equal(pinAt({}, Instant.parse('2026-06-01T08:00:00Z')), null);
   assert.equal(isPinExpired(forEver, Instant.parse('2999-12-31T23:59:59Z')), false);
 });

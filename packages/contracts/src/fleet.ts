@@ -36,6 +36,8 @@ export const FleetHost = z.object({
   /** Resolved (host over channel over tag over fleet): what is evaluated on the host. The gate is the channel's policy. */
   compliance: CompliancePolicy.optional(),
   pin: Pin.optional(),
+  /** Pins of wider scopes, narrowest first, that are in force once the narrower ones have ended. */
+  widerPins: z.array(Pin).min(1).max(2).optional(),
 });
 export type FleetHost = z.infer<typeof FleetHost>;
 

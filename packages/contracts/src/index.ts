@@ -179,7 +179,7 @@ export {
 } from './openssh.ts';
 export { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './parse-document.ts';
 export { type ParsedMessage, parseMessage } from './parse-message.ts';
-export { isPinExpired, Pin } from './pin.ts';
+export { isPinExpired, Pin, pinAt } from './pin.ts';
 export {
   ControlStanding,
   PackageChanges,

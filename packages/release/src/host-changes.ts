@@ -6,6 +6,7 @@ import {
   lookup,
   type PackageChanges,
   type Pin,
+  pinAt,
   type StorePath,
 } from '@nixfleet/contracts';
 import { type Assembly, previousClosure } from './assemble.ts';
@@ -71,8 +72,11 @@ export async function hostChanges(input: {
     return found;
   };
   const rows: HostChange[] = [];
-  for (const [host, { channel, pin: declared }] of entriesOf(assembly.fleet.hosts)) {
-    const pin = declared ? { ...declared, isExpired: isPinExpired(declared, assembly.release.createdAt) } : null;
+  const { createdAt } = assembly.release;
+  for (const [host, declared] of entriesOf(assembly.fleet.hosts)) {
+    const { channel } = declared;
+    const pinned = pinAt(declared, createdAt);
+    const pin = pinned && { ...pinned, isExpired: isPinExpired(pinned, createdAt) };
     const closure = assembly.closures.get(host)?.closure ?? null;
     const before = previousClosure(previous, host)?.closure ?? null;
     if (closure === null || before === null) {

@@ -89,6 +89,14 @@ describe('pinned hosts, with a real store, cache and repository', () => {
     assert.equal(row?.change, 'changed');
     assert.equal(row?.pin?.isExpired, true);
     assert.equal((await entry('stable', web)).builtFrom, undefined);
+    const host = lab.intent.hosts['web-1'];
+    assert.ok(host);
+    host.widerPins = [{ commit: firstCommit, reason: 'the whole channel waits' }];
+    await lab.commit();
+    const stayed = (await released()).changes.find((change) => change.host === 'web-1');
+    assert.deepEqual(stayed?.pin, { ...host.widerPins[0], isExpired: false });
+    assert.deepEqual(await entry('stable', web), { ...firstClosures.web, builtFrom: firstCommit });
+    delete host.widerPins;
     pin('web-1', null);
   });
 

@@ -8,6 +8,7 @@ import {
   type HostName,
   type Instant,
   isPinExpired,
+  pinAt,
   refuse,
   type StorePath,
 } from '@nixfleet/contracts';
@@ -40,7 +41,8 @@ export async function readPinnedHosts(
   const commits = new Map<HostName, { commit: Commit; source: FleetSource }>();
   const closures = new Map<HostName, StorePath>();
   const written = new Map<Commit, FleetSource>();
-  for (const [host, { pin }] of entriesOf(fleet.hosts)) {
+  for (const [host, declared] of entriesOf(fleet.hosts)) {
+    const pin = pinAt(declared, input.now);
     if (!pin || isPinExpired(pin, input.now)) continue;
     if ('closure' in pin) {
       closures.set(host, pin.closure);

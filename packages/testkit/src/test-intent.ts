@@ -28,6 +28,13 @@ export interface TestIntent {
   trials?: Record<string, { real: RealTestClosure; expiresAt: string }>;
 }
 
+export interface TestPin {
+  commit?: string;
+  closure?: string;
+  reason: string;
+  expiresAt?: string;
+}
+
 /** A closure that exists. */
 export interface RealTestClosure {
   closure: string;
@@ -47,7 +54,8 @@ export interface TestHost {
   pubkeys: string[];
   /** The commit that a pinned host's closure was built from; null for a pinned closure. */
   builtFrom?: string | null;
-  pin?: { commit?: string; closure?: string; reason: string; expiresAt?: string };
+  pin?: TestPin;
+  widerPins?: TestPin[];
 }
 
 export interface TestChannel {
@@ -134,13 +142,14 @@ export function fleetDocumentOf(fleet: string, intent: TestIntent): FleetDocumen
     type: 'fleet',
     fleet,
     schemaVersion: 1,
-    hosts: mapValues(intent.hosts, ({ channel, tags, pubkeys, pin }) => ({
+    hosts: mapValues(intent.hosts, ({ channel, tags, pubkeys, pin, widerPins }) => ({
       system: 'x86_64-linux',
       channel,
       tags,
       pubkeys,
       healthChecks: {},
       ...(pin ? { pin } : {}),
+      ...(widerPins ? { widerPins } : {}),
     })),
     channels: mapValues(intent.channels, ({ waves, policy, freezes }, name) => ({
       description: `test channel ${name}`,

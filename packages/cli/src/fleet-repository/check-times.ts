@@ -1,4 +1,4 @@
-import { entriesOf, type FleetDocument, type Instant, isPinExpired } from '@nixfleet/contracts';
+import { entriesOf, type FleetDocument, type Instant, isPinExpired, pinAt } from '@nixfleet/contracts';
 import { resolveChannelTimes } from '@nixfleet/release';
 import type { Finding } from './finding.ts';
 
@@ -18,9 +18,12 @@ export function checkTimes(fleet: FleetDocument, now: Instant): Finding[] {
       findings.push({ severity: 'warning', where, what: `over since ${to} (${reason})`, next: 'remove it' });
     }
   }
-  for (const [host, { pin }] of entriesOf(fleet.hosts)) {
+  for (const [host, declared] of entriesOf(fleet.hosts)) {
+    const { pin } = declared;
     if (!pin || !isPinExpired(pin, now)) continue;
-    const what = `pinned until ${pin.expiresAt} (${pin.reason}): the next release takes no notice of it`;
+    const wider = pinAt(declared, now);
+    const instead = wider === pin ? '' : `, and goes by that of a wider scope (${wider?.reason})`;
+    const what = `pinned until ${pin.expiresAt} (${pin.reason}): the next release takes no notice of it${instead}`;
     findings.push({ severity: 'warning', where: `hosts.${host}`, what, next: 'remove the pin, or give it more time' });
   }
   return findings;
