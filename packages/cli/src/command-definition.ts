@@ -56,6 +56,11 @@ export function takesValue({ flags }: OptionDefinition): boolean {
   return flags.includes('<');
 }
 
+/** What help and reference say of it. */
+export function optionText({ description, isRepeatable }: OptionDefinition): string {
+  return isRepeatable ? `${description}; may be repeated` : description;
+}
+
 export function jsonShape(json: NonNullable<CommandDefinition['json']>): string {
   return 'schema' in json ? `docs/schemas/${json.schema}.schema.json` : json.sentence;
 }

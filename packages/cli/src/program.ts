@@ -2,7 +2,14 @@ import { Command, type CommanderError, Option } from 'commander';
 import { commandGroups, commands } from './catalog.ts';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
-import { type CommandDefinition, type ExitCode, jsonShape, optionName, takesValue } from './command-definition.ts';
+import {
+  type CommandDefinition,
+  type ExitCode,
+  jsonShape,
+  optionName,
+  optionText,
+  takesValue,
+} from './command-definition.ts';
 import { CommandValues } from './command-values.ts';
 import { nixfleetVersion } from './version.ts';
 
@@ -108,7 +115,7 @@ function defineCommand(command: Command, definition: CommandDefinition, choose: 
     command.argument(argument.isOptional ? `[${argument.name}]` : `<${argument.name}>`, argument.description);
   }
   const options = (definition.options ?? []).map((option) => {
-    const built = new Option(option.flags, option.description);
+    const built = new Option(option.flags, optionText(option));
     if (option.isRepeatable) {
       built.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
     }

@@ -13,6 +13,13 @@ test('docs/cli.md is what the definitions say', async () => {
   assert.equal(written, cliReference(), 'run scripts/node packages/cli/src/write-reference-main.ts');
 });
 
+test('that an option may be repeated is said by what makes it so, and nowhere else', () => {
+  for (const { name, options = [] } of commands) {
+    for (const { flags, description } of options)
+      assert.doesNotMatch(description, /may be repeated/, `${name} ${flags}`);
+  }
+});
+
 test('every command has its own code, found by its definition', async () => {
   for (const { name, load } of commands) {
     const { run } = await load();

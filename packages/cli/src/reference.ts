@@ -1,5 +1,5 @@
 import { commandGroups, commands } from './catalog.ts';
-import { type CommandDefinition, jsonShape } from './command-definition.ts';
+import { type CommandDefinition, jsonShape, optionText } from './command-definition.ts';
 import { settingSources } from './config/settings.ts';
 
 const introduction = `# nixfleet on the command line
@@ -67,10 +67,7 @@ function section(definition: CommandDefinition): string {
     ),
     tableOf(
       'Option',
-      options.map(({ flags, description: text, isRepeatable }) => [
-        `\`${flags}\``,
-        isRepeatable ? `${text}; may be repeated` : text,
-      ]),
+      options.map((option) => [`\`${option.flags}\``, optionText(option)]),
     ),
     ...(json
       ? [`\`--json\`: ${'schema' in json ? `[${jsonShape(json)}](schemas/${json.schema}.schema.json)` : json.sentence}`]

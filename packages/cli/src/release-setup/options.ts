@@ -12,7 +12,7 @@ export const targetOptions: readonly OptionDefinition[] = [
   },
 ];
 
-const keySyntax = 'a private key file, or hook:<public key file>:<shell command>; may be repeated';
+const keySyntax = 'a private key file, or hook:<public key file>:<shell command>';
 
 export const releaseKeyOption: OptionDefinition = {
   flags: '--release-key <key>',
@@ -33,7 +33,7 @@ export const rootKeyOption: OptionDefinition = {
 export const approverKeyOption: OptionDefinition = {
   flags: '--approver-key <key>',
   description:
-    "an approver's key: a key file (FIDO too), the .pub of one that ssh-agent holds, or hook:<public key file>:<shell command>; may be repeated",
+    "an approver's key: a key file (FIDO too), the .pub of one that ssh-agent holds, or hook:<public key file>:<shell command>",
   isRepeatable: true,
 };
 
