@@ -8,6 +8,7 @@ import {
   Instant,
   mayFinishMax,
   pinTrust,
+  StorePath,
   SystemName,
   type TrustState,
   WindowRule,
@@ -16,7 +17,7 @@ import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { accepted, createTestFleet, fleetDocumentOf, type TestFleet, testClosure, testKey } from '@nixfleet/testkit';
 import { type AssembleInput, type Assembly, assemble } from './assemble.ts';
 import { type BuildResult, parseBuildResult } from './build-result.ts';
-import { comparePackages } from './host-changes.ts';
+import { comparePackages, hostChanges } from './host-changes.ts';
 import { noFloors, readPublished, readRelease, readTrust, type VerifiedTree } from './read-release.ts';
 import { overlayTree, treeOfFiles } from './release-tree.ts';
 import { signedFiles } from './sign-document.ts';
@@ -346,4 +347,24 @@ test('packages are compared by name', () => {
     removed: [p('b', '1')],
     changed: [{ name: 'a', from: ['1'], to: ['2'] }],
   });
+});
+
+test("a system is no package of its own, though its host's name ends like a version", async () => {
+  const path = (digit: string, name: string) => StorePath.parse(`/nix/store/${digit.repeat(32)}-${name}`);
+  const [before, after] = [path('0', 'nixos-system-can-1-1.0'), path('1', 'nixos-system-can-1-2.0')];
+  const host = HostName.parse('can-1');
+  const manifest = (closure: StorePath) => ({ document: { source, hosts: { [host]: { closure } } } });
+  const fleet = { hosts: { [host]: { channel: 'stable' } } };
+  const [row] = await hostChanges({
+    assembly: {
+      ...{ fleet, release: { createdAt: now }, carriedOver: [] },
+      closures: new Map([[host, { closure: after }]]),
+    } as unknown as Assembly,
+    previous: {
+      fleet: { document: fleet },
+      manifests: new Map([['stable', manifest(before)]]),
+    } as unknown as VerifiedTree,
+    pathsOf: async (closure) => [closure, path('2', closure === before ? 'app-1.0' : 'app-2.0')],
+  });
+  assert.deepEqual(row?.packages, { added: [], removed: [], changed: [{ name: 'app', from: ['1.0'], to: ['2.0'] }] });
 });

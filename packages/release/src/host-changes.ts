@@ -55,6 +55,11 @@ function versionsByName(packages: readonly Package[]): Map<string, string[]> {
   return new Map([...found].sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
+/** The system itself is none: its name says its host's, which may end like a version (`nixos-system-can-1-25.05`). */
+function packagesBeside(closure: StorePath, paths: readonly StorePath[]): Package[] {
+  return packagesOf(paths.filter((path) => path !== closure));
+}
+
 /**
  * The summary of a release against the one before, by host name. `pathsOf`: the store paths of a closure's closure, null
  * if they are not to be had; called once for each closure that was replaced.
@@ -67,7 +72,7 @@ export async function hostChanges(input: {
   const { assembly, previous } = input;
   const known = new Map<StorePath, Promise<Package[] | null>>();
   const packages = (closure: StorePath): Promise<Package[] | null> => {
-    const found = known.get(closure) ?? input.pathsOf(closure).then((paths) => paths && packagesOf(paths));
+    const found = known.get(closure) ?? input.pathsOf(closure).then((paths) => paths && packagesBeside(closure, paths));
     known.set(closure, found);
     return found;
   };
