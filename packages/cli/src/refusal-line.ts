@@ -10,7 +10,10 @@ const hints: ReadonlyMap<string, string> = new Map([
   ['build-failed', 'see more with --verbose, or keep the closures they have with --carry-over'],
   ['hold-dropped', 'nixfleet resume --hold <sha256>, by as many approvers as a hold needs'],
   ['lost-race', 'somebody published in between: run it again'],
-  ['not-a-signer', 'root signers give it the role: nixfleet trust update --signer NAME=KEY.pub --role ROLE=N:NAMES (all of them)'],
+  [
+    'not-a-signer',
+    'root signers give it the role: nixfleet trust update --signer NAME=KEY.pub --role ROLE=N:NAMES (all of them)',
+  ],
   ['expired', 'if it was valid then, judge at another instant with --at, or sign a new head'],
 ]);
 
