@@ -37,10 +37,9 @@ let
     nis2 = [ "nis2-cir" ];
     dora = [ "dora-rts" ];
   };
-  chosen =
-    config: lib.attrs.filterAttrs (_: framework: framework.enable) (
-      mapAttrs (_: name: config.compliance.frameworks.${name}) optionNames
-    );
+  known = config: mapAttrs (_: name: config.compliance.frameworks.${name}) optionNames;
+  chosen = config: lib.attrs.filterAttrs (_: framework: framework.enable) (known config);
+  forecast = import ./forecast.nix { inherit lib compliance; };
 
   # Opt-in: whoever does not run a drill does not read of one.
   isShown = config: control: control.controlId != "synthetic-always-fail" || (control.settingsOf config).enable;
@@ -144,6 +143,7 @@ let
         else
           rule.unmeasured;
       articles = articlesFor config rule.articles;
+      frameworks = builtins.attrNames rule.articles;
       hasStatic = rule.evaluate != null;
     };
 
@@ -205,6 +205,7 @@ in
       controls = map (control: {
         inherit (control)
           controlId
+          optionName
           title
           purpose
           type
@@ -216,30 +217,54 @@ in
       }) (shownControls config);
     };
 
-  # What the configuration says of every rule that has a static projection, active or not. `release`: what only a release knows.
+  # What the configuration says of every rule that has a static projection, active or not; of one that is not, as if all controls
+  # were. `release`: what only a release knows.
   static =
     { config, release }:
     let
-      known = config // {
+      released = config // {
         compliance = config.compliance // {
           release = config.compliance.release // release;
         };
       };
-    in
-    concatMap (
-      control:
-      map (
-        rule:
+      frameworks = known config;
+      enabled = chosen config;
+      shown = shownControls config;
+      withAll = forecast.withAll shown released;
+      # Each framework that is not enabled, as if it were.
+      others = mapAttrs (
+        name: parameters:
+        forecast.withFramework {
+          inherit name parameters;
+          inherit enabled;
+          controls = shown;
+          config = released;
+        }
+      ) (removeAttrs frameworks (builtins.attrNames enabled));
+      resultIn =
+        control: rule: of:
         safely rule (
           control.resultOf rule (
             rule.evaluate {
-              config = known;
-              options = control.optionsOf known;
+              config = of;
+              options = control.optionsOf of;
             }
           )
-        )
-      ) (filter (rule: rule.evaluate != null) control.rules)
-    ) (shownControls config);
+        );
+      resultOf =
+        control: rule:
+        let
+          result = resultIn control rule (if (control.settingsOf config).enable or false then released else withAll);
+          brief = { passed, optionPath, fix, ... }: { inherit passed optionPath fix; };
+          under = lib.attrs.filterAttrs (_: other: other != brief result) (
+            mapAttrs (_: other: brief (resultIn control rule other)) (lib.attrs.pick rule.articles others)
+          );
+        in
+        result // (if under == { } then { } else { inherit under; });
+    in
+    concatMap (
+      control: map (resultOf control) (filter (rule: rule.evaluate != null) control.rules)
+    ) shown;
 
   text = document: toJSON document;
 }

@@ -26,6 +26,7 @@ const catalogue = {
   controls: [
     {
       controlId: 'access-control',
+      optionName: 'accessControl',
       title: 'Access control',
       purpose: 'Nobody logs in with a password.',
       type: 'both',
@@ -41,6 +42,7 @@ const catalogue = {
           hostTypes: ['server'],
           architectures: [],
           articles,
+          frameworks: ['iso27001', 'nis2'],
           remediation: 'services.openssh.settings.PasswordAuthentication = false;',
           via: null,
           hasStatic: true,
@@ -82,6 +84,52 @@ const waiver = {
 
 const measured = { status: 'fail', decision: 'waived' };
 
+/** Under a framework that the host has not enabled. */
+const under = {
+  dora: {
+    passed: false,
+    optionPath: 'services.openssh.settings.AuthenticationMethods',
+    fix: 'services.openssh.settings.AuthenticationMethods = "publickey,keyboard-interactive";',
+  },
+};
+
+const staticReport = (change: object) => ({
+  ...envelope('static-report'),
+  waiverRegister: hash,
+  hosts: {
+    constructor: {
+      channel: 'stable',
+      mode: 'enforce',
+      catalogue: { version: '2026.11', sha256: hash, bytes: 1000 },
+      governance,
+      isCarriedOver: false,
+      controls: [
+        {
+          controlId: 'access-control',
+          mode: 'enforce',
+          ...measured,
+          frameworkArticles: articles,
+          rules: [
+            {
+              id: 'AC-01',
+              severity: 'minimal',
+              via: null,
+              ...measured,
+              waiverId: 'W-2026-0001',
+              expected: false,
+              observed: true,
+              optionPath: 'services.openssh.settings.PasswordAuthentication',
+              fix: 'services.openssh.settings.PasswordAuthentication = false;',
+              ...change,
+            },
+          ],
+        },
+      ],
+    },
+  },
+  summary: { hosts: 1, pass: 0, fail: 1, error: 0, waived: 1, blocking: 0 },
+});
+
 /** A good one of each document of compliance. */
 export const complianceDocuments: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   waiver: { 'by-host': waiver, 'by-channel': { ...waiver, scope: { channel: 'constructor' } } },
@@ -97,41 +145,8 @@ export const complianceDocuments: Readonly<Record<string, Readonly<Record<string
     },
   },
   'static-report': {
-    one: {
-      ...envelope('static-report'),
-      waiverRegister: hash,
-      hosts: {
-        constructor: {
-          channel: 'stable',
-          mode: 'enforce',
-          catalogue: { version: '2026.11', sha256: hash, bytes: 1000 },
-          governance,
-          isCarriedOver: false,
-          controls: [
-            {
-              controlId: 'access-control',
-              mode: 'enforce',
-              ...measured,
-              frameworkArticles: articles,
-              rules: [
-                {
-                  id: 'AC-01',
-                  severity: 'minimal',
-                  via: null,
-                  ...measured,
-                  waiverId: 'W-2026-0001',
-                  expected: false,
-                  observed: true,
-                  optionPath: 'services.openssh.settings.PasswordAuthentication',
-                  fix: 'services.openssh.settings.PasswordAuthentication = false;',
-                },
-              ],
-            },
-          ],
-        },
-      },
-      summary: { hosts: 1, pass: 0, fail: 1, error: 0, waived: 1, blocking: 0 },
-    },
+    one: staticReport({}),
+    forecast: staticReport({ via: 'control', status: 'not-applicable', decision: 'none', wouldPass: false, under }),
   },
   evidence: {
     one: {
@@ -234,6 +249,7 @@ export const complianceMessages: Readonly<Record<string, unknown>> = {
         observed: { value: [1, null] },
         optionPath: 'services.openssh.settings.PasswordAuthentication',
         fix: 'services.openssh.settings.PasswordAuthentication = false;',
+        under,
       },
     ],
   },

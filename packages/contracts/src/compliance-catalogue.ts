@@ -5,6 +5,7 @@ import {
   ControlType,
   controlsMax,
   FrameworkArticles,
+  FrameworkName,
   GovernanceLevel,
   HostType,
   InactiveVia,
@@ -69,6 +70,11 @@ export const CatalogueRule = z.object({
   /** Empty: all. */
   architectures: z.array(z.string().min(1).max(32)).max(16),
   articles: FrameworkArticles,
+  /**
+   * Every framework that it contributes evidence to, whether the host has it enabled or not, so that somebody can look
+   * before enabling one. Absent from catalogues of before.
+   */
+  frameworks: z.array(FrameworkName).max(64).optional(),
   /** What to do about a failure, in a line or a few. */
   remediation: z.string().min(1).max(2000),
   /** Null where the rule is active on this host; else why it is not. */
@@ -86,6 +92,11 @@ export type CatalogueRule = z.infer<typeof CatalogueRule>;
 
 export const CatalogueControl = z.object({
   controlId: ControlId,
+  /** Its name under `compliance.controls` of the host's configuration. Absent from catalogues of before. */
+  optionName: z
+    .string()
+    .regex(/^[a-z][a-zA-Z0-9]{0,62}$/, 'expected the name of an option')
+    .optional(),
   title: z.string().min(1).max(256),
   purpose: z.string().min(1).max(2000),
   type: ControlType,

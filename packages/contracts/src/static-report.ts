@@ -7,6 +7,7 @@ import {
   ControlId,
   controlsMax,
   FrameworkArticles,
+  FrameworkName,
   RuleId,
   rulesMax,
   WaiverId,
@@ -18,6 +19,15 @@ import { ruleOutcome } from './rule-outcome.ts';
 /** Longest text that points into a configuration or says what to write there. */
 const optionText = z.string().max(1024);
 
+/**
+ * What becomes of a rule once the host has a framework enabled that it has not: that framework's values for options of which
+ * the host says nothing. Only frameworks under which it comes to something else.
+ */
+const Under = z.record(
+  FrameworkName,
+  z.object({ passed: z.boolean(), optionPath: optionText, fix: z.string().max(4000) }),
+);
+
 /** What evaluating one rule over a host's configuration yielded: an entry of the Nix side's `rules`. */
 export const StaticObservation = z.object({
   id: RuleId,
@@ -27,6 +37,8 @@ export const StaticObservation = z.object({
   optionPath: optionText,
   /** The lines that would make it pass. */
   fix: z.string().max(4000),
+  /** Absent where no framework changes it. */
+  under: Under.optional(),
 });
 export type StaticObservation = z.infer<typeof StaticObservation>;
 
@@ -69,6 +81,8 @@ export const StaticRuleResult = z.object({
   wouldPass: z.boolean().optional(),
   /** Only where it does not pass, or would not. */
   fix: z.string().max(4000).optional(),
+  /** A forecast, which decides nothing. */
+  under: Under.optional(),
 });
 export type StaticRuleResult = z.infer<typeof StaticRuleResult>;
 

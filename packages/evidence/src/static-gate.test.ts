@@ -163,6 +163,23 @@ test('what an inactive rule would come to is said, and decides nothing', async (
   assert.ok(disabled?.fix && disabled.optionPath);
 });
 
+test('what a framework that is not enabled would make of a rule is passed on, decides nothing, and is signed', async () => {
+  const { gate, sign, evaluated, everywhere } = await staticLab();
+  const under = { dora: { passed: false, optionPath: 'a.b', fix: 'a.b = 1;' } };
+  const hosts = await everywhere(async (name) => {
+    const one = await evaluated(name);
+    return {
+      ...one,
+      observations: one.observations.map((entry) => (entry.id === 'AC-01' ? { ...entry, under } : entry)),
+    };
+  });
+  const { report, blocking } = await gate({ hosts });
+  assert.equal(blocking.length, 0);
+  const [rule, other] = report.hosts[web]?.controls[0]?.rules ?? [];
+  assert.deepEqual([rule?.under, rule?.decision, other && 'under' in other], [under, 'pass', false]);
+  assert.equal(await sign(report), 'signed', 'whoever makes the report again has it too');
+});
+
 test('the same inputs make the same bytes, and time changes nothing but decisions', async () => {
   const { fleet, gate } = await staticLab();
   const text = async (change: Partial<StaticGateInput> = {}) =>

@@ -239,16 +239,22 @@ function measured(rule: CatalogueRule, mode: ComplianceMode, observation: Static
     observed,
     optionPath,
     ...(isPass ? {} : { fix }),
+    ...underIn(observation),
   };
 }
 
 /** What whoever thinks of a higher level, or of another mode, is told; it decides nothing. */
 function forecast(
   observation: StaticObservation | undefined,
-): Pick<StaticRuleResult, 'wouldPass' | 'fix' | 'optionPath'> {
+): Pick<StaticRuleResult, 'wouldPass' | 'fix' | 'optionPath' | 'under'> {
   if (observation === undefined) return {};
   const { passed, fix, optionPath } = observation;
-  return passed ? { wouldPass: true } : { wouldPass: false, fix, optionPath };
+  const under = underIn(observation);
+  return passed ? { wouldPass: true, ...under } : { wouldPass: false, fix, optionPath, ...under };
+}
+
+function underIn({ under }: Pick<StaticObservation, 'under'>): Pick<StaticObservation, 'under'> {
+  return under === undefined ? {} : { under };
 }
 
 /**
@@ -259,12 +265,15 @@ export function observationsOf({ controls }: Pick<StaticHostReport, 'controls'>)
   return controls.flatMap(({ rules }) => rules.flatMap(observationIn));
 }
 
-function observationIn({ id, status, wouldPass, expected, observed, optionPath, fix = '' }: StaticRuleResult) {
+function observationIn(rule: StaticRuleResult): StaticObservation[] {
+  const { id, status, wouldPass, expected, observed, optionPath, fix = '' } = rule;
+  const more = { fix, ...underIn(rule) };
   if (wouldPass !== undefined) {
-    return [{ id, passed: wouldPass, expected: null, observed: null, optionPath: optionPath ?? '', fix }];
+    return [{ id, passed: wouldPass, expected: null, observed: null, optionPath: optionPath ?? '', ...more }];
   }
   if (optionPath === undefined) return [];
-  return [{ id, passed: status === 'pass', expected: expected ?? null, observed: observed ?? null, optionPath, fix }];
+  const passed = status === 'pass';
+  return [{ id, passed, expected: expected ?? null, observed: observed ?? null, optionPath, ...more }];
 }
 
 function decidedRule(
