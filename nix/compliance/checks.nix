@@ -47,7 +47,8 @@ let
       "${option} = ${toNix expect};";
 in
 rec {
-  inherit words lines toLower;
+  inherit words lines toLower attrName;
+  show = toNix;
 
   # One option with one value.
   want = option: observed: expect: {
@@ -171,15 +172,32 @@ rec {
   # The same check for the settings' value and for each line of extraConfig that says otherwise.
   sshd =
     config: keyword: allowed:
+    let
+      observed = sshdValues config keyword;
+      # What NixOS takes as a boolean.
+      nixosValue = name: value: if elem name [ "PasswordAuthentication" "KbdInteractiveAuthentication" ] then value == "yes" else value;
+    in
     wantOf {
       option = "services.openssh.settings.${keyword}";
       what = null;
-      observed = sshdValues config keyword;
+      inherit observed;
       expect = {
         "$subset" = allowed;
       };
-      fix = "services.openssh.settings.${keyword} = ${toNix (builtins.head allowed)}; and take other values out of services.openssh.extraConfig";
+      fix =
+        if elem (builtins.head observed) allowed then
+          "take other values of ${keyword} out of services.openssh.extraConfig"
+        else
+          "services.openssh.settings.${keyword} = ${toNix (nixosValue keyword (builtins.head allowed))};";
     };
+
+  # What to write for one line of an option of many lines. One that says otherwise already has to go, or both would stand there.
+  lineFix =
+    option: current: line:
+    if current == null then "${option} = ${toNix "${line}\n"};" else "write ${line} in ${option} in place of what it says";
+
+  # As many lines as there are names; a rule that fails has one at least.
+  linesFor = fixOf: names: concatStringsSep "\n" (map fixOf names);
 
   # Not a check: why there is none. The rule says so, and passes.
   note = option: observed: {

@@ -149,7 +149,11 @@ in
                     in
                     isSecond || sshdValues config "KbdInteractiveAuthentication" == [ "no" ];
                   expect = true;
-                  fix = ''services.openssh.settings.KbdInteractiveAuthentication = false; or AuthenticationMethods = "publickey,keyboard-interactive";'';
+                  fix =
+                    if head (sshdValues config "KbdInteractiveAuthentication") == "no" then
+                      "take other values of KbdInteractiveAuthentication out of services.openssh.extraConfig"
+                    else
+                      ''services.openssh.settings.KbdInteractiveAuthentication = false; # or AuthenticationMethods = "publickey,keyboard-interactive"'';
                 })
               ]
             else
@@ -255,7 +259,13 @@ in
             what = null;
             observed = wheelOf config;
             expect."$subset" = [ "root" ] ++ options.administrators;
-            fix = "name the member under compliance.controls.accessControl.administrators, or take it out of wheel";
+            fix =
+              let
+                declared = [ "root" ] ++ options.administrators;
+                others = filter (name: !(builtins.elem name declared)) (wheelOf config);
+              in
+              # All of them: in place of what was declared, the list would have to say it again.
+              "compliance.controls.accessControl.administrators = ${checks.show (options.administrators ++ others)}; # or take them out of wheel";
           })
           (wantOf {
             option = "users.users.root.openssh.authorizedKeys.keys";
@@ -318,7 +328,7 @@ in
               "$ge" = 1;
               "$le" = 5;
             };
-            fix = "write deny = 5 there";
+            fix = checks.lineFix ''environment.etc."security/faillock.conf".text'' (valueOf "deny") "deny = 5";
           })
           (wantOf {
             option = ''environment.etc."security/faillock.conf".text'';
@@ -326,7 +336,7 @@ in
             # 0: until an administrator unlocks it.
             observed = if unlock == 0 then 900 else unlock;
             expect."$ge" = 900;
-            fix = "write unlock_time = 900 there, or 0 for never";
+            fix = checks.lineFix ''environment.etc."security/faillock.conf".text'' unlock "unlock_time = 900";
           })
           (wantOf {
             option = "security.pam.services";

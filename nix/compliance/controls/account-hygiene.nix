@@ -138,7 +138,7 @@ in
             what = "minlen";
             observed = pwqualityValue config "minlen";
             expect."$ge" = options.minPasswordLength;
-            fix = "write minlen = ${toString options.minPasswordLength} there";
+            fix = checks.lineFix ''environment.etc."security/pwquality.conf".text'' (pwqualityValue config "minlen") "minlen = ${toString options.minPasswordLength}";
           })
           (wantOf {
             option = "security.pam.services.passwd.text";

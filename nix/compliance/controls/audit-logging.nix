@@ -171,14 +171,14 @@ in
             what = "MaxRetentionSec in days";
             observed = daysOf (journaldValue config "MaxRetentionSec");
             expect."$ge" = options.retentionDays;
-            fix = "write MaxRetentionSec=${toString options.retentionDays}day there";
+            fix = checks.lineFix "services.journald.extraConfig" (journaldValue config "MaxRetentionSec") "MaxRetentionSec=${toString options.retentionDays}day";
           })
           (wantOf {
             option = "services.journald.extraConfig";
             what = "SystemMaxUse in megabytes";
             observed = megabytesOf (journaldValue config "SystemMaxUse");
             expect."$ge" = options.retentionDays * options.dailyMegabytes;
-            fix = "write SystemMaxUse=${toString (options.retentionDays * options.dailyMegabytes)}M there";
+            fix = checks.lineFix "services.journald.extraConfig" (journaldValue config "SystemMaxUse") "SystemMaxUse=${toString (options.retentionDays * options.dailyMegabytes)}M";
           })
         ];
       implementations = [
@@ -225,7 +225,7 @@ in
             what = name;
             observed = any (rule: match watched.${name} rule != null) (listAt "security.audit.rules" config);
             expect = true;
-            fix = "add a rule for ${name} to security.audit.rules";
+            fix = "security.audit.rules = ${checks.show (filter (rule: match watched.${name} rule != null) auditRules)};";
           }
         ) (builtins.attrNames watched);
       implementations = [
@@ -257,7 +257,10 @@ in
         { config, options }:
         [
           (want "compliance.controls.auditLogging.forwardTo" (options.forwardTo != null) true // {
-            fix = ''compliance.controls.auditLogging.forwardTo = "https://logs.example.org:19532";'';
+            fix = checks.linesFor (option: ''${option} = "https://logs.example.org:19532";'') [
+              "compliance.controls.auditLogging.forwardTo"
+              "services.journald.upload.settings.Upload.URL"
+            ];
           })
           (wantOf {
             option = "services.journald.upload.enable";

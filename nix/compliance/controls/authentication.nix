@@ -30,13 +30,9 @@ let
     ;
 
   # Every alternative of every AuthenticationMethods, Match blocks included, has two methods.
-  hasTwoMethods =
-    config:
-    let
-      values = sshdValues config "AuthenticationMethods";
-      isTwo = method: match "[^,]+(,[^,]+)+" method != null;
-    in
-    all (value: isString value && words value != [ ] && all isTwo (words value)) values;
+  isTwo = method: match "[^,]+(,[^,]+)+" method != null;
+  areTwo = value: isString value && words value != [ ] && all isTwo (words value);
+  hasTwoMethods = config: all areTwo (sshdValues config "AuthenticationMethods");
 
   # Keys on hardware that asks for a PIN or a finger, and nothing else to log in with.
   hasOnlyVerifiedKeys =
@@ -114,7 +110,12 @@ in
               what = null;
               observed = hasTwoMethods config || hasOnlyVerifiedKeys config || hasPamFactor config;
               expect = true;
-              fix = ''services.openssh.settings.AuthenticationMethods = "publickey,keyboard-interactive"; or only sk- keys with PubkeyAuthOptions = "verify-required"'';
+              fix =
+                # The settings are fine, and a Match block is not.
+                if areTwo (builtins.head (sshdValues config "AuthenticationMethods")) then
+                  "write two methods in every AuthenticationMethods of services.openssh.extraConfig"
+                else
+                  ''services.openssh.settings.AuthenticationMethods = "publickey,keyboard-interactive"; # or only sk- keys with PubkeyAuthOptions = "verify-required"'';
             })
           ];
       check =
@@ -165,7 +166,7 @@ in
               || (words (textAt "users.ldap.server" config) != [ ]
                 && all (uri: match "ldaps://.*" uri != null) (words (textAt "users.ldap.server" config)));
             expect = true;
-            fix = "users.ldap.useTLS = true; or ldaps:// in users.ldap.server";
+            fix = "users.ldap.useTLS = true; # or ldaps:// in users.ldap.server";
           })
         ]
         ++ ifOn config "services.sssd.enable" (
@@ -181,7 +182,7 @@ in
                 ldapUris text == [ ]
                 || says "[[:space:]]*ldap_tls_reqcert[[:space:]]*=[[:space:]]*(demand|hard)[[:space:]]*";
               expect = true;
-              fix = "write ldap_tls_reqcert = demand there";
+              fix = "write ldap_tls_reqcert = demand in services.sssd.config, where the domain is";
             })
             (wantOf {
               option = "services.sssd.config";
@@ -190,7 +191,7 @@ in
                 all (line: match ".*ldap://.*" line == null) (ldapUris text)
                 || says "[[:space:]]*ldap_id_use_start_tls[[:space:]]*=[[:space:]]*[Tt]rue[[:space:]]*";
               expect = true;
-              fix = "write ldaps:// in ldap_uri, or ldap_id_use_start_tls = true";
+              fix = "write ldaps:// in ldap_uri of services.sssd.config, or ldap_id_use_start_tls = true";
             })
           ]
         );

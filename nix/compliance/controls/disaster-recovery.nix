@@ -108,7 +108,7 @@ in
               filter (word: match "-d|--delete-old" word != null) (words (textAt "nix.gc.options" config))
             else
               [ ]
-          ) [ ] // { fix = "write --delete-older-than 30d there: --delete-old leaves one generation"; })
+          ) [ ] // { fix = "write --delete-older-than 30d in nix.gc.options: --delete-old leaves one generation"; })
         ];
       remediation = "Raise configurationLimit of the boot loader, and do not collect all old generations.";
     }

@@ -64,13 +64,10 @@ let
     config:
     concatMap (
       mountPoint:
-      if (systems config) ? ${mountPoint} then
-        map (option: "${mountPoint}: ${option}") (
-          filter (option: !(elem option (optionsOf config mountPoint))) wantedOptions.${mountPoint}
-        )
-      else
-        [ ]
+      if (systems config) ? ${mountPoint} then map (option: "${mountPoint}: ${option}") (missing config mountPoint) else [ ]
     ) (attrNames wantedOptions);
+  missing =
+    config: mountPoint: filter (option: !(elem option (optionsOf config mountPoint))) wantedOptions.${mountPoint};
 
   # vfat has no owners: the mask says it. fmask may take away more.
   isClosed =
@@ -140,7 +137,9 @@ in
       articles.anssi-bp028 = [ "R28" ];
       evaluate =
         { config, ... }:
-        [ (want "fileSystems" (lacking config) [ ] // { fix = "add the options to fileSystems.<mount point>.options"; }) ];
+        [ (want "fileSystems" (lacking config) [ ] // { fix = checks.linesFor (
+            mountPoint: "fileSystems.\"${mountPoint}\".options = ${checks.show (missing config mountPoint)};"
+          ) (filter (mountPoint: (systems config) ? ${mountPoint} && missing config mountPoint != [ ]) (attrNames wantedOptions)); }) ];
       remediation = "Add nosuid, nodev and noexec to the options of the named file systems.";
     }
     {
@@ -160,7 +159,9 @@ in
             what = "open /boot";
             observed = filter (mountPoint: !(isClosed (optionsOf config mountPoint))) (bootMounts config);
             expect = [ ];
-            fix = ''fileSystems."/boot".options = [ "fmask=0077" "dmask=0077" ];'';
+            fix = checks.linesFor (
+              mountPoint: ''fileSystems."${mountPoint}".options = [ "fmask=0077" "dmask=0077" ];''
+            ) (filter (mountPoint: !(isClosed (optionsOf config mountPoint))) (bootMounts config));
           })
         ];
       remediation = "Mount /boot with fmask=0077 and dmask=0077, or give it to root alone.";
@@ -273,7 +274,10 @@ in
         { config, options }:
         [
           (want "security.wrappers" (setuidWrappers config) { "$subset" = options.setuidAllowed; } // {
-            fix = "set security.wrappers.<name>.enable = false, or add it to compliance.controls.filesystemHygiene.setuidAllowed";
+            fix = checks.linesFor (
+              name:
+              "security.wrappers.${checks.attrName name}.enable = false; # or add it to compliance.controls.filesystemHygiene.setuidAllowed"
+            ) (filter (name: !(elem name options.setuidAllowed)) (setuidWrappers config));
           })
         ];
       check =

@@ -83,7 +83,9 @@ in
             what = "not enforced";
             observed = filter (name: !(isEnforced declared.${name})) used;
             expect = [ ];
-            fix = ''security.apparmor.policies.<name>.state = "enforce";'';
+            fix = checks.linesFor (name: ''security.apparmor.policies.${checks.attrName name}.state = "enforce";'') (
+              filter (name: !(isEnforced declared.${name})) used
+            );
           })
         ];
       check = _: measure { name = "apparmor"; applicability = "probed"; };

@@ -174,14 +174,30 @@ in
             what = "open, and not declared";
             observed = map shown (filter (range: !(any (entry: covers entry range) flows)) open);
             expect = [ ];
-            fix = "declare the flow in ${path}, or close the port";
+            # Only a person knows the reason.
+            fix = checks.linesFor (
+              range:
+              let
+                to = if lastOf range == firstOf range then "" else "to = ${toString (lastOf range)}; ";
+              in
+              "${path} = [ { port = ${toString (firstOf range)}; ${to}protocol = \"${range.protocol}\"; reason = \"…\"; } ]; # or close it"
+            ) (filter (range: !(any (entry: covers entry range) flows)) open);
           })
           (wantOf {
             option = path;
             what = "declared, and not open";
             observed = map shown (filter (entry: !(any (range: covers range entry) open)) flows);
             expect = [ ];
-            fix = "open the port in networking.firewall, or take the flow out";
+            fix = checks.linesFor (
+              entry:
+              let
+                option = "networking.firewall.allowed${if entry.protocol == "tcp" then "TCP" else "UDP"}Port";
+              in
+              if lastOf entry == firstOf entry then
+                "${option}s = [ ${toString entry.port} ]; # or take the flow out"
+              else
+                "${option}Ranges = [ { from = ${toString entry.port}; to = ${toString (lastOf entry)}; } ]; # or take the flow out"
+            ) (filter (entry: !(any (range: covers range entry) open)) flows);
           })
           (want "networking.firewall.trustedInterfaces" (listAt "networking.firewall.trustedInterfaces" config) {
             "$subset" = [ "lo" ];

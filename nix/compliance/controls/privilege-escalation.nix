@@ -58,7 +58,14 @@ let
       what = "Defaults ${option}";
       observed = any isThere (defaults config) && !(elem "!${option}" (defaults config));
       expect = true;
-      fix = "write Defaults ${option} there";
+      fix =
+        let
+          path = "${sudoOf config}.extraConfig";
+        in
+        if elem "!${option}" (defaults config) then
+          "take !${option} out of ${path}"
+        else
+          checks.lineFix path null "Defaults ${option}";
     };
   flags = [
     "use_pty"

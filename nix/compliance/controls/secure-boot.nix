@@ -87,7 +87,7 @@ in
         if options.requireSecureBoot then
           [
             (want "boot.lanzaboote.enable" (any (option: isOn option config) signs) true // {
-              fix = "boot.lanzaboote.enable = true; or boot.loader.limine.secureBoot.enable = true;";
+              fix = "boot.lanzaboote.enable = true; # or boot.loader.limine.secureBoot.enable = true;";
             })
           ]
         else

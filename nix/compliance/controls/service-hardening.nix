@@ -43,7 +43,7 @@ let
     ProtectSystem = value: value == "strict" || value == "full";
     ProtectHome = value: value == true || value == "true" || value == "yes" || value == "read-only" || value == "tmpfs";
   };
-  lacking =
+  lackingIn =
     config: name:
     let
       settings = settingsOf config name;
@@ -56,8 +56,18 @@ let
           ""
         ]);
     in
-    (if isOther then [ ] else [ "${name}: User" ])
-    ++ map (key: "${name}: ${key}") (filter (key: !(wanted.${key} (settings.${key} or null))) (attrNames wanted));
+    map (key: { inherit name key; }) (
+      (if isOther then [ ] else [ "User" ]) ++ filter (key: !(wanted.${key} (settings.${key} or null))) (attrNames wanted)
+    );
+  lacking = config: name: map (entry: "${name}: ${entry.key}") (lackingIn config name);
+  serviceConfig = name: "systemd.services.${checks.attrName name}.serviceConfig";
+  userFix = name: "give the service a user: ${serviceConfig name}.User, or DynamicUser";
+  sound = {
+    NoNewPrivileges = "true";
+    PrivateTmp = "true";
+    ProtectSystem = "\"full\"";
+    ProtectHome = "true";
+  };
 
   measure = measureWith "anssi-bp028/v1";
 in
@@ -120,7 +130,9 @@ in
             what = "enabled, and not needed";
             observed = filter (option: isOn option config) optional;
             expect."$subset" = options.neededServices;
-            fix = "disable them, or name them there";
+            fix = checks.linesFor (
+              option: "${option} = false; # or name it in compliance.controls.serviceHardening.neededServices"
+            ) (filter (option: isOn option config && !(elem option options.neededServices)) optional);
           })
         ];
       remediation = "Disable the named services, or declare them as needed.";
@@ -160,9 +172,11 @@ in
         [
           (want "compliance.controls.serviceHardening.exposedUnits" (
             filter (name: !((services config) ? ${name})) options.exposedUnits
-          ) [ ] // { fix = "correct the name, or take it out"; })
+          ) [ ] // { fix = "correct the name in compliance.controls.serviceHardening.exposedUnits, or take it out"; })
           (want "systemd.services" (concatMap (lacking config) (filter (name: (services config) ? ${name}) options.exposedUnits)) [ ] // {
-            fix = "set these in systemd.services.<name>.serviceConfig";
+            fix = checks.linesFor (
+              entry: if entry.key == "User" then userFix entry.name else "${serviceConfig entry.name}.${entry.key} = ${sound.${entry.key}};"
+            ) (concatMap (lackingIn config) (filter (name: (services config) ? ${name}) options.exposedUnits));
           })
         ];
       remediation = "Set User or DynamicUser, NoNewPrivileges, PrivateTmp, ProtectSystem and ProtectHome of the named services.";

@@ -79,7 +79,7 @@ in
               && !isControlPlane
               && elem (at "networking.hostName" config) options.hosts;
             expect = false;
-            fix = "it is a drill: end it with ${path}.enable = false";
+            fix = "${path}.enable = false; # it is a drill: this ends it";
           })
         ];
       check =

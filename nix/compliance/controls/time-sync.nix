@@ -22,14 +22,15 @@ let
   ];
   running = config: filter (option: isOn option config) daemons;
   # What the running daemon was told; ntpd-rs and chrony may be told otherwise.
-  servers =
+  serversOption =
     config:
     if isOn "services.timesyncd.enable" config then
-      listAt "services.timesyncd.servers" config
+      "services.timesyncd.servers"
     else if isOn "services.chrony.enable" config then
-      listAt "services.chrony.servers" config
+      "services.chrony.servers"
     else
-      listAt "networking.timeServers" config;
+      "networking.timeServers";
+  servers = config: listAt (serversOption config) config;
 
   measure = measureWith "time/v1";
 in
@@ -92,14 +93,22 @@ in
         { config, options }:
         [
           (want "services.timesyncd.enable" (builtins.length (running config)) 1 // {
-            fix = "enable one of services.timesyncd, services.chrony, services.ntpd-rs and services.openntpd";
+            fix =
+              if running config == [ ] then
+                "services.timesyncd.enable = true; # or services.chrony, services.ntpd-rs or services.openntpd"
+              else
+                "leave one of services.timesyncd, services.chrony, services.ntpd-rs and services.openntpd";
           })
           (wantOf {
             option = "networking.timeServers";
             what = "any";
             observed = servers config != [ ];
             expect = true;
-            fix = ''networking.timeServers = [ "ntp.example.org" ];'';
+            fix =
+              let
+                server = if options.allowedServers == [ ] then "ntp.example.org" else builtins.head options.allowedServers;
+              in
+              "${serversOption config} = [ \"${server}\" ];";
           })
           (want "networking.timeServers" (servers config) { "$subset" = options.allowedServers; } // {
             fix = "take other servers out, or add them to compliance.controls.timeSync.allowedServers";

@@ -1,6 +1,9 @@
 export { commands } from './catalog.ts';
 export type { CommandContext } from './command-context.ts';
 export type { CommandDefinition, CommandHandler, ExitCode } from './command-definition.ts';
+export { fixLines, isOptionLine } from './compliance/fix-lines.ts';
+export type { Gap } from './compliance/gap.ts';
+export { allLines, hostGaps } from './compliance/host-gaps.ts';
 export { createPacket } from './packet/create-packet.ts';
 export { writeEvidenceArchive } from './packet/evidence-archive.ts';
 export { HostPool } from './packet/host-pool.ts';

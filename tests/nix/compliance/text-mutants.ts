@@ -34,14 +34,31 @@ const changes: readonly Change[] = [
 
 /** Bindings of a control file that are no predicate: what an implementation sets, what a probe is asked, texts for people, ways to write. */
 const notPredicates =
-  /^ {2}(auditRules|set|valueOf|forBoth|fixRules|path|shown|noSelinux|selinux|parts|flow|listener|folder|url|line|days|pending|suggestion|upper|lower|measure\w*|sshAlgorithms|flowOf|atEveryInterface)\b.* =/;
+  /^ {2}(auditRules|set|sound|userFix|serviceConfig|valueOf|forBoth|fixRules|path|shown|noSelinux|selinux|parts|flow|listener|folder|url|line|days|pending|suggestion|upper|lower|measure\w*|sshAlgorithms|flowOf|atEveryInterface)\b.* =/;
 /** Lines that hold what people read. */
 const forPeople =
-  /^\s*(option|what|fix|name|says|pattern|description|title|remediation|rule|inherit|tags)\b|#|throw |\bnote "/;
+  /^\s*(isNote|option|what|fix|name|says|pattern|description|title|remediation|rule|inherit|tags)\b|#|throw |\bnote "/;
 /** Before the label of a check, or of one of the things that it counts; what is read stands elsewhere. */
-const label = /(?:\bwant|\bset|\bor) $/;
+const label = /(?:\bwant|\bset|\bor|\bdefaultOption config) $/;
 /** Behind the name of an attribute that is only shown. */
 const shownName = /^"[^"]*" = "\.\*/;
+
+/** Opens what people read, over as many lines as are indented below it. */
+const opensForPeople = /\b(fix|lineFix|linesFor) =/;
+
+/** The 0-based lines of a text for people that is worked out. */
+function linesForPeople(lines: readonly string[]): ReadonlySet<number> {
+  const found = new Set<number>();
+  const indentOf = (line: string): number => line.search(/\S|$/);
+  let opened: number | null = null;
+  for (const [at, line] of lines.entries()) {
+    const isInside: boolean =
+      opened !== null && (indentOf(line) > opened || (indentOf(line) === opened && /^\s*\)/.test(line)));
+    if (!isInside) opened = opensForPeople.test(line) && !/;( \}\)?;?)?$/.test(line) ? indentOf(line) : null;
+    if (isInside) found.add(at);
+  }
+  return found;
+}
 
 /** The 0-based lines of a control file whose text decides: its helpers, and the static projections of its rules. */
 function decidingLines(lines: readonly string[]): number[] {
@@ -66,7 +83,10 @@ function sharedLines(lines: readonly string[]): number[] {
 /** Every mutant of one file, in the order of its text. Of a control, only what decides is changed. */
 export function textMutantsOf(file: string, text: string): TextMutant[] {
   const lines = text.split('\n');
-  const deciding = file.startsWith('controls/') ? decidingLines(lines) : sharedLines(lines);
+  const shown = linesForPeople(lines);
+  const deciding = (file.startsWith('controls/') ? decidingLines(lines) : sharedLines(lines)).filter(
+    (at) => !shown.has(at),
+  );
   return deciding.flatMap((at) => {
     const line = lines[at] ?? '';
     // `fix` may stand behind a check on the same line.

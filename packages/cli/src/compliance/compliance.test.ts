@@ -57,6 +57,20 @@ describe('compliance commands, over releases with a static report', () => {
     const { code, stdout, stderr } = await run('gap', '--framework', 'nis2', ...offline());
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^no gap in nis2 up to paranoid/);
+    const other = await run('gap', '--framework', 'dora', '--host', 'web-1', ...offline());
+    assert.equal(other.code, 0, other.stderr);
+    assert.equal(
+      other.stdout,
+      [
+        'web-1 dora: framework (it is not enabled)',
+        '  compliance.frameworks.dora.enable = true;',
+        '  effect: known once a release evaluates the host with it',
+        '',
+        'web-1, all lines for its configuration:',
+        '  compliance.frameworks.dora.enable = true;',
+        '',
+      ].join('\n'),
+    );
     const unknown = await run('gap', '--framework', 'nis3', ...offline());
     assert.equal(unknown.code, 1);
     assert.match(unknown.stderr, /nis3: no rule of any host speaks of it/);
