@@ -14,6 +14,12 @@ function fleetOf(current: ReturnType<typeof manifest>, ...mayFinish: ReturnType<
   return new PlannedFleet({ [current.document.channel]: { current, mayFinish } });
 }
 
+function stateOf(fleet: PlannedFleet, name: string) {
+  const state = fleet.views.get(name as never)?.fold?.state;
+  assert.ok(state);
+  return state;
+}
+
 describe('failures', () => {
   it('P5: more failures than tolerated halt every host that was not let go, at once', () => {
     const hosts = ['a', 'b', 'c', 'd'];
@@ -38,6 +44,13 @@ describe('failures', () => {
       assert.equal(fleet.state(current)?.state, 'reverted');
       assert.equal(fleet.state(current)?.failed, borne + 1);
     }
+  });
+
+  it('says why a host failed when it is back, too, and when its phase tells of no rollout any more', () => {
+    const fleet = fleetOf(oneWave).failed(oneWave, 'a');
+    assert.deepEqual(fleet.withheld('a')[0], { code: 'failed', reason: 'probe-failed' });
+    fleet.tell('a', { kind: 'checkpoint', body: { state: { ...stateOf(fleet, 'a'), phase: { name: 'pending' } } } });
+    assert.deepEqual(fleet.withheld('a')[0], { code: 'failed', reason: 'probe-failed' });
   });
 
   it('P5: a halt also takes back the go of hosts that only fetch, not of those that switch', () => {
@@ -66,8 +79,7 @@ describe('failures', () => {
     const fleet = fleetOf(oneWave).failed(oneWave, 'a');
     fleet.tell('a', { kind: 'withheld', body: { withheld: null } });
     assert.equal(fleet.state(oneWave)?.failed, 1);
-    const state = fleet.views.get('a' as never)?.fold?.state;
-    assert.ok(state);
+    const state = stateOf(fleet, 'a');
     const replayed = fleetOf(oneWave).tell('a', { kind: 'checkpoint', body: { state } });
     assert.equal(replayed.state(oneWave)?.failed, 1);
     const body = { reason: 'state-lost', running: closureOf('v0'), confirmed: null, agentVersion: '1' } as const;

@@ -1,4 +1,4 @@
-import type { HostPhaseName, Instant, RolloutId, Withheld } from '@nixfleet/contracts';
+import type { HostPhaseName, HostState, Instant, RolloutId, Withheld } from '@nixfleet/contracts';
 import type { HostView } from './planner-types.ts';
 
 const nothing: readonly Withheld[] = [];
@@ -27,7 +27,7 @@ export function reported(
     if (midSwitchPhases.has(phase.name) && 'target' in phase) {
       return [{ code: 'in-progress', reason: phase.name, names: [phase.target.rolloutId] }];
     }
-    if (hasFailed) return [{ code: 'failed' }];
+    if (hasFailed) return [failureIn(state, rolloutId)];
     return withheld === null ? nothing : [withheld];
   }
   switch (phase.name) {
@@ -48,7 +48,13 @@ export function reported(
     case 'unconfirmed':
       return [{ code: 'in-progress', reason: phase.name }];
     default:
-      if (hasFailed) return [{ code: 'failed' }];
+      if (hasFailed) return [failureIn(state, rolloutId)];
       return withheld === null ? nothing : [withheld];
   }
+}
+
+/** A host that went back has left the phase that told the cause, and its quarantine keeps it. */
+function failureIn({ quarantine }: HostState, rolloutId: RolloutId): Withheld {
+  const cause = quarantine.findLast((entry) => entry.rolloutId === rolloutId)?.cause;
+  return { code: 'failed', ...(cause && { reason: cause }) };
 }
