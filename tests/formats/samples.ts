@@ -47,7 +47,9 @@ async function documents(): Promise<Record<string, Record<string, object>>> {
   const { document: release, manifests } = fleet.current;
   const journal = await fleet.journal('canary');
   await fleet.receipt('canary');
+  const refusal = { reason: 'disk-full', retryNotBefore: soon, detail: 'no space left on device' };
   const parse = (bytes: Uint8Array | undefined): object => JSON.parse(new TextDecoder().decode(bytes)) as object;
+  const converged = parse(utf8(journal.events[0]?.event ?? '')) as { readonly body: { readonly target: object } };
   await fleet.resume(held.sha256);
   const resume = [...fleet.files].find(([path]) => /^resumes\/[0-9a-f]+\.json$/.test(path))?.[1];
   return {
@@ -59,7 +61,10 @@ async function documents(): Promise<Record<string, Record<string, object>>> {
     hold: { plain: parse(held.signed.bytes) },
     resume: { plain: parse(resume) },
     ...complianceDocuments,
-    event: { converged: parse(utf8(journal.events[0]?.event ?? '')) },
+    event: {
+      converged,
+      refused: { ...converged, kind: 'refused', body: { ...refusal, target: converged.body.target } },
+    },
   };
 }
 

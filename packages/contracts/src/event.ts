@@ -48,7 +48,8 @@ export const eventBodies = {
   withheld: z.object({ withheld: Withheld.nullable() }),
   'local-hold': z.object({ hold: z.object({ until: Instant, reason: z.string().max(1000) }).nullable() }),
   fetching: z.object({ target, policy: SwitchPolicy }),
-  refused: z.object({ target, reason: AgentRefusalCode, detail }),
+  /** `retryNotBefore` is absent in older journals, and where it is refused for good. */
+  refused: z.object({ target, reason: AgentRefusalCode, retryNotBefore: Instant.optional(), detail }),
   deferred: z.object({ target, component: z.string().max(64) }),
   /** The channel's `reboots` was raised to this number. */
   'reboots-seen': z.object({ reboots: z.int().min(0) }),

@@ -88,6 +88,8 @@ export const HostPhase = z.discriminatedUnion('name', [
     target: HostTarget,
     at: Instant,
     reason: AgentRefusalCode,
+    /** Absent where the journal does not tell it. */
+    retryNotBefore: Instant.optional(),
     /** In words for people. */
     detail: z.string().max(refusalDetailMax).optional(),
   }),

@@ -16,7 +16,8 @@ describe('what is handed out', () => {
     await fixture.tell('canary', fetching(target));
     await fixture.checkin('canary');
     assert.equal(await fixture.gos(), 1, 'at work on it: nothing new is told');
-    await fixture.tell('canary', { kind: 'refused', body: { target, reason: 'closure-unavailable' } });
+    const retryNotBefore = addSeconds(fixture.clock.instant(), 30);
+    await fixture.tell('canary', { kind: 'refused', body: { target, reason: 'closure-unavailable', retryNotBefore } });
     assert.equal((await fixture.checkin('canary')).go, undefined, 'it backs off');
     await fixture.clock.advance(31_000);
     await fixture.settle();

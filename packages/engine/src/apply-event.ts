@@ -81,6 +81,7 @@ function applyContent(state: HostState, event: EventContent & EventPlace): HostS
         target: event.body.target,
         at,
         reason: event.body.reason,
+        ...(event.body.retryNotBefore && { retryNotBefore: event.body.retryNotBefore }),
         ...(event.body.detail && { detail: clip(event.body.detail, refusalDetailMax) }),
       });
     case 'deferred':

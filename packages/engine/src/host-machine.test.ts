@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HostState } from '@nixfleet/contracts';
+import { addSeconds, type HostState } from '@nixfleet/contracts';
 import {
   at,
   began,
@@ -18,7 +18,7 @@ import {
 } from './fixtures/host.ts';
 import { busy, only, react } from './fixtures/react.ts';
 import type { WorkingMemory } from './host-input.ts';
-import { refusedRetryMaxSeconds, refusedRetrySeconds } from './pursue.ts';
+import { refusedRetryMaxSeconds, refusedRetrySeconds } from './refused.ts';
 
 describe('starting', () => {
   it('H4: a fetched of the target before leads nowhere', () => {
@@ -165,6 +165,30 @@ describe('starting', () => {
     assert.deepEqual(waits.slice(0, 4), [30, 60, 120, 240]);
     assert.equal(waits[0], refusedRetrySeconds);
     assert.equal(waits.at(-1), refusedRetryMaxSeconds);
+  });
+
+  it('H18: a refusal tells when it is tried again, and a restart neither shortens nor forgets that', () => {
+    const refuse = (refusals: number) => {
+      const memory = memoryIn('fetching', {
+        ...busy('fetch'),
+        refusals: { rolloutId: target.rolloutId, count: refusals },
+      });
+      return react(memory, { type: 'fetch-refused', id, reason: 'disk-full', detail: '' }, noon);
+    };
+    const { events, after } = refuse(3);
+    const until = only(events, 'refused').retryNotBefore;
+    assert.equal(until, '2026-06-01T12:04:00Z');
+    assert.equal(only(refuse(30).events, 'refused').retryNotBefore, '2026-06-01T13:00:00Z');
+    const restarted = { ...after, working: { ...after.working, refusals: null } };
+    const tried = (now: string) => react(restarted, { type: 'intent', intent: intentOf(target) }, at(now)).kinds;
+    assert.deepEqual([tried('2026-06-01T12:03:59Z'), tried('2026-06-01T12:04:00Z')], [[], ['fetching']]);
+  });
+
+  it('H18: a refusal of an older journal, which does not tell that, rests for the shortest wait', () => {
+    const tried = (now: string) =>
+      react(memoryIn('refused'), { type: 'intent', intent: intentOf(target) }, at(now)).kinds;
+    const instants = [addSeconds(began, refusedRetrySeconds - 1), addSeconds(began, refusedRetrySeconds)];
+    assert.deepEqual(instants.map(tried), [[], ['fetching']]);
   });
 });
 

@@ -62,8 +62,8 @@ export type {
   Rebuild,
   RolloutOutcome,
 } from './planner-types.ts';
-export { refusedRetryMaxSeconds, refusedRetrySeconds } from './pursue.ts';
 export { bootSecondsMax } from './reboot.ts';
+export { refusedRetryMaxSeconds, refusedRetrySeconds } from './refused.ts';
 export { revertRetryMaxSeconds, revertRetrySeconds } from './revert.ts';
 export { selfHeld } from './self-held.ts';
 export {

@@ -158,6 +158,28 @@ describe('failures', () => {
     refused.offline('2026-06-01T12:00:00Z', 'b');
     assert.deepEqual([refused.goes(), refused.goes(until)], [[], ['a']]);
   });
+
+  it('P8: one that refuses rests as long as it says itself, and takes no slot of another that refuses', () => {
+    const budgets = [{ name: 'one', hosts: ['a', 'b'], maxInFlight: 1 }];
+    const current = manifest({ introducedIn: 1, waves: [['a', 'b']], budgets });
+    const fleet = fleetOf(current).refused(current, 'b');
+    const body = { target: targetIn(current, 'a'), reason: 'closure-unavailable' } as const;
+    fleet.tell('a', { kind: 'refused', body: { ...body, retryNotBefore: instant(later) } });
+    const shown = { code: 'refused', until: later, refusal: 'closure-unavailable' };
+    assert.deepEqual(fleet.withheld('a', '2026-06-01T12:00:30Z')[0], shown);
+    assert.deepEqual([fleet.goes('2026-06-01T12:00:30Z'), fleet.goes(later)], [['b'], ['a']]);
+    fleet.offline('2026-06-01T12:00:00Z', 'a').failed(current, 'b');
+    assert.deepEqual(fleet.withheld('a').at(-1), shown, 'while something else stands against it, too');
+  });
+
+  it('P8: a refusal of an older journal has no end, and comes last', () => {
+    const fleet = fleetOf(oneWave).tell('a', {
+      kind: 'refused',
+      body: { target: targetIn(oneWave, 'a'), reason: 'closure-unavailable' },
+    });
+    assert.deepEqual(fleet.withheld('a'), [{ code: 'refused', refusal: 'closure-unavailable' }]);
+    assert.deepEqual([...fleet.plan().hosts.keys()], ['b', 'a']);
+  });
 });
 
 describe('a refusal', () => {

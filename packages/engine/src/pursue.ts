@@ -1,16 +1,12 @@
-import { addSeconds, type HostPhase, type HostTarget, instantToMs, type Withheld } from '@nixfleet/contracts';
-import { backoffSeconds } from './backoff.ts';
+import { addSeconds, type HostPhase, type HostTarget, type Withheld } from '@nixfleet/contracts';
 import { heldByDrift, isToMend, isToPutBack, isToReactivate } from './drift.ts';
 import type { Intent } from './host-input.ts';
 import { failingProbe, isRunning, owesBoot, quarantineOf } from './host-state.ts';
 import { type Pass, unreachable } from './pass.ts';
 import { askToReboot } from './reboot.ts';
+import { refusedRetrySeconds } from './refused.ts';
 import { isSame } from './same-target.ts';
 import { endTrialIfOver, mayTry } from './trial.ts';
-
-/** Wait before a refused closure is tried again, doubling up to the maximum, in seconds. */
-export const refusedRetrySeconds = 30;
-export const refusedRetryMaxSeconds = 3600;
 
 /** Acts on the newest intent, if the phase lets it. */
 export function pursue(pass: Pass): void {
@@ -117,11 +113,10 @@ function convergeInPlace(pass: Pass, target: HostTarget): void {
   pass.event({ kind: 'converged', body: { target, switched: false } });
 }
 
-function isRefusedLately({ phase, working, now }: Pass, target: HostTarget): boolean {
+function isRefusedLately({ phase, now }: Pass, target: HostTarget): boolean {
   if (phase.name !== 'refused' || !isSame(phase.target, target)) return false;
-  const count = working.refusals?.rolloutId === target.rolloutId ? working.refusals.count : 1;
-  const seconds = backoffSeconds({ count, firstSeconds: refusedRetrySeconds, maxSeconds: refusedRetryMaxSeconds });
-  return instantToMs(now) < instantToMs(addSeconds(phase.at, seconds));
+  // An older journal does not tell how long: the shortest wait.
+  return now < (phase.retryNotBefore ?? addSeconds(phase.at, refusedRetrySeconds));
 }
 
 /** While fetching: another target replaces it, a brake ends it, and after a restart the fetch is started again. */

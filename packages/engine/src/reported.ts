@@ -1,5 +1,6 @@
 import type { HostPhaseName, HostState, Instant, RolloutId, Withheld } from '@nixfleet/contracts';
 import type { HostView } from './planner-types.ts';
+import { refusalOf } from './self-held.ts';
 
 const nothing: readonly Withheld[] = [];
 
@@ -34,7 +35,7 @@ export function reported(
     case 'soaking':
       return [now < phase.soakUntil ? { code: 'soak', until: phase.soakUntil } : { code: 'soak' }];
     case 'refused':
-      return [{ code: 'refused', refusal: phase.reason, ...(phase.detail && { reason: phase.detail }) }];
+      return [refusalOf(phase, now)];
     case 'failed':
       return [{ code: 'failed', reason: phase.cause }];
     case 'activating':

@@ -1,12 +1,4 @@
-import {
-  addSeconds,
-  type HostState,
-  type Instant,
-  type RolloutId,
-  type Withheld,
-  type WithheldCode,
-} from '@nixfleet/contracts';
-import { refusedRetrySeconds } from './pursue.ts';
+import type { HostPhase, HostState, Instant, RolloutId, Withheld, WithheldCode } from '@nixfleet/contracts';
 
 /** Reasons that only the host itself can know: while it reports one, a go would take a slot for nothing. */
 const hostsOwnCodes: ReadonlySet<WithheldCode> = new Set([
@@ -35,9 +27,9 @@ export function selfHeld(
     return { code: 'reboot-needed', reason: phase.component };
   }
   if (phase.name === 'refused' && phase.target.rolloutId === rolloutId) {
-    const until = addSeconds(phase.at, refusedRetrySeconds);
-    const { reason: refusal, detail } = phase;
-    if (now < until) return { code: 'refused', until, refusal, ...(detail && { reason: detail }) };
+    const refusal = refusalOf(phase, now);
+    // An older journal does not tell for how long: then it is let go at once, after everybody else.
+    if (refusal.until !== undefined) return refusal;
   }
   if (retry?.rolloutId === rolloutId && now < retry.notBefore) {
     return { code: 'retry-backoff', until: retry.notBefore, have: retry.count };
@@ -46,4 +38,11 @@ export function selfHeld(
     return { code: 'local-hold', until: localHold.until, reason: localHold.reason };
   }
   return withheld && hostsOwnCodes.has(withheld.code) ? withheld : null;
+}
+
+/** What a host refused, in its own words, and when it tries again. */
+export function refusalOf(phase: Extract<HostPhase, { name: 'refused' }>, now: Instant): Withheld {
+  const { reason: refusal, detail, retryNotBefore } = phase;
+  const until = retryNotBefore !== undefined && now < retryNotBefore ? { until: retryNotBefore } : {};
+  return { code: 'refused', ...until, refusal, ...(detail && { reason: detail }) };
 }

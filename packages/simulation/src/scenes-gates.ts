@@ -330,15 +330,17 @@ export const gateScenes = {
       await stage.calm();
     },
   },
-  'one refuses': {
+  'two refuse': {
     intent: sceneFleet({ waves: [['a', 'b']], budget: 1 }),
     play: async (stage) => {
       stage.host('b').line.isUp = false;
       await stage.minutes(5);
       await stage.release({ a: 'poisoned', b: 'good' });
       const refusals = () => stage.host('a').agent.running?.loop.memory.working.refusals?.count ?? 0;
-      await stage.until('a refuses for the fifth time', () => refusals() >= 5, 60);
-      await stage.minutes(1);
+      await stage.until('a refuses for the sixth time, and rests for a quarter of an hour', () => refusals() >= 6, 60);
+      stage.host('b').isCacheReachable = false;
+      stage.host('b').line.isUp = true;
+      await stage.until('b refuses, and rests for half a minute', () => stage.phase('b') === 'refused', 6);
       await stage.calm({ except: ['a'], minutes: 4 });
       await stage.release({ a: 'good', b: 'good' });
       await stage.calm();

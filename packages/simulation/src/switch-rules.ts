@@ -47,6 +47,10 @@ function notInALoop(facts: Facts, host: string, { at, body: { target } }: EventO
     return broken('S17', `${host} tries again at ${at}, and not after ${unconfirmed.body.retryNotBefore}`);
   }
   if (refused === null || refused.body.target.rolloutId !== target.rolloutId) return null;
+  const { retryNotBefore } = refused.body;
+  if (retryNotBefore !== undefined && at < retryNotBefore) {
+    return broken('S17', `${host} tries again at ${at}, and not after ${retryNotBefore}`);
+  }
   if (Date.parse(at) - Date.parse(refused.at) >= refusedMs - roundingMs) return null;
   return broken('S17', `${host} tries again at ${at} what it refused at ${refused.at}`);
 }

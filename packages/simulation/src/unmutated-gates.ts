@@ -10,7 +10,6 @@ export const unmutatedGates: Readonly<Record<string, string>> = {
     'plan.ts: not-in-rollout',
     'reported.ts: failed',
     'reported.ts: in-progress',
-    'reported.ts: refused',
     'reported.ts: soak',
     'reported.ts: trial',
     'summarise.ts: waiting-for-rollout',

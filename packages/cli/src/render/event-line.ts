@@ -55,6 +55,7 @@ export function eventText(event: JournalEvent): string {
       break;
     case 'refused':
       parts.push(closure(event.body.target.closure), `(${event.body.reason})`);
+      if (event.body.retryNotBefore) parts.push(`again not before ${event.body.retryNotBefore}`);
       said(event.body.detail);
       break;
     case 'deferred':

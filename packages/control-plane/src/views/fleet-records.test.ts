@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { addSeconds } from '@nixfleet/contracts';
 import { Fixture, memoryStore, the } from '../fixture.test.ts';
 import type { Store, ViewCheckpoint } from '../store/store.ts';
 import { FleetRecords } from './fleet-records.ts';
@@ -55,7 +56,8 @@ describe('folds of the log', () => {
     assert.equal((await canary()).issued?.attempt, 1, 'says nothing of it');
     const gos = await fixture.gos();
     const target = await fixture.fleet.target('canary');
-    await fixture.tell('canary', { kind: 'refused', body: { target, reason: 'closure-unavailable' } });
+    const retryNotBefore = addSeconds(fixture.clock.instant(), 30);
+    await fixture.tell('canary', { kind: 'refused', body: { target, reason: 'closure-unavailable', retryNotBefore } });
     assert.equal((await canary()).issued, null);
     await fixture.clock.advance(60_000);
     assert.equal(await fixture.gos(), gos + 1, 'tried again, in a slot of its own');
