@@ -87,21 +87,65 @@ let
       [ ]
   ) resolved.disruptionBudgets;
 
-  # The last wave has none after it that would wait.
-  graceWithoutEffect = concatMap (
+  # Of the hosts of a wave, as a release and its agents reckon it: rounded up.
+  shareOf = percent: hosts: (percent * length hosts + 99) / 100;
+  # As a planner reckons it: of count and percent the smaller, rounded down.
+  borneOf =
+    { count, percent }:
+    hosts:
+    let
+      byPercent = percent * hosts / 100;
+    in
+    if percent == null then
+      count
+    else if count == null || byPercent < count then
+      byPercent
+    else
+      count;
+
+  # What is to let a rollout go on without some hosts, where the receipts of all of them are demanded all the same.
+  withoutEffect = concatMap (
     channel:
     let
       inherit (channelWaves.${channel}) waves;
-      waiting = filter (index: (elemAt waves index).promoteWhen.receiptsPercent == 100) (genList (index: index) (length waves - 1));
+      inherit (fleet.channels.${channel}) offline rolloutPolicy;
+      borne = borneOf fleet.rolloutPolicies.${rolloutPolicy}.maxFailures (length (concatMap (wave: wave.hosts) waves));
+      # The last wave has none after it that would wait.
+      earlier = test: filter (index: test (elemAt waves index)) (genList (index: index) (length waves - 1));
+      demandsAll = { promoteWhen, ... }: promoteWhen.receiptsPercent == 100;
+      toldOf =
+        what: indices: why:
+        if indices == [ ] then
+          [ ]
+        else
+          [ "channels.${channel}: ${what} wave ${concatStringsSep ", " (map toString indices)}, since ${why} there" ];
     in
-    if fleet.channels.${channel}.offline.graceSeconds == null || waiting == [ ] then
-      [ ]
-    else
-      [
-        "channels.${channel}: offline.graceSeconds lets no host be left out of wave ${
-          concatStringsSep ", " (map toString waiting)
-        }, since promoteWhen.receiptsPercent is 100 there"
-      ]
+    toldOf "offline.graceSeconds lets no host be left out of" (
+      if offline.graceSeconds == null then [ ] else earlier demandsAll
+    ) "promoteWhen.receiptsPercent is 100"
+    ++
+      toldOf "promoteWhen.convergedPercent lets no host be left out of"
+        (earlier (
+          wave: demandsAll wave && shareOf wave.promoteWhen.convergedPercent wave.hosts < length wave.hosts
+        ))
+        "promoteWhen.receiptsPercent is 100"
+    # A wave of one host has nothing to go on with: without it there is no receipt.
+    ++
+      toldOf "maxFailures lets no failed host be left out of"
+        (
+          if borne == 0 then
+            [ ]
+          else
+            earlier (
+              { promoteWhen, hosts, ... }:
+              length hosts > 1
+              && (
+                shareOf promoteWhen.convergedPercent hosts == length hosts
+                || shareOf promoteWhen.receiptsPercent hosts == length hosts
+              )
+            )
+        )
+        "promoteWhen demands all of its hosts"
   ) (attrNames fleet.channels);
 
   # Hosts of one channel and the same tags inherit alike: what a wider scope hides from another is told once.
@@ -109,4 +153,4 @@ let
     lib.lists.toSet (concatMap (name: scopes.shadowing fleet name fleet.hosts.${name}) (attrNames fleet.hosts))
   );
 in
-unknownTags ++ emptyWaves ++ allAtOnce ++ budgets ++ graceWithoutEffect ++ shadowing
+unknownTags ++ emptyWaves ++ allAtOnce ++ budgets ++ withoutEffect ++ shadowing

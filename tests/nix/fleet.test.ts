@@ -68,6 +68,49 @@ describe('mkFleet', async () => {
     }
   });
 
+  test('what would let a rollout go on without some hosts is told where all of their receipts are demanded', async () => {
+    const warningsOf = (policy: string, channel = '') => {
+      const expression = `
+        let
+          keys = import ${join(import.meta.dirname, 'keys.nix')};
+          host = key: {
+            system = "x86_64-linux";
+            channel = "stable";
+            pubkeys = [ key ];
+            configuration.config.system = { };
+          };
+        in
+        (import ./.).lib.mkFleet {
+          name = "acme";
+          hosts = builtins.mapAttrs (_: host) { inherit (keys) web-1 web-2 web-3 db-1; };
+          channels.stable = { rolloutPolicy = "plain"; ${channel} };
+          rolloutPolicies.plain = { ${policy} };
+        }`;
+      return evaluated({ expression }, 'warnings') as Promise<string[]>;
+    };
+    const first = (more: string) => `waves = [ { size = 2; ${more} } ];`;
+    const lets = (what: string, why: string) => `channels.stable: ${what} wave 0, since promoteWhen${why} there`;
+    assert.deepEqual(await warningsOf(first(''), 'offline.graceSeconds = 60;'), [
+      lets('offline.graceSeconds lets no host be left out of', '.receiptsPercent is 100'),
+    ]);
+    assert.deepEqual(await warningsOf(first('promoteWhen.convergedPercent = 50;')), [
+      lets('promoteWhen.convergedPercent lets no host be left out of', '.receiptsPercent is 100'),
+    ]);
+    const all = lets('maxFailures lets no failed host be left out of', ' demands all of its hosts');
+    assert.deepEqual(await warningsOf(`maxFailures.count = 1; ${first('')}`), [all]);
+    assert.deepEqual(await warningsOf(`maxFailures.count = 1; ${first('promoteWhen.receiptsPercent = 50;')}`), [all]);
+    for (const sound of [
+      first(''),
+      first('promoteWhen = { convergedPercent = 50; receiptsPercent = 50; };'),
+      `maxFailures.count = 1; ${first('promoteWhen = { convergedPercent = 50; receiptsPercent = 50; };')}`,
+      `maxFailures.percent = 20; ${first('')}`,
+      'maxFailures.count = 1; waves = [ { size = 1; promoteWhen.convergedPercent = 50; } ];',
+      'maxFailures.count = 1;',
+    ]) {
+      assert.deepEqual(await warningsOf(sound), [], sound);
+    }
+  });
+
   test('a revision in the closure is told where the host is evaluated, and nowhere else', async () => {
     const withRevision = (revision: string) => `
       let
