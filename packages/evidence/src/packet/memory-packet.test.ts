@@ -42,10 +42,10 @@ export class MemoryPacket {
     return new MemoryPacket(await createTestFleet(), catalogue);
   }
 
-  /** A release; of the hosts named here these static rules fail. `waiver`: changes to the test waiver that it binds. */
+  /** A release; of the hosts named here these static rules fail, or null: they have no compliance module. `waiver`: changes to the test waiver that it binds. */
   async release(
     mode: ComplianceMode,
-    failing: Readonly<Record<string, readonly string[]>> = {},
+    failing: Readonly<Record<string, readonly string[] | null>> = {},
     waiver: object | null = null,
   ): Promise<void> {
     const { fleet } = this;
@@ -75,7 +75,10 @@ export class MemoryPacket {
         const passed = !failing[name]?.includes(id);
         return StaticObservation.parse({ id, passed, expected: {}, observed: {}, optionPath: 'x.y', fix: '' });
       });
-      evaluated.set(name, { catalogue, sha256, bytes: catalogueBytes.length, observations });
+      evaluated.set(
+        name,
+        failing[name] === null ? null : { catalogue, sha256, bytes: catalogueBytes.length, observations },
+      );
     }
     const { report } = staticGate({
       fleet: document,

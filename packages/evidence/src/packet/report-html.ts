@@ -116,6 +116,7 @@ function exceptions({ hosts, releases: known, manifest }: PacketFindings): strin
     rows.length === 0
       ? '<p>No waiver is bound by a release of this packet.</p>'
       : table(['Waiver', 'Rule', 'Scope', 'Risk', 'People', 'Life', 'Decided on', 'Justification'], rows),
+    '<p>A waiver that a weaker mode rests on need not cover a failure. Which modes rest on one is not in this packet.</p>',
   ]);
 }
 

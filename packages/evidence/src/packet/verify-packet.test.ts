@@ -151,6 +151,15 @@ describe('failures of configurations', () => {
     const found = await packet.verify();
     assert.deepEqual([found.hasFailures, found.incompleteHosts], [false, []]);
     assert.match(renderPacketReport(found), /nothing is to be collected \(mode disabled\)/);
+    const overridden = (host: string) => {
+      const [control] = testCatalogue(host).controls;
+      const rules = [testRule('AC-01', { via: 'override', hasStatic: false, probe: null })];
+      return testCatalogue(host, [{ ...control, mode: 'disabled', rules }]);
+    };
+    const off = await MemoryPacket.create(overridden);
+    await off.release('permissive');
+    off.fleet.pass(3600);
+    assert.equal((await off.verify({ hosts: [web] })).hasFailures, false);
     const synthetic = (host: string) => {
       const [control] = testCatalogue(host).controls;
       const rules = [testRule('SY-01', { probe: null, articles: {} })];
@@ -162,6 +171,15 @@ describe('failures of configurations', () => {
     drilled.fleet.pass(3600);
     assert.equal((await drilled.verify({ hosts: [web] })).hasFailures, false);
   });
+});
+
+test('a host of which nothing was evaluated, though something was to be, fails', async () => {
+  const packet = await MemoryPacket.create();
+  await packet.release('permissive', { 'web-1': null });
+  packet.fleet.pass(3600);
+  const found = await packet.verify({ hosts: [web] });
+  assert.equal(found.hasFailures, true);
+  assert.match(renderPacketReport(found), /Nothing was evaluated, and something was to be, in: 1\./);
 });
 
 test('a host without a collection is incomplete in the shortest period; hosts that are left out are told', async () => {
