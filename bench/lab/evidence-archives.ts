@@ -17,7 +17,13 @@ import {
   sha256Hex,
   utf8,
 } from '@nixfleet/contracts';
-import { type EvaluatedCompliance, type ProbeRunResult, signEvidence, staticGate } from '@nixfleet/evidence';
+import {
+  type EvaluatedCompliance,
+  type ProbeRunResult,
+  releasedClosures,
+  signEvidence,
+  staticGate,
+} from '@nixfleet/evidence';
 import {
   createTestFleet,
   SeededRandom,
@@ -156,6 +162,7 @@ async function release(fleet: TestFleet, writers: readonly HostWriter[]): Promis
   const { report }: { readonly report: StaticReport } = staticGate({
     fleet: (await probe.verified()).fleet.document,
     hosts: evaluated,
+    closures: releasedClosures([...probe.current.manifests.values()].map((manifest) => manifest.document)),
     carriedOver: new Set(),
     waivers: [],
     waiverRegister: null,

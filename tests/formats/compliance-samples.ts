@@ -100,9 +100,19 @@ const staticReport = (change: object) => ({
     constructor: {
       channel: 'stable',
       mode: 'enforce',
+      closure: storePath,
       catalogue: { version: '2026.11', sha256: hash, bytes: 1000 },
       governance,
       isCarriedOver: false,
+      weakened: [
+        {
+          path: 'hosts.constructor.compliance.controls.secure-boot',
+          mode: 'permissive',
+          wider: 'enforce',
+          waiver: 'W-2026-0002',
+          control: 'secure-boot',
+        },
+      ],
       controls: [
         {
           controlId: 'access-control',

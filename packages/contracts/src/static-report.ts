@@ -13,7 +13,7 @@ import {
   WaiverId,
 } from './compliance-names.ts';
 import { envelope } from './document.ts';
-import { ChannelName, HostName, Sha256Hex } from './names.ts';
+import { ChannelName, HostName, Sha256Hex, StorePath } from './names.ts';
 import { ruleOutcome } from './rule-outcome.ts';
 
 /** Longest text that points into a configuration or says what to write there. */
@@ -100,11 +100,18 @@ export const StaticHostReport = z.object({
   channel: ChannelName,
   /** What the channel's signed policy says: a control's own mode can only be weaker. */
   mode: ComplianceMode,
+  /** What the release's manifest gives the host: measurements of another configuration are none of this one. */
+  closure: StorePath,
   /** Of the bytes of `etc/nixfleet/compliance.json`. Null: the host has no compliance module, so nothing was evaluated. */
   catalogue: z.object({ version: z.string().min(1).max(64), sha256: Sha256Hex, bytes: z.int().min(2) }).nullable(),
   governance: Governance.nullable(),
   /** The host keeps the closure of an earlier release, and these are that release's measurements. */
   isCarriedOver: z.boolean(),
+  /** Modes that rest on a waiver, as the fleet's evaluation says them. Absent where nothing is weakened. */
+  weakened: z
+    .array(WeakerMode)
+    .max(4 * controlsMax)
+    .optional(),
   /** Sorted by identifier. */
   controls: z.array(StaticControlResult).max(controlsMax),
 });

@@ -85,6 +85,7 @@ export {
   leastSeverities,
   type ReleasedCompliance,
   readStaticReport,
+  releasedClosures,
   type StaticReportQuestion,
   verifyStaticReport,
 } from './verify-static-report.ts';

@@ -17,10 +17,12 @@ import {
   type StaticObservation,
   type StaticReport,
   type StaticRuleResult,
+  type StorePath,
   type TagName,
   type WeakerMode,
 } from '@nixfleet/contracts';
 import { combineDecisions, combineStatuses, decideRule, effectiveMode } from './decide.ts';
+import { EvidenceError } from './errors.ts';
 import type { ApplicableWaiver } from './waiver-scope.ts';
 import { weakerModeProblem } from './weaker-mode.ts';
 
@@ -39,6 +41,8 @@ export interface StaticGateInput {
   readonly fleet: FleetDocument;
   /** Null, or not there, for a host without the compliance module. */
   readonly hosts: ReadonlyMap<HostName, EvaluatedCompliance | null>;
+  /** Of each host of the fleet. */
+  readonly closures: ReadonlyMap<HostName, StorePath>;
   /** Hosts that keep the closure of an earlier release, and its measurements: `observationsOf`. */
   readonly carriedOver: ReadonlySet<HostName>;
   /** Verified. */
@@ -82,7 +86,9 @@ export function staticGate(input: StaticGateInput): StaticGate {
   for (const question of hostQuestions(input.fleet)) {
     const evaluated = input.hosts.get(question.host) ?? null;
     const isCarriedOver = input.carriedOver.has(question.host);
-    const one = judgeHost({ ...input, evaluated, isCarriedOver }, question);
+    const closure = input.closures.get(question.host);
+    if (closure === undefined) throw new EvidenceError('bad-input', `${question.host} has no closure`);
+    const one = judgeHost({ ...input, evaluated, closure, isCarriedOver }, question);
     hosts[question.host] = one.report;
     judged.push(one);
   }
@@ -120,6 +126,7 @@ export function hostQuestions({ hosts, channels }: FleetDocument): readonly Host
 
 export interface JudgeInput extends Pick<StaticGateInput, 'waivers' | 'now'> {
   readonly evaluated: EvaluatedCompliance | null;
+  readonly closure: StorePath;
   readonly isCarriedOver: boolean;
 }
 
@@ -132,7 +139,7 @@ export interface JudgedHost {
 /** One host: what `staticGate` says of it, and what whoever signs makes of the same measurements once more. */
 export function judgeHost(input: JudgeInput, about: HostQuestion): JudgedHost {
   const report = hostReport(input, about);
-  return { report, failures: [...failuresOf(about, report), ...weakerModes(input, about)] };
+  return { report, failures: [...failuresOf(about, report), ...weakerModes(input.evaluated?.weakened, input, about)] };
 }
 
 export function summaryOf(judged: readonly JudgedHost[]): StaticReport['summary'] {
@@ -151,9 +158,13 @@ export function summaryOf(judged: readonly JudgedHost[]): StaticReport['summary'
 }
 
 /** Weaker modes of a host whose waivers do not count: as bad as what the wider scope asked for. */
-function weakerModes({ evaluated, waivers, now }: JudgeInput, about: HostQuestion): StaticFailure[] {
+export function weakerModes(
+  weakened: readonly WeakerMode[] = [],
+  { waivers, now }: Pick<StaticGateInput, 'waivers' | 'now'>,
+  about: HostQuestion,
+): StaticFailure[] {
   const { host, channel } = about;
-  return (evaluated?.weakened ?? []).flatMap((weaker): StaticFailure[] => {
+  return weakened.flatMap((weaker): StaticFailure[] => {
     const problem = weakerModeProblem(weaker, waivers, { ...about, at: now });
     if (problem === null) return [];
     const { path, mode, wider, waiver, control } = weaker;
@@ -169,10 +180,12 @@ function weakerModes({ evaluated, waivers, now }: JudgeInput, about: HostQuestio
 }
 
 function hostReport(input: JudgeInput, about: HostQuestion): StaticHostReport {
-  const { evaluated, isCarriedOver } = input;
+  const { evaluated, closure, isCarriedOver } = input;
   const { channel, mode } = about;
-  if (evaluated === null) return { channel, mode, catalogue: null, governance: null, isCarriedOver, controls: [] };
-  const { catalogue, sha256, bytes } = evaluated;
+  if (evaluated === null) {
+    return { channel, mode, closure, catalogue: null, governance: null, isCarriedOver, controls: [] };
+  }
+  const { catalogue, sha256, bytes, weakened = [] } = evaluated;
   const observations = new Map<string, StaticObservation>(evaluated.observations.map((entry) => [entry.id, entry]));
   const controls = [...catalogue.controls]
     .sort((left, right) => (left.controlId < right.controlId ? -1 : 1))
@@ -180,9 +193,11 @@ function hostReport(input: JudgeInput, about: HostQuestion): StaticHostReport {
   return {
     channel,
     mode,
+    closure,
     catalogue: { version: catalogue.version, sha256, bytes },
     governance: catalogue.governance,
     isCarriedOver,
+    ...(weakened.length > 0 ? { weakened: [...weakened] } : {}),
     controls,
   };
 }

@@ -14,6 +14,7 @@ import {
 import { createTestFleet, testCatalogue } from '@nixfleet/testkit';
 import { type EvaluatedCompliance, type StaticGateInput, staticGate } from './static-gate.ts';
 import { type ReportedRelease, unsignableReport } from './unsignable-report.ts';
+import { releasedClosures } from './verify-static-report.ts';
 
 export const web = HostName.parse('web-1');
 
@@ -32,6 +33,7 @@ export async function staticLab(mode: ComplianceMode = 'enforce') {
     }
   });
   const { document } = (await fleet.verified()).fleet;
+  const closures = releasedClosures([...fleet.current.manifests.values()].map((manifest) => manifest.document));
   const names = ['canary', 'db', 'web-1', 'web-2'].map((name) => HostName.parse(name));
   const known = new Map<string, { readonly catalogue: ComplianceCatalogue; readonly bytes: number }>();
 
@@ -58,6 +60,7 @@ export async function staticLab(mode: ComplianceMode = 'enforce') {
   ): Promise<StaticGateInput> => ({
     fleet: document,
     hosts: await everywhere((name) => evaluated(name, name === web ? failing : [])),
+    closures,
     carriedOver: new Set(),
     waivers: [],
     waiverRegister: null,
@@ -70,6 +73,7 @@ export async function staticLab(mode: ComplianceMode = 'enforce') {
   const sign = async (report: StaticReport, change: Partial<ReportedRelease> = {}): Promise<string> => {
     const problem = await unsignableReport(report, {
       fleet: document,
+      closures,
       carriedOver: new Set(),
       waiverRegister: null,
       waivers: [],
@@ -83,5 +87,5 @@ export async function staticLab(mode: ComplianceMode = 'enforce') {
     });
     return problem ?? 'signed';
   };
-  return { fleet, document, names, evaluated, everywhere, gate, sign };
+  return { fleet, document, names, closures, evaluated, everywhere, gate, sign };
 }

@@ -34,6 +34,11 @@ test('a report that is not about the hosts of the fleet under its policy is not 
     ['another fleet', (draft) => Object.assign(draft, { fleet: 'other' }), /of fleet other/],
     ['a weaker mode', (draft) => Object.assign(hostOf(draft), { mode: 'permissive' }), /under permissive, not stable/],
     ['another channel', (draft) => Object.assign(hostOf(draft), { channel: 'data' }), /about channel data/],
+    [
+      'another closure',
+      (draft) => Object.assign(hostOf(draft), { closure: hostOf(draft, HostName.parse('db')).closure }),
+      /web-1: it is about .*-nixos-system-db-1, released is .*-nixos-system-web-1-1/,
+    ],
     ['carried over', (draft) => Object.assign(hostOf(draft), { isCarriedOver: true }), /isCarriedOver is true/],
     ['not evaluated', (draft) => Object.assign(hostOf(draft), { catalogue: null }), /control access-control is not/],
     [
@@ -47,6 +52,15 @@ test('a report that is not about the hosts of the fleet under its policy is not 
       /rests on the waivers b+, the release binds null/,
     ],
   ]);
+});
+
+test('a report of another release with the same hosts and modes is not signed', async () => {
+  const lab = await staticLab();
+  const { report } = await lab.gate();
+  const next = new Map(lab.closures).set(web, lab.closures.get(HostName.parse('db')) ?? assert.fail());
+  assert.match(await lab.sign(report, { closures: next }), /web-1: it is about .*, released is/);
+  next.delete(web);
+  assert.match(await lab.sign(report, { closures: next }), /web-1: no manifest of the release has it/);
 });
 
 test('a hollow report is not signed: all that the catalogue asks is answered, under its modes', async () => {
@@ -100,10 +114,11 @@ test('a hollow report is not signed: all that the catalogue asks is answered, un
     ],
     [
       'that of another host',
-      (draft) => Object.assign(hostOf(draft), hostOf(draft, HostName.parse('web-2'))),
+      (draft) => Object.assign(hostOf(draft), { catalogue: hostOf(draft, HostName.parse('web-2')).catalogue }),
       /its catalogue is that of web-2/,
     ],
     ['a false summary', (draft) => draft.summary.pass++, /summary of the static report: pass is 13, expected 12/],
+    ['a false count of failures', (draft) => draft.summary.blocking++, /summary .*: blocking is 1, expected 0/],
     ['a false count of hosts', (draft) => draft.summary.hosts--, /summary of the static report: hosts is 3/],
   ]);
 });

@@ -10,6 +10,7 @@ import {
   type StaticControlResult,
   type StaticHostReport,
   type StaticReport,
+  type StorePath,
   type Verified,
 } from '@nixfleet/contracts';
 import { combineDecisions, combineStatuses, decideRule, effectiveMode } from './decide.ts';
@@ -21,13 +22,17 @@ import {
   type JudgedHost,
   judgeHost,
   observationsOf,
+  type StaticFailure,
   summaryOf,
+  weakerModes,
 } from './static-gate.ts';
 import type { ApplicableWaiver } from './waiver-scope.ts';
 
 /** What a release binds beside its static report, verified: what the report is held against. */
 export interface ReportedRelease {
   readonly fleet: FleetDocument;
+  /** Of each host, from the manifests. */
+  readonly closures: ReadonlyMap<HostName, StorePath>;
   readonly carriedOver: ReadonlySet<HostName>;
   readonly waiverRegister: Sha256Hex | null;
   /** Those of the register that count. */
@@ -64,15 +69,20 @@ export async function unsignableReport(report: StaticReport, release: ReportedRe
     const one = await judgedAgain(found, question, release);
     if (typeof one === 'string') return `the static report of host ${question.host}: ${one}`;
     const blocking = one.failures.find(({ mode }) => mode === 'enforce');
-    if (blocking) return `${question.host}: ${blocking.ruleId ?? 'no catalogue'} fails under enforce`;
+    if (blocking) return `${question.host}: ${blockingText(blocking)}`;
     judged.push(one);
   }
   const extra = entriesOf(report.hosts).find(([host]) => !lookup(fleet.hosts, host));
   if (extra) return `the static report has host ${extra[0]}, which is not one of the fleet`;
-  // What is no rule of a host, such as a weaker mode whose waiver ran out, is in the count alone.
-  if (report.summary.blocking > 0) return `the static report says that ${report.summary.blocking} failures block`;
   const difference = differenceOf(report.summary, summaryOf(judged));
   return difference === null ? null : `the summary of the static report: ${difference}`;
+}
+
+function blockingText({ kind, ruleId, fix }: StaticFailure): string {
+  if (kind === 'rule') return `${ruleId} fails under enforce`;
+  return kind === 'weaker-mode'
+    ? `a weaker mode stands on no waiver that counts: ${fix}`
+    : 'no catalogue fails under enforce';
 }
 
 /** A host's report made once more, from the measurements in it; or how it differs from that. */
@@ -85,8 +95,11 @@ async function judgedAgain(
   if (found.channel !== channel || found.mode !== mode) {
     return `it is about channel ${found.channel} under ${found.mode}, not ${channel} under ${mode}`;
   }
+  const closure = release.closures.get(host);
+  if (closure === undefined) return 'no manifest of the release has it';
+  if (found.closure !== closure) return `it is about ${found.closure}, released is ${closure}`;
   const isCarriedOver = release.carriedOver.has(host);
-  const input = { isCarriedOver, waivers: release.waivers, now: release.at };
+  const input = { closure, isCarriedOver, waivers: release.waivers, now: release.at };
   let judged: JudgedHost;
   if (found.catalogue === null) judged = judgeHost({ ...input, evaluated: null }, question);
   else if (release.hosts !== 'all' && !release.hosts.has(host)) return judgedByItself(found, question, release);
@@ -96,7 +109,8 @@ async function judgedAgain(
     if (!asked.ok) return `its catalogue: ${asked.detail}`;
     const { catalogue, bytes } = asked.value;
     if (catalogue.host !== host) return `its catalogue is that of ${catalogue.host}`;
-    const evaluated = { catalogue, sha256, bytes, observations: observationsOf(found) };
+    const { weakened = [] } = found;
+    const evaluated = { catalogue, sha256, bytes, observations: observationsOf(found), weakened };
     judged = judgeHost({ ...input, evaluated }, question);
   }
   return hostDifference(found, judged.report) ?? judged;
@@ -122,7 +136,8 @@ function judgedByItself(
     };
   });
   const report = { ...found, isCarriedOver: carriedOver.has(question.host), controls };
-  return hostDifference(found, report) ?? { report, failures: failuresOf(question, report) };
+  const failures = [...failuresOf(question, report), ...weakerModes(found.weakened, { waivers, now: at }, question)];
+  return hostDifference(found, report) ?? { report, failures };
 }
 
 function hostDifference(found: StaticHostReport, expected: StaticHostReport): string | null {

@@ -6,15 +6,17 @@ import {
   type GovernanceLevel,
   type HostName,
   type ReleaseDocument,
+  type RolloutManifest,
   readDocument,
   refuse,
   reportPath,
   StaticReport,
+  type StorePath,
   type TrustState,
   type Verified,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import { type ReadFile, readBound, readCatalogue } from './read-bound.ts';
+import { type ReadFile, readBound, readCatalogue, readHistoricManifest } from './read-bound.ts';
 import { unsignableReport } from './unsignable-report.ts';
 import { type SeverityOf, type VerifiedWaiver, verifyRegister } from './verify-waiver.ts';
 
@@ -55,8 +57,15 @@ export async function verifyStaticReport(
     if (!asking) return accept({ report: null, waivers: waivers.value });
     return refuse('invalid', `channel ${asking[0]} has a compliance policy, and the release no static report`);
   }
+  const manifests: RolloutManifest[] = [];
+  for (const [, { rolloutId }] of entriesOf(release.channels)) {
+    const manifest = await readHistoricManifest(ctx, read, rolloutId);
+    if (!manifest.ok) return manifest;
+    manifests.push(manifest.value);
+  }
   const problem = await unsignableReport(report.value, {
     fleet,
+    closures: releasedClosures(manifests),
     carriedOver: new Set(release.carriedOver),
     waiverRegister: release.waiverRegister?.sha256 ?? null,
     waivers: waivers.value.map(({ document }) => document),
@@ -65,6 +74,12 @@ export async function verifyStaticReport(
     at: release.createdAt,
   });
   return problem === null ? accept({ report: report.value, waivers: waivers.value }) : refuse('invalid', problem);
+}
+
+/** What each host is given by the manifests of a release. */
+export function releasedClosures(manifests: readonly Pick<RolloutManifest, 'hosts'>[]): Map<HostName, StorePath> {
+  const all = manifests.flatMap(({ hosts }) => entriesOf(hosts));
+  return new Map(all.map(([host, { closure }]) => [host, closure]));
 }
 
 /** The report that a release binds; null if it binds none. Its form and hash are looked at here, and no more. */

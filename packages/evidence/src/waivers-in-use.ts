@@ -3,7 +3,7 @@ import { entriesOf, type HostName, type StaticReport, type WaiverDocument } from
 /** A waiver that a static report rests on. */
 export interface WaiverInUse {
   readonly waiver: WaiverDocument;
-  /** Where its rule fails, sorted. */
+  /** Where its rule fails, or a mode is weakened by it; sorted. */
   readonly hosts: readonly HostName[];
   /** Whether a release is stopped once it has run out. */
   readonly isEnforced: boolean;
@@ -17,11 +17,13 @@ export function waiversInUse(
   const found = waivers.flatMap((waiver): WaiverInUse[] => {
     const hosts: HostName[] = [];
     let isEnforced = false;
-    for (const [host, { controls }] of entriesOf(report.hosts)) {
+    for (const [host, { controls, weakened = [] }] of entriesOf(report.hosts)) {
       const covered = controls.filter(({ rules }) => rules.some(({ waiverId }) => waiverId === waiver.id));
-      if (covered.length === 0) continue;
+      const modes = weakened.filter((weaker) => weaker.waiver === waiver.id);
+      const stopping = [...covered.map(({ mode }) => mode), ...modes.map(({ wider }) => wider)];
+      if (stopping.length === 0) continue;
       hosts.push(host);
-      isEnforced ||= covered.some(({ mode }) => mode === 'enforce');
+      isEnforced ||= stopping.includes('enforce');
     }
     return hosts.length === 0 ? [] : [{ waiver, hosts: hosts.sort(), isEnforced }];
   });

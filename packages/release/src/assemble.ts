@@ -106,7 +106,7 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     ...input,
     fleet,
     hosts,
-    carriedOver: closures.value.carriedOver,
+    ...closures.value,
     previousTree: input.previousTree ?? emptyTree,
     waivers,
     drills,

@@ -224,6 +224,7 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     assert.ok(run.kind === 'dry-run');
     const { assembly } = run.summary;
     const trust = lab.start;
+    const published = (await lab.target.snapshot()).tree;
     const signers = [await lab.fleet.keyOf('ci')];
     const now = lab.clock.instant();
     const sign = async (change: (draft: StaticReport) => unknown, isBound = true) => {
@@ -236,7 +237,7 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
       const { sha256, bytes } = await sealDocument(lab.ctx.crypto, document);
       const files = new Map(assembly.change.files).set(reportPath(sealed.sha256), sealed.bytes);
       files.set(`release/${sha256}.json`, bytes);
-      const input = { change: { files, removed: new Set<string>() }, sha256, trust, signers, now };
+      const input = { change: { files, removed: new Set<string>() }, sha256, trust, signers, now, published };
       const signed = await signRelease(lab.ctx, input);
       return signed.ok ? 'signed' : `${signed.reason}: ${signed.detail}`;
     };
@@ -250,6 +251,11 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     const foreign = { sha256: 'f'.repeat(64) };
     const unknown = await sign((draft) => Object.assign(present(hostOf(draft).catalogue, 'a catalogue'), foreign));
     assert.match(unknown, /web-1: its catalogue: reports\/f+.json is not there/);
+    const closure = present(assembly.closures.get(HostName.parse('db')), 'a closure').closure;
+    assert.match(
+      await sign((draft) => Object.assign(hostOf(draft), { closure })),
+      /web-1: it is about .*, released is/,
+    );
   });
 
   test('the signer does not take the word of a release for the time at which its waivers counted', async () => {
@@ -267,8 +273,9 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     const run = accepted(await lab.release({ isDryRun: true, force: true }));
     assert.ok(run.kind === 'dry-run');
     const { change, sha256 } = run.summary.assembly;
+    const signing = { change, sha256, trust: lab.start, published: (await lab.target.snapshot()).tree };
     const sign = async (at: Instant) =>
-      signRelease(lab.ctx, { change, sha256, trust: lab.start, signers: [await lab.fleet.keyOf('ci')], now: at });
+      signRelease(lab.ctx, { ...signing, signers: [await lab.fleet.keyOf('ci')], now: at });
     assert.ok((await sign(addSeconds(ends, -1))).ok);
     const late = await sign(ends);
     assert.ok(!late.ok && late.reason === 'compliance-failed');

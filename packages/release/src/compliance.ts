@@ -37,6 +37,7 @@ import {
 } from '@nixfleet/evidence';
 import { z } from 'zod';
 import type { BuildHost } from './build-result.ts';
+import type { HostClosure } from './channel-manifest.ts';
 import { requireDrillRecords } from './drill-records.ts';
 import type { ApprovedFile } from './read-approved.ts';
 import type { VerifiedTree } from './read-release.ts';
@@ -70,6 +71,8 @@ export interface ComplianceInput {
   readonly crypto: Crypto;
   readonly fleet: FleetDocument;
   readonly hosts: ReadonlyMap<HostName, BuildHost>;
+  /** Of each host of the fleet. */
+  readonly closures: ReadonlyMap<HostName, Pick<HostClosure, 'closure'>>;
   /** Hosts that keep the closure of the release before. */
   readonly carriedOver: readonly HostName[];
   readonly previous: Pick<VerifiedTree, 'release'> | null;
@@ -117,6 +120,7 @@ export async function assembleCompliance(
   const gate = staticGate({
     fleet,
     hosts,
+    closures: new Map([...input.closures].map(([host, { closure }]) => [host, closure])),
     carriedOver: new Set(input.carriedOver),
     waivers: verified.waivers.map(({ document }) => document),
     waiverRegister: register?.sha256 ?? null,
@@ -203,6 +207,7 @@ async function readCompliance(
 async function carriedOverHosts({
   crypto,
   fleet,
+  closures,
   carriedOver,
   previous,
   previousTree,
@@ -214,12 +219,16 @@ async function carriedOverHosts({
   const earlier = previous ? await readReport(ctx, read, previous.release.document) : accept(null);
   if (!earlier.ok) return earlier;
   for (const host of carriedOver) {
-    const report = earlier.value && lookup(earlier.value.hosts, host);
+    const reported = earlier.value && lookup(earlier.value.hosts, host);
+    const report = reported?.closure === closures.get(host)?.closure ? reported : null;
     const named = report?.catalogue ?? null;
     const asked = named && (await readCatalogue(ctx, read, named.sha256));
     if (asked && !asked.ok && asked.reason !== 'missing') return asked;
-    const evaluated = report && named && asked?.ok && { ...asked.value, sha256: named.sha256 };
-    found.set(host, evaluated ? { ...evaluated, observations: observationsOf(report) } : null);
+    if (!report || !named || !asked?.ok) found.set(host, null);
+    else {
+      const { weakened = [] } = report;
+      found.set(host, { ...asked.value, sha256: named.sha256, observations: observationsOf(report), weakened });
+    }
   }
   return accept(found);
 }

@@ -16,7 +16,7 @@ import {
   type StaticHostReport,
   type StaticRuleResult,
 } from '@nixfleet/contracts';
-import { staticGate } from '@nixfleet/evidence';
+import { releasedClosures, staticGate } from '@nixfleet/evidence';
 import { createTestFleet } from '@nixfleet/testkit';
 import { evaluated } from '../nix.ts';
 import { nixpkgsLib, withoutNixpkgsLib } from '../nixpkgs-lib.ts';
@@ -55,6 +55,7 @@ async function reportsOf(
     for (const { policy } of Object.values(next.channels)) policy.compliance = { mode, frameworks: ['nis2'] };
   });
   const { document } = (await fleet.verified()).fleet;
+  const closures = releasedClosures([...fleet.current.manifests.values()].map((manifest) => manifest.document));
   return new Map(
     entriesOf(all).map(([name, found]) => {
       const { catalogue: text, static: observations } = HostCompliance.parse(found);
@@ -62,7 +63,8 @@ async function reportsOf(
       const sha256 = Sha256Hex.parse('a'.repeat(64));
       const hosts = new Map([[host, { catalogue, sha256, bytes: text.length, observations }]]);
       const gate = staticGate({
-        ...{ fleet: document, hosts, carriedOver: new Set(), waivers: [], waiverRegister: null, now: fleet.now },
+        ...{ fleet: document, hosts, closures, carriedOver: new Set(), waivers: [], waiverRegister: null },
+        now: fleet.now,
       });
       return [name, { catalogue, report: gate.report.hosts[host] ?? assert.fail() }];
     }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HostName, type StaticReport, sha256Hex, WaiverId } from '@nixfleet/contracts';
-import { type EvaluatedCompliance, staticGate } from '@nixfleet/evidence';
+import { type EvaluatedCompliance, releasedClosures, staticGate } from '@nixfleet/evidence';
 import { createTestFleet, TestEvidence, testWaiver } from '@nixfleet/testkit';
 import { z } from 'zod';
 import { ciReport } from './ci-report.ts';
@@ -44,6 +44,7 @@ async function reportOfAll() {
   const { report, blocking, warnings } = staticGate({
     fleet: document,
     hosts,
+    closures: releasedClosures([...fleet.current.manifests.values()].map((manifest) => manifest.document)),
     carriedOver: new Set(),
     waivers: [waiver],
     waiverRegister: null,

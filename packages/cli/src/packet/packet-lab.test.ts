@@ -15,7 +15,7 @@ import {
   sha256Hex,
   type WaiverDocument,
 } from '@nixfleet/contracts';
-import { staticGate } from '@nixfleet/evidence';
+import { releasedClosures, staticGate } from '@nixfleet/evidence';
 import { createTestFleet, type TestCollection, TestEvidence, type TestFleet, testWaiver } from '@nixfleet/testkit';
 import { runNixfleet } from '../testing/run-nixfleet.ts';
 
@@ -144,6 +144,7 @@ export class PacketLab {
     const { report } = staticGate({
       fleet: document,
       hosts: evaluated,
+      closures: releasedClosures([...probe.current.manifests.values()].map((manifest) => manifest.document)),
       carriedOver: new Set(),
       waivers,
       waiverRegister: probe.current.document.waiverRegister?.sha256 ?? null,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { HostName, reportPath, type StaticReport, sha256Hex } from '@nixfleet/contracts';
 import { createTestFleet, TestEvidence } from '@nixfleet/testkit';
 import { staticGate } from '../static-gate.ts';
+import { releasedClosures } from '../verify-static-report.ts';
 import { verifyHistoricRelease } from './historic-release.ts';
 
 const web = HostName.parse('web-1');
@@ -27,6 +28,7 @@ async function released(change: (report: StaticReport) => unknown) {
   const { report } = staticGate({
     fleet: (await fleet.verified()).fleet.document,
     hosts,
+    closures: releasedClosures([...fleet.current.manifests.values()].map((manifest) => manifest.document)),
     carriedOver: new Set(),
     waivers: [],
     waiverRegister: null,

@@ -14,6 +14,7 @@ import {
 } from '@nixfleet/contracts';
 import { createTestFleet, present, TestEvidence, type TestFleet, testCatalogue, testWaiver } from '@nixfleet/testkit';
 import { staticGate } from '../static-gate.ts';
+import { releasedClosures } from '../verify-static-report.ts';
 import type { PacketFindings } from './findings.ts';
 import { packetManifestPath, packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
@@ -83,6 +84,7 @@ export class MemoryPacket {
     const { report } = staticGate({
       fleet: document,
       hosts: evaluated,
+      closures: releasedClosures([...probe.current.manifests.values()].map((manifest) => manifest.document)),
       carriedOver: new Set(),
       waivers: this.#waivers,
       waiverRegister: probe.current.document.waiverRegister?.sha256 ?? null,
