@@ -55,5 +55,9 @@ it('every reason is one sentence, with its end where it has one', () => {
     assert.match(bare, /^[A-Z].*[^ ]\.$/, code);
     assert.doesNotMatch(bare, /undefined|null|NaN|\(\)/, code);
   }
+  assert.equal(
+    describeWithheld({ code: 'wave', names: ['web-1'], have: 2, need: 3, reason: 'receipts' }),
+    'An earlier wave has 2 of the 3 hosts converged that promoteWhen.receiptsPercent demands; still open: web-1.',
+  );
   assert.equal(new Set(Object.values(sentences)).size, WithheldCode.options.length, 'two codes say the same');
 });

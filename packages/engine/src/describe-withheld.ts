@@ -37,6 +37,9 @@ function clause(withheld: Withheld): string {
       return `The channel ${names ?? '?'} must converge first${because}`;
     case 'wave':
       if (withheld.reason === 'reboot') return `An earlier wave boots first: ${names ?? '?'}`;
+      if (withheld.reason === 'receipts') {
+        return `An earlier wave has ${have} of the ${need} hosts converged that promoteWhen.receiptsPercent demands; still open: ${names ?? '?'}`;
+      }
       return `An earlier wave has ${have} of ${need} hosts converged; still open: ${names ?? '?'}`;
     case 'soak':
       return names ? `An earlier wave is soaking (${have} of ${need} converged; ${names})` : 'Soaking';

@@ -69,7 +69,7 @@ describe('hosts that come, go and move while a rollout runs', () => {
     fleet.moved.set('b', null);
     assert.equal(fleet.plan().hosts.has('b' as never), false);
     // Its receipt is still asked for by the agents of the next wave, who go by the manifest alone.
-    assert.deepEqual(fleet.withheld('c')[0], { code: 'wave', names: [], have: 1, need: 2 });
+    assert.deepEqual(fleet.withheld('c')[0], { code: 'wave', names: [], have: 1, need: 2, reason: 'receipts' });
     const lenient = manifest({
       ...{ introducedIn: 1, waves: [['a', 'b'], ['c']] },
       promoteWhen: { convergedPercent: 100, receiptsPercent: 50 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Instant } from '@nixfleet/contracts';
-import { manifest, PlannedFleet } from './fixtures/fleet.ts';
+import { manifest, PlannedFleet, targetIn } from './fixtures/fleet.ts';
 
 const oneWave = manifest({ introducedIn: 1, waves: [['a', 'b']] });
 const twoWaves = manifest({ introducedIn: 1, waves: [['a'], ['b', 'c']] });
@@ -163,6 +163,7 @@ describe('waves', () => {
     const fleet = fleetOf(current).converged(current, 'a').offline('2026-06-01T12:00:00Z', 'b');
     assert.deepEqual([fleet.codes('b'), fleet.codes('c')], [['offline'], ['wave']]);
     assert.equal(fleet.plan().nextDeadline, '2026-06-01T12:10:00Z');
+    assert.deepEqual(fleet.state(current)?.leftBehind, []);
     const past = '2026-06-01T12:10:00Z';
     assert.deepEqual(fleet.goes(past), ['c']);
     assert.deepEqual(fleet.state(current, past)?.leftBehind, ['b']);
@@ -172,6 +173,55 @@ describe('waves', () => {
     assert.deepEqual(fleet.goes(past), ['b']);
     const never = manifest({ introducedIn: 1, waves: [['a'], ['c']], promoteWhen });
     assert.deepEqual(fleetOf(never).offline('2026-05-01T12:00:00Z', 'a').codes('c'), ['wave']);
+  });
+
+  it('P4: a wave that waits for a grace alone says when it ends', () => {
+    const offline = { offlineGraceSeconds: 3600 };
+    const graced = (hosts: readonly string[], promoteWhen = { convergedPercent: 100, receiptsPercent: 0 }) =>
+      manifest({ introducedIn: 1, waves: [hosts, ['z']], promoteWhen, policy: offline });
+    const both = graced(['a', 'b', 'c']);
+    const away = () =>
+      fleetOf(both).converged(both, 'c').offline('2026-06-01T11:30:00Z', 'a').offline('2026-06-01T11:45:00Z', 'b');
+    const until = '2026-06-01T12:45:00Z';
+    assert.deepEqual(away().withheld('z'), [{ code: 'wave', until, names: ['a', 'b'], have: 1, need: 3 }]);
+    assert.deepEqual(away().withheld('z', '2026-06-01T12:30:00Z')[0]?.until, until, 'the last of them');
+    assert.deepEqual([away().goes('2026-06-01T12:44:59Z'), away().goes(until)], [[], ['z']]);
+    const refused = away().tell('b', { kind: 'refused', body: { target: targetIn(both, 'b'), reason: 'disk-full' } });
+    assert.equal(refused.withheld('z')[0]?.until, until, 'it may be excused, too');
+    for (const [what, change] of Object.entries<(fleet: PlannedFleet) => void>({
+      'one is here': (fleet) => fleet.see('b', { isOnline: true }),
+      'one is at work': (fleet) => fleet.activating(both, 'b').offline('2026-06-01T12:00:00Z', 'b'),
+      'one went silent in its switch': (fleet) => fleet.unconfirmed(both, '2026-06-01T12:00:30Z', 'b'),
+    })) {
+      const fleet = away();
+      change(fleet);
+      assert.equal(fleet.withheld('z')[0]?.until, undefined, what);
+    }
+    const half = graced(['a', 'b', 'c', 'd'], { convergedPercent: 50, receiptsPercent: 25 });
+    const early = fleetOf(half).converged(half, 'c');
+    early.offline('2026-06-01T11:30:00Z', 'a').offline('2026-06-01T11:45:00Z', 'b');
+    assert.equal(
+      early.withheld('z')[0]?.until,
+      until,
+      'half of the two that are left, though one of them is at nothing',
+    );
+    assert.equal(early.goes(until).includes('z'), true);
+  });
+
+  it('P4: where receipts of all are demanded no grace opens a wave: that is what is said, and nobody is left behind', () => {
+    const policy = { offlineGraceSeconds: 3600 };
+    const strict = manifest({ introducedIn: 1, waves: [['a', 'b'], ['z']], policy });
+    const fleet = fleetOf(strict).converged(strict, 'b').offline('2026-06-01T11:00:00Z', 'a');
+    const waiting = { code: 'wave', names: ['a'], have: 1, need: 2, reason: 'receipts' };
+    assert.deepEqual([fleet.withheld('z'), fleet.state(strict)?.leftBehind], [[waiting], []]);
+    const soon = fleetOf(strict).converged(strict, 'b').offline('2026-06-01T11:30:00Z', 'a');
+    assert.deepEqual(soon.withheld('z'), [{ code: 'wave', names: ['a'], have: 1, need: 2 }]);
+    // Everybody who is there runs it: nobody waits for it any more.
+    assert.deepEqual(fleet.converged(strict, 'z').state(strict)?.leftBehind, ['a']);
+    const later = manifest({ introducedIn: 1, waves: [['a'], ['z']], policy });
+    const behind = fleetOf(later).offline('2026-06-01T11:00:00Z', 'z');
+    assert.deepEqual(behind.state(later)?.leftBehind, [], 'its own wave has not come');
+    assert.deepEqual(behind.converged(later, 'a').state(later)?.leftBehind, ['z']);
   });
 
   it('P4: after an unconfirmed switch no grace excuses silence', () => {

@@ -1,7 +1,7 @@
 import type { RolloutStateName, RolloutSummary, Withheld } from '@nixfleet/contracts';
 import { phaseIn } from './host-progress.ts';
 import type { PlannedChannel } from './planned-channel.ts';
-import { haltOf, type Survey } from './survey.ts';
+import { haltOf, type Survey, type WaveGates } from './survey.ts';
 
 export function summarise({ rollouts, current, turn, brake }: PlannedChannel): RolloutSummary[] {
   const order = turn ? [turn, ...rollouts.filter((rollout) => rollout !== turn).reverse()] : rollouts;
@@ -27,11 +27,18 @@ export function summarise({ rollouts, current, turn, brake }: PlannedChannel): R
       hosts: survey.hosts.length,
       converged: count.converged,
       failed: count.failed + count.lost,
-      leftBehind: survey.hosts.filter(({ standing }) => standing === 'excused').map(({ name }) => name),
+      leftBehind: survey.hosts
+        .filter(({ standing, entry }) => standing === 'excused' && (survey.isComplete || hasGoneOn(gates, entry.wave)))
+        .map(({ name }) => name),
       introducedIn: manifest.introducedIn,
       withheld,
     };
   });
+}
+
+/** The wave waits for nobody any more: it is open, and so is the one after it. Receipts of all its hosts may be demanded still. */
+function hasGoneOn(gates: WaveGates, wave: number): boolean {
+  return (gates[wave] ?? null) === null && (gates[wave + 1] ?? null) === null;
 }
 
 function stateOf(

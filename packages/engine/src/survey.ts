@@ -233,6 +233,20 @@ function isExcused({ isOnline, lastSeenAt }: HostView, excusedSince: Instant | n
   return !isOnline && excusedSince !== null && lastSeenAt !== null && lastSeenAt <= excusedSince;
 }
 
+/** When a host that its wave waits for is excused, if it stays silent; null for one that is heard, or that no grace excuses. */
+export function excusedAt(
+  { view, standing }: SurveyedHost,
+  { rolloutId, manifest }: Pick<Survey, 'rolloutId' | 'manifest'>,
+): Instant | null {
+  const grace = manifest.policy.offlineGraceSeconds;
+  if (grace === null || !view || view.isOnline || view.lastSeenAt === null) return null;
+  const hasRefused = standing === 'retrying' && view.fold?.state.retry?.rolloutId !== rolloutId;
+  const isUnheard = standing === 'unheard' && view.issued === null;
+  const isWaitedFor =
+    standing === 'pending' || isUnheard || (hasRefused && phaseIn(view, rolloutId)?.name === 'refused');
+  return isWaitedFor ? addSeconds(view.lastSeenAt, grace) : null;
+}
+
 /**
  * Whether an earlier rollout still runs to its end under `finish`: some host of it is in flight, or could start in a wave
  * that is open. One that waits for nothing but offline hosts, failures, refusals or retries does not: otherwise a release

@@ -2,7 +2,7 @@ import { type Instant, receiptsOf, type Withheld } from '@nixfleet/contracts';
 import { complianceOf } from './compliance-standing.ts';
 import { phaseIn } from './host-progress.ts';
 import { namesOf } from './names.ts';
-import type { Survey, SurveyedHost, SurveyedWave } from './survey.ts';
+import { excusedAt, type Survey, type SurveyedHost, type SurveyedWave } from './survey.ts';
 
 /**
  * What keeps each wave of a rollout shut: null for the waves that are open. Wave n opens when every earlier wave has
@@ -38,14 +38,20 @@ function waitFor({
   if (heldForUnheard && unheard.length > 0) return { code: 'unheard-after-rebuild', names: namesOf(unheard) };
   const { convergedPercent } = survey.manifest.waves[index]?.promoteWhen ?? { convergedPercent: 100 };
   const reachable = wave.hosts.length - wave.excused;
-  const wanted = Math.ceil((convergedPercent * reachable) / 100);
-  const need = Math.max(wanted, receiptsOf(survey.manifest, index, wave.declared));
+  const wantedOf = (hosts: number): number => Math.ceil((convergedPercent * hosts) / 100);
+  const wanted = wantedOf(reachable);
+  const receipts = receiptsOf(survey.manifest, index, wave.declared);
+  const need = Math.max(wanted, receipts);
   if (wave.converged >= need) return complianceGate(survey, wave);
   const open = wave.hosts.filter(({ standing }) => standing !== 'converged');
   const soakUntil = lastSoak(survey, wave);
   const waiting = { names: namesOf(open), have: wave.converged, need };
   // Past its soak a host still waits for a passing probe, which has no instant.
-  return soakUntil && now < soakUntil ? { code: 'soak', until: soakUntil, ...waiting } : { code: 'wave', ...waiting };
+  if (soakUntil && now < soakUntil) return { code: 'soak', until: soakUntil, ...waiting };
+  if (receipts > wanted) return { code: 'wave', ...waiting, reason: 'receipts' };
+  const graces = open.flatMap((host) => excusedAt(host, survey) ?? []).sort();
+  const until = graces.find((_, left) => wave.converged >= Math.max(wantedOf(reachable - left - 1), receipts));
+  return { code: 'wave', ...(until && { until }), ...waiting };
 }
 
 /**

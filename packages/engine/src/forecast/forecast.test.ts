@@ -170,6 +170,15 @@ describe('forecast', () => {
     assert.equal(passed.waves[1]?.startsAt, at('2026-06-01T08:30:00Z'));
   });
 
+  it('what if a host is offline whose receipt is demanded: nobody goes on, and nobody is said to be left behind', () => {
+    const { leftBehind, state, waiting } = only(
+      of(fleetOf(plain({ policy: { offlineGraceSeconds: 1800 } })), { offline: set('a') }),
+    );
+    assert.deepEqual([leftBehind, state], [[], 'waiting']);
+    const wave = { code: 'wave', names: ['a'], have: 0, need: 1, reason: 'receipts' };
+    assert.deepEqual(waiting.find(({ host }) => host === 'b')?.withheld, [wave]);
+  });
+
   it('what if a host fails: the rollout halts, it goes back, the others are told why they wait', () => {
     const { state, failed, doneAt, waiting, waves } = only(of(fleetOf(plain()), { fails: set('a') }));
     assert.deepEqual([state, failed, doneAt], ['reverted', ['a'], null]);
