@@ -34,6 +34,8 @@ export const PlanControlChange = z.object({
   controlId: ControlId,
   ruleId: RuleId,
   mode: ComplianceMode,
+  /** Of the last release, where that was another one. */
+  modeBefore: ComplianceMode.optional(),
   before: ControlStanding.nullable(),
   after: ControlStanding.nullable(),
   waiverId: WaiverId.nullable(),

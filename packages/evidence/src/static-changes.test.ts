@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { StaticHostReport, StaticReport, StaticRuleResult } from '@nixfleet/contracts';
+import type { ComplianceMode, StaticHostReport, StaticReport, StaticRuleResult } from '@nixfleet/contracts';
 import { staticChanges } from './static-changes.ts';
 
 type Rule = Partial<Omit<StaticRuleResult, 'id'>>;
 
 /** Hosts with rules of one control, each as said. */
-function report(hosts: Readonly<Record<string, Readonly<Record<string, Rule>>>>): Pick<StaticReport, 'hosts'> {
+function report(
+  hosts: Readonly<Record<string, Readonly<Record<string, Rule>>>>,
+  mode: ComplianceMode = 'enforce',
+): Pick<StaticReport, 'hosts'> {
   const entries = Object.entries(hosts).map(([host, rules]) => {
     const controls = [
       {
         controlId: 'access-control',
-        mode: 'enforce',
+        mode,
         rules: Object.entries(rules).map(([id, rule]) => ({
           ...{ id, severity: 'minimal', via: null, status: 'pass', decision: 'pass' },
           ...rule,
@@ -70,5 +73,21 @@ test('hosts come and go, in the order of names; before the first report everythi
   assert.deepEqual(
     staticChanges(null, report({ a: { 'AC-01': fail } })).map(({ ruleId }) => ruleId as string),
     ['AC-01'],
+  );
+});
+
+test('a weaker mode is a change though all passes, but not of what does not apply', () => {
+  const none = { status: 'not-applicable', decision: 'none', reason: 'attested' } as Rule;
+  const rules = { web: { 'AC-01': {}, 'AC-02': waived, 'AC-03': none } };
+  assert.deepEqual(
+    staticChanges(report(rules), report(rules, 'permissive')).map(({ ruleId, mode, modeBefore }) => [
+      ruleId,
+      modeBefore,
+      mode,
+    ]),
+    [
+      ['AC-01', 'enforce', 'permissive'],
+      ['AC-02', 'enforce', 'permissive'],
+    ],
   );
 });

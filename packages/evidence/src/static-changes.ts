@@ -17,11 +17,16 @@ export interface StaticChange {
   readonly ruleId: RuleId;
   /** Of the later report, where it has the rule. */
   readonly mode: ComplianceMode;
+  /** Of the earlier one; null where that does not have the rule. */
+  readonly modeBefore: ComplianceMode | null;
   readonly before: StaticRuleResult | undefined;
   readonly after: StaticRuleResult | undefined;
 }
 
-/** Rules that stand otherwise than before: by what was measured, what follows from it, or the waiver that covers it. By host, control and rule. */
+/**
+ * Rules that stand otherwise than before: by what was measured, what follows from it, the waiver that covers it, or what a
+ * failure would do. By host, control and rule.
+ */
 export function staticChanges(
   before: Pick<StaticReport, 'hosts'> | null,
   after: Pick<StaticReport, 'hosts'>,
@@ -36,9 +41,10 @@ export function staticChanges(
     return keys.flatMap((key): StaticChange[] => {
       const [one, two] = [left.get(key), right.get(key)];
       const known = two ?? one;
-      if (known === undefined || standingOf(one?.rule) === standingOf(two?.rule)) return [];
+      if (known === undefined || standingOf(one) === standingOf(two)) return [];
       const { controlId, mode, rule } = known;
-      return [{ host, controlId, ruleId: rule.id, mode, before: one?.rule, after: two?.rule }];
+      const modeBefore = one?.mode ?? null;
+      return [{ host, controlId, ruleId: rule.id, mode, modeBefore, before: one?.rule, after: two?.rule }];
     });
   });
 }
@@ -57,7 +63,10 @@ function rulesOf(report: StaticHostReport | undefined): ReadonlyMap<string, Know
   return found;
 }
 
-/** Equal where nothing is to be told. */
-function standingOf(rule: StaticRuleResult | undefined): string {
-  return rule === undefined ? '' : [rule.status, rule.decision, rule.waiverId, rule.via, rule.reason].join(' ');
+/** Equal where nothing is to be told. The mode of a rule that does not apply does nothing. */
+function standingOf(known: KnownRule | undefined): string {
+  if (known === undefined) return '';
+  const { mode, rule } = known;
+  const does = rule.status === 'not-applicable' ? '' : mode;
+  return [rule.status, rule.decision, rule.waiverId, rule.via, rule.reason, does].join(' ');
 }

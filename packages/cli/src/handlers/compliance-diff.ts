@@ -54,8 +54,12 @@ async function reportOf({ ctx, place }: Chain, trust: readonly TrustState[], ver
 }
 
 function changesBetween(before: StaticReport, after: StaticReport) {
-  return staticChanges(before, after).flatMap(({ host, ruleId, ...rule }) => {
-    const [one, two] = [wordOf(rule.before), wordOf(rule.after)];
+  return staticChanges(before, after).flatMap(({ host, ruleId, mode, modeBefore, ...rule }) => {
+    // What a failure does is told where that changed.
+    const under = (word: string, of: string) =>
+      modeBefore === null || modeBefore === mode ? word : `${word} under ${of}`;
+    const one = under(wordOf(rule.before), modeBefore ?? mode);
+    const two = under(wordOf(rule.after), mode);
     return one === two ? [] : [{ host, ruleId, before: one, after: two }];
   });
 }

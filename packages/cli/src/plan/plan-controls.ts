@@ -44,11 +44,12 @@ function isOfPeople({ before, after }: StaticChange): boolean {
   return stands(before) || stands(after);
 }
 
-function planChange({ controlId, ruleId, mode, before, after }: StaticChange): PlanControlChange {
+function planChange({ controlId, ruleId, mode, modeBefore, before, after }: StaticChange): PlanControlChange {
   return {
     controlId,
     ruleId,
     mode,
+    ...(after === undefined || modeBefore === null || modeBefore === mode ? {} : { modeBefore }),
     before: before === undefined ? null : standingOf(before),
     after: after === undefined ? null : standingOf(after),
     waiverId: after?.waiverId ?? null,

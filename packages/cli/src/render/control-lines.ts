@@ -21,9 +21,11 @@ export function controlLines(host: HostName, controls: PlanControls | null): str
   return more > 0 ? [...lines, `${host}: and ${more} rules more`] : lines;
 }
 
-function sentence({ controlId, ruleId, mode, before, after, waiverId, optionPath, fix }: PlanControlChange): string {
+function sentence(rule: PlanControlChange): string {
+  const { controlId, ruleId, mode, modeBefore, before, after, waiverId, optionPath, fix } = rule;
   const by = waiverId === null ? '' : ` by ${waiverId}`;
-  const change = `${controlId} ${ruleId} (${mode}): ${before ?? 'not there'} → ${after ?? 'not there'}${by}`;
+  const does = modeBefore === undefined ? mode : `${modeBefore} → ${mode}`;
+  const change = `${controlId} ${ruleId} (${does}): ${before ?? 'not there'} → ${after ?? 'not there'}${by}`;
   if (after !== 'fail' && after !== 'error') return printable(change);
   const where = optionPath === null || optionPath === '' ? '' : `, ${optionPath}`;
   const mend = fix === null ? '' : `; fix: ${fix.replace(/\s*\n\s*/g, ' ')}`;
