@@ -27,7 +27,9 @@ export async function gatherEvidence(layout: Layout, hosts: readonly DemoHost[])
   const { evidence } = layout.audit;
   for (const name of hosts) {
     const { collector, state } = layout.host(name);
-    await cp(join(collector.directory, 'archive'), join(evidence, name), { recursive: true });
+    // The journal first: it names collections, and each has to be there.
+    await mkdir(join(evidence, name), { recursive: true });
     await cp(join(state, 'journal', 'journal.jsonl'), join(evidence, name, 'journal.jsonl'));
+    await cp(join(collector.directory, 'archive'), join(evidence, name), { recursive: true });
   }
 }

@@ -56,6 +56,7 @@ export {
   packetReportPath,
 } from './packet/packet-manifest.ts';
 export type { PacketReader } from './packet/packet-reader.ts';
+export { gapText } from './packet/timeline.ts';
 export { type KnownManifests, verifyHost } from './packet/verify-host.ts';
 export { type VerifyHosts, verifyPacket } from './packet/verify-packet.ts';
 export { type ReadFile, readBound, readCatalogue, readHistoricManifest } from './read-bound.ts';

@@ -95,6 +95,8 @@ export async function fetchEvidence(
     }
   }
 
+  // Before the documents: it names them, and each that it names has to be there.
+  const events = await fetchJournal(question, { ctx, reader, folder, refuse });
   for (const day of daysOf(period)) {
     const file = `${day.slice(0, 10)}${archiveSuffix}`;
     if (there.includes(file) && file < newest) {
@@ -112,14 +114,7 @@ export async function fetchEvidence(
       await rm(partial, { force: true });
     }
   }
-  return {
-    host,
-    documents,
-    days,
-    kept,
-    refused,
-    events: await fetchJournal(question, { ctx, reader, folder, refuse }),
-  };
+  return { host, documents, days, kept, refused, events };
 }
 
 const dayPattern = /^\d{4}-\d\d-\d\d\.tar\.zst$/;

@@ -163,7 +163,7 @@ describe('nixfleet compliance drill', () => {
     assert.match(page, /failed on purpose \(runtime\); the drill passed/);
     assert.doesNotMatch(page, /gate reported unproven/);
     const verified = await lab.run('packet', 'verify', packet.output, '--trust', lab.path('trust-1.json'), '--json');
-    assert.equal(verified.code, 0, 'nothing was collected, and the fleet asks for nothing');
+    assert.equal(verified.code, 4, 'the collection that failed is not here, and the journal names it');
     assert.deepEqual(JSON.parse(verified.stdout).drills, [
       { id: 'D-2026-0001', failAt: 'runtime', passed: true, unchecked: [] },
     ]);

@@ -32,6 +32,8 @@ async function breaksWith(
   const root = lab.at(name);
   await cp(lab.at('evidence', web), lab.at(name, web), { recursive: true });
   await lab.write(`../${name}/${web}`, collection);
+  // The lab's host has long been on the second release, and its journal says so.
+  await rm(lab.at(name, web, 'journal.jsonl'));
   const run = await runNixfleet([
     ...['compliance', 'packet', 'create', '--from', addSeconds(lab.from, 30 * 3600), '--to', lab.to, '--json'],
     ...['--evidence', root, '--output', lab.at(`${name}-packet`)],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { VerifyContext } from '@nixfleet/contracts';
 import type { HostRelease, PacketPorts } from '@nixfleet/evidence';
 import { verifyJournals } from '../verification/journals.ts';
-import { ranPeriods } from '../verification/ran.ts';
+import { closureSpans, ranPeriods } from '../verification/ran.ts';
 import { revokedKeyProblem } from '../verification/revoked-keys.ts';
 
 /** What a packet's verification needs of this machine and of the host machine's semantics. */
@@ -20,6 +20,7 @@ export function packetPorts(ctx: VerifyContext): PacketPorts {
       const commits = commitsByRollout(releases);
       return {
         events: verified.value.events,
+        closures: closureSpans(verified.value.events),
         ran: ranPeriods(verified.value.events).map(({ from, to, running, rolloutId }) => ({
           from,
           to,

@@ -1,4 +1,4 @@
-import { type PacketFindings, provesGate } from '@nixfleet/evidence';
+import { gapText, type PacketFindings, provesGate } from '@nixfleet/evidence';
 import type { ExitCode } from '../command-definition.ts';
 import { drillLine } from '../drill/describe-drill.ts';
 import { printable } from '../printable.ts';
@@ -47,7 +47,7 @@ export function showFindings(
     const span = first === null ? '' : `, ${first} to ${last}`;
     const journal = ran === null ? 'no journal' : 'journal verified';
     terminal.result(`${host}: ${plural(collections, 'collection')}${span}; ${journal}`);
-    for (const gap of gaps) terminal.result(`  gap: nothing was collected from ${gap.from} to ${gap.to}`);
+    for (const gap of gaps) terminal.result(`  gap: ${gap.from} to ${gap.to}: ${gapText(gap)}`);
   }
   if (leftOut.length > 0) {
     terminal.result(`left out: ${plural(leftOut.length, 'host')} of the fleet: ${someOf(leftOut)}`);

@@ -46,3 +46,35 @@ export function periodsWithin(
     ({ from, to }) => (until === null || from <= until) && (since === null || to === null || to > since),
   );
 }
+
+/** What may run from one event of a journal up to the next. */
+export interface ClosureSpan {
+  readonly from: Instant;
+  /** What its host says that it runs, and what a switch under way brings or goes back to; null where it does not say. */
+  readonly closures: readonly StorePath[] | null;
+}
+
+/** Spans in order, from the first event on; the last has no end. Two neighbours that allow the same are one. */
+export function closureSpans(events: readonly VerifiedEvent[]): ClosureSpan[] {
+  const spans: ClosureSpan[] = [];
+  let state = initialHostState;
+  for (const { event } of events) {
+    state = applyEvent(state, event);
+    const closures = closuresOf(state);
+    const last = spans.at(-1);
+    if (last && last.closures?.join() === closures?.join()) continue;
+    // A clock that was set right does not make a span begin before the one ahead of it.
+    const from = last && last.from > event.at ? last.from : event.at;
+    spans.push({ from, closures });
+  }
+  return spans;
+}
+
+function closuresOf({ running, phase }: HostState): readonly StorePath[] | null {
+  if (running === null) return null;
+  const closures = new Set([running]);
+  if ('target' in phase) closures.add(phase.target.closure);
+  if ('revertTo' in phase && phase.revertTo !== null) closures.add(phase.revertTo);
+  if ('to' in phase) closures.add(phase.to);
+  return [...closures].sort();
+}

@@ -2,8 +2,10 @@ import type {
   ComplianceCatalogue,
   DrillRecord,
   HostName,
+  Instant,
   Sha256Hex,
   SignedEvent,
+  StorePath,
   TrustState,
   VerifiedEvent,
 } from '@nixfleet/contracts';
@@ -82,6 +84,14 @@ export interface PacketFindings {
   readonly hasFailures: boolean;
 }
 
+/** A host's journal, verified. */
+export interface PacketJournal {
+  readonly ran: readonly RanSpan[];
+  readonly events: readonly VerifiedEvent[];
+  /** What may have run, from each instant up to the next; null: anything. */
+  readonly closures: readonly { readonly from: Instant; readonly closures: readonly StorePath[] | null }[];
+}
+
 /** What the packet's verification needs beside the packet. */
 export interface PacketPorts {
   /** Hash of a git object, by the length of the commit's name. */
@@ -90,9 +100,7 @@ export interface PacketPorts {
   readonly readJournal: (
     question: HostQuestion,
     events: readonly SignedEvent[],
-  ) => Promise<
-    { readonly ran: readonly RanSpan[]; readonly events: readonly VerifiedEvent[] } | { readonly problem: string }
-  >;
+  ) => Promise<PacketJournal | { readonly problem: string }>;
 }
 
 /** What one host came to. */

@@ -5,7 +5,7 @@ import { coverageOf } from './coverage.ts';
 import { type DeclaredHost, declaredOf, declaredSpans, declaredWaivers } from './declared.ts';
 import type { HostFindings, PacketDrill, PacketFindings } from './findings.ts';
 import { escapeHtml, list, page, section, table } from './html.ts';
-import type { ControlSpan } from './timeline.ts';
+import { type ControlSpan, gapText } from './timeline.ts';
 
 /**
  * The page that people read: no scripts, nothing from elsewhere, written from verified documents alone, so that whoever
@@ -194,7 +194,7 @@ function hostAnnex(findings: HostFindings, { manifest, drills: found, releases: 
       ? collections === 0
         ? '<p>None: every release of the period that has it says that nothing is to be collected (mode disabled).</p>'
         : '<p>None: never longer than twice the interval between two collections.</p>'
-      : list(gaps.map(({ from, to }) => `${from} to ${to}: nothing was collected`)),
+      : list(gaps.map((gap) => `${gap.from} to ${gap.to}: ${gapText(gap)}`)),
   );
   parts.push('<h3>Controls over time</h3>');
   const rows = [...controls]

@@ -29,6 +29,15 @@ export interface RuleResult {
 export interface Gap {
   readonly from: Instant;
   readonly to: Instant;
+  /** Collections of that time that the host's journal names, where there are any. */
+  readonly named?: number;
+}
+
+/** What is to be said of a time without a collection. */
+export function gapText({ named }: Gap): string {
+  return named === undefined
+    ? 'nothing was collected'
+    : `nothing is here, and its journal names collections of that time: ${named}`;
 }
 
 export interface HostTimeline {
@@ -88,13 +97,19 @@ export class TimelineBuilder {
     for (const control of document.controls) this.#control(control, collectedAt);
   }
 
-  finish(): HostTimeline {
+  /** `namedBefore`: collections from before the first one that the host's journal names. With any, there is a gap, however short. */
+  finish(namedBefore = 0): HostTimeline {
     const { from, to } = this.#period;
     // However short the period: of a host that said nothing, nothing is known.
     if (this.#last === null || this.#intervalSeconds === null) {
       if (this.#isAsked) this.#gaps.push({ from, to });
     } else this.#gap(this.#last, to, this.#intervalSeconds);
     const rules = this.#newest.flatMap((control) => control.rules);
+    if (namedBefore > 0) {
+      const head = { from: this.#period.from, to: this.#first ?? this.#period.to, named: namedBefore };
+      if (this.#gaps[0]?.from === head.from) this.#gaps.shift();
+      this.#gaps.unshift(head);
+    }
     return {
       collections: this.#collections,
       first: this.#first,

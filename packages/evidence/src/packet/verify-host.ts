@@ -1,6 +1,7 @@
 import {
   ComplianceCatalogue,
   catalogueBytesMax,
+  type EvidenceDocument,
   lookup,
   parseMessage,
   type RolloutId,
@@ -20,6 +21,7 @@ import { type VerifiedEvidence, verifyEvidence } from '../verify-evidence.ts';
 import { tracesOf } from './drills.ts';
 import { type Break, type HostFindings, type HostOutcome, type Note, noteInto, type PacketPorts } from './findings.ts';
 import type { HostQuestion } from './host-question.ts';
+import { JournalClaims } from './journal-claims.ts';
 import { packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { TimelineBuilder } from './timeline.ts';
@@ -36,7 +38,7 @@ export interface HostInput {
   readonly ports: Pick<PacketPorts, 'readJournal'>;
 }
 
-/** One host: its collections against keys of record, chain and releases, then its journal. */
+/** One host: its collections against its journal, keys of record, chain and releases. */
 export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input: HostInput): Promise<HostOutcome> {
   const { host, period, isDisabled } = input.question;
   const breaks: Break[] = [];
@@ -46,9 +48,13 @@ export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input
   const collectedUnder = new Set<Sha256Hex>();
   const catalogues = new Map<Sha256Hex, ComplianceCatalogue | null>();
   let catalogue: ComplianceCatalogue | null = null;
+  // First, because it says which collections there have to be, and on what.
+  const { claims, ...journal } = await journalOf(reader, input, note);
+  let first: EvidenceDocument | null = null;
   try {
-    for await (const evidence of chainOf(ctx, reader, input, note)) {
+    for await (const evidence of chainOf(ctx, reader, input, { note, claims })) {
       const { document } = evidence;
+      first ??= document;
       const released = await releasedHost(ctx, reader, input, document.release);
       if (typeof released === 'string') {
         note('release-unverified', host, `evidence ${document.sequence} of ${host}: ${released}`);
@@ -65,6 +71,11 @@ export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input
         note('file', host, `evidence ${sequence} was collected at ${collectedAt}, outside the packet's period`);
         continue;
       }
+      const elsewhere = claims?.closureProblem(document) ?? null;
+      if (elsewhere !== null) {
+        note('closure-mismatch', host, `evidence ${sequence} of ${host}: ${elsewhere}`);
+        continue;
+      }
       catalogue = asked;
       if (released !== null) {
         collectedUnder.delete(released.releaseId);
@@ -78,11 +89,12 @@ export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input
   } catch (error) {
     note('file', packetPaths.evidence(host), `the archive cannot be read: ${String(error)}`);
   }
-  const journal = await journalOf(reader, input, note);
+  const { before, lost } = claims?.missing(first) ?? { before: 0, lost: [] };
+  for (const detail of lost) note('chain-gap', host, detail);
   return {
     findings: {
       host,
-      timeline: builder.finish(),
+      timeline: builder.finish(before),
       ...journal,
       catalogue,
       collectedUnder: [...collectedUnder],
@@ -97,16 +109,18 @@ async function* chainOf(
   ctx: VerifyContext,
   packet: PacketReader,
   { question: { host, keys, period } }: HostInput,
-  note: Note,
+  { note, claims }: { readonly note: Note; readonly claims: JournalClaims | null },
 ): AsyncGenerator<VerifiedEvidence> {
   const reader = new EvidenceReader();
   const chains = new ChainWalk();
   for await (const signed of packet.evidence(host)) {
     const verified = await verifyEvidence(ctx, { signed, host, keys, now: period.to, reader });
     if (!verified.ok) {
+      claims?.saw(await sha256Hex(ctx.crypto, signed.bytes));
       note(verified.reason, host, verified.detail);
       continue;
     }
+    claims?.saw(verified.value.sha256);
     const { refusal, isLink } = chains.step(verified.value);
     if (refusal !== null) note(refusal.reason, host, refusal.detail);
     if (isLink) yield verified.value;
@@ -187,8 +201,8 @@ async function journalOf(
   reader: PacketReader,
   { question, ports }: HostInput,
   note: Note,
-): Promise<Pick<HostFindings, 'ran' | 'drillTraces'>> {
-  const nothing = { ran: null, drillTraces: new Map() };
+): Promise<Pick<HostFindings, 'ran' | 'drillTraces'> & { readonly claims: JournalClaims | null }> {
+  const nothing = { ran: null, drillTraces: new Map(), claims: null };
   const path = packetPaths.journal(question.host);
   const bytes = await reader.read(path, journalBytesMax);
   if (!bytes) return nothing;
@@ -207,7 +221,10 @@ async function journalOf(
     }
   }
   const read = await ports.readJournal(question, events);
-  if ('ran' in read) return { ran: read.ran, drillTraces: tracesOf(question.host, question.drills, read.events) };
+  if ('ran' in read) {
+    const drillTraces = tracesOf(question.host, question.drills, read.events);
+    return { ran: read.ran, drillTraces, claims: new JournalClaims(read, question.period) };
+  }
   note('journal', path, read.problem);
   return nothing;
 }
