@@ -44,9 +44,15 @@ let
     };
     frameworks = {
       nis2 = off // { entityType = "important"; };
-      dora = off // { regime = "full"; };
+      dora = off // {
+        regime = "full";
+        isMarketInfrastructure = false;
+      };
       iso27001 = off // { certificationScope = "partial"; };
-      anssi = off // { level = "intermediary"; };
+      anssi = off // {
+        level = "intermediary";
+        category = "server";
+      };
     };
     controls = mapAttrs (_: control: control.defaults // { enable = false; }) compliance.byOptionName;
     evidence.collector = {
