@@ -86,6 +86,7 @@ export {
   leastSeverities,
   type ReleasedCompliance,
   readStaticReport,
+  readWaivers,
   releasedClosures,
   type StaticReportQuestion,
   verifyStaticReport,
@@ -98,9 +99,10 @@ export {
   verifyRegister,
   verifyWaiver,
   type WaiverState,
+  waiverEndsWithinDays,
   waiverProblems,
   waiverState,
   waiverWarningDays,
 } from './verify-waiver.ts';
 export { type ApplicableWaiver, covers, isInScope, type WaiverQuestion, waiverFor } from './waiver-scope.ts';
-export { type WaiverInUse, waiversInUse } from './waivers-in-use.ts';
+export { type EndingWaiver, endingWaivers, type WaiverInUse, waiversInUse } from './waivers-in-use.ts';

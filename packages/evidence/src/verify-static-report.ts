@@ -50,7 +50,7 @@ export async function verifyStaticReport(
   const { release, fleet, read, hosts = 'all' } = question;
   const report = await readStaticReport(ctx, read, release);
   if (!report.ok) return report;
-  const waivers = await readRegister(ctx, question, report.value);
+  const waivers = await readWaivers(ctx, question, report.value);
   if (!waivers.ok) return waivers;
   if (report.value === null) {
     const asking = entriesOf(fleet.channels).find(([, { policy }]) => policy.compliance.mode !== 'disabled');
@@ -96,9 +96,10 @@ export async function readStaticReport(
   return report.ok ? accept(report.value.document) : report;
 }
 
-async function readRegister(
+/** Those of a release's register that count under `trust`. */
+export async function readWaivers(
   ctx: VerifyContext,
-  { release: { waiverRegister }, trust, read }: StaticReportQuestion,
+  { release: { waiverRegister }, trust, read }: Pick<StaticReportQuestion, 'release' | 'trust' | 'read'>,
   report: StaticReport | null,
 ): Promise<Verified<readonly VerifiedWaiver[]>> {
   if (!waiverRegister) return accept([]);

@@ -145,3 +145,11 @@ export function waiverState({ createdAt, expiresAt }: WaiverDocument, now: Insta
   if (now < createdAt) return 'not-begun';
   return addSeconds(now, waiverWarningDays[0] * 86_400) >= expiresAt ? 'expiring' : 'active';
 }
+
+/** The nearest of `waiverWarningDays` within which it ends; null where it ends later. One that has run out is within the last. */
+export function waiverEndsWithinDays(
+  { expiresAt }: Pick<WaiverDocument, 'expiresAt'>,
+  now: Instant,
+): (typeof waiverWarningDays)[number] | null {
+  return waiverWarningDays.findLast((days) => expiresAt <= addSeconds(now, days * 86_400)) ?? null;
+}

@@ -1,4 +1,12 @@
-import { entriesOf, type HostName, type StaticReport, type WaiverDocument } from '@nixfleet/contracts';
+import {
+  entriesOf,
+  type HostName,
+  type Instant,
+  instantToMs,
+  type StaticReport,
+  type WaiverDocument,
+} from '@nixfleet/contracts';
+import { waiverEndsWithinDays } from './verify-waiver.ts';
 
 /** A waiver that a static report rests on. */
 export interface WaiverInUse {
@@ -28,4 +36,22 @@ export function waiversInUse(
     return hosts.length === 0 ? [] : [{ waiver, hosts: hosts.sort(), isEnforced }];
   });
   return found.sort((left, right) => (left.waiver.expiresAt < right.waiver.expiresAt ? -1 : 1));
+}
+
+/** A waiver in use that ends soon, or has run out. */
+export interface EndingWaiver extends WaiverInUse {
+  /** The nearest of `waiverWarningDays`. */
+  readonly withinDays: number;
+  /** Whole days that are left; negative once it has run out. */
+  readonly daysLeft: number;
+}
+
+/** Those of `waiversInUse` that end within the first of `waiverWarningDays`. */
+export function endingWaivers(inUse: readonly WaiverInUse[], now: Instant): readonly EndingWaiver[] {
+  return inUse.flatMap((one) => {
+    const withinDays = waiverEndsWithinDays(one.waiver, now);
+    const left = (instantToMs(one.waiver.expiresAt) - instantToMs(now)) / 86_400_000;
+    const daysLeft = left > 0 ? Math.floor(left) : Math.ceil(left) - 1;
+    return withinDays === null ? [] : [{ ...one, withinDays, daysLeft }];
+  });
 }

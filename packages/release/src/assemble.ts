@@ -82,7 +82,8 @@ export interface Assembly {
 
 export type AssembleOutcome =
   | ReleaseOutcome<
-      { readonly kind: 'assembled'; readonly assembly: Assembly } | { readonly kind: 'nothing-to-release' }
+      | { readonly kind: 'assembled'; readonly assembly: Assembly }
+      | { readonly kind: 'nothing-to-release'; readonly compliance: AssembledCompliance | null }
     >
   | StaticGateRefusal;
 
@@ -137,7 +138,7 @@ export async function assemble(input: AssembleInput): Promise<AssembleOutcome> {
     ...(Object.keys(trials).length > 0 ? { trials } : {}),
   };
   if (!input.force && input.previous && saysTheSame(input.previous.release.document, release, input.now)) {
-    return accept({ kind: 'nothing-to-release' });
+    return accept({ kind: 'nothing-to-release', compliance });
   }
   const { sha256, bytes } = await sealDocument(input.crypto, release);
   const files = new Map<string, Uint8Array>([...channels.files, ...(compliance?.files ?? [])]);

@@ -1,4 +1,4 @@
-import type { StaticFailure } from '@nixfleet/evidence';
+import type { EndingWaiver, StaticFailure } from '@nixfleet/evidence';
 import type { AssembledCompliance, StaticGateRefusal } from './compliance.ts';
 import type { Progress } from './progress.ts';
 import type { ReleaseRefusal } from './release-refusal.ts';
@@ -44,7 +44,26 @@ export function reportStaticFailures(
   if (more > 0) progress.report({ step: 'static-gate', state: 'failed', detail: `and ${more} more` });
 }
 
+/** Hosts that are named of one waiver. */
+const hostsToldMax = 10;
+
+/** Which waiver, when it ends, what rests on it, who answers for it, and what to do. */
+export function endingWaiverLine({ waiver, hosts, isEnforced, daysLeft }: EndingWaiver): string {
+  const { id, controlId, ruleId, owner, approver, expiresAt } = waiver;
+  const days = daysLeft === 1 ? '1 day' : `${daysLeft} days`;
+  const ends =
+    daysLeft < 0 ? `ran out at ${expiresAt}` : `ends in ${daysLeft === 0 ? 'less than a day' : days}, at ${expiresAt}`;
+  const more = hosts.length > hostsToldMax ? ` and ${hosts.length - hostsToldMax} more` : '';
+  const rests = `${controlId} ${ruleId} on ${hosts.slice(0, hostsToldMax).join(', ')}${more}`;
+  const then = isEnforced ? 'after that no release passes with it' : 'after that it is a failure again';
+  return `${id} ${ends}: ${rests} rests on it (owner ${owner}, approved by ${approver}). Mend the rule, or have another waiver approved: ${then}`;
+}
+
+/** Also where there is nothing to release: a waiver ends all the same. */
 export function reportComplianceWarnings(progress: Progress, compliance: AssembledCompliance | null): void {
+  for (const one of compliance?.ending ?? []) {
+    progress.report({ step: 'static-gate', state: 'warning', detail: endingWaiverLine(one) });
+  }
   for (const detail of compliance?.refusedWaivers ?? []) {
     progress.report({ step: 'static-gate', state: 'warning', detail });
   }

@@ -202,6 +202,10 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
   test('an hour later there is nothing to release; after the end of the waiver the next release is stopped', async () => {
     await lab.clock.advance(3600_000);
     assert.equal(accepted(await release()).kind, 'nothing-to-release');
+    const warned = told.filter(({ step, state }) => step === 'static-gate' && state === 'warning');
+    const ends =
+      /^W-2026-0001 ends in \d+ days, at .*: access-control AC-01 on web-1 rests on it \(owner .*, approved by alice\)\. Mend/;
+    assert.deepEqual([warned.length, ends.test(warned[0]?.detail ?? '')], [1, true], warned[0]?.detail ?? 'no warning');
     await lab.clock.advance(30 * 86_400_000);
     await refused(/on web-1/);
   });

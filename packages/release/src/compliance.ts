@@ -24,7 +24,9 @@ import {
   type WaiverRegister,
 } from '@nixfleet/contracts';
 import {
+  type EndingWaiver,
   type EvaluatedCompliance,
+  endingWaivers,
   leastSeverities,
   observationsOf,
   readCatalogue,
@@ -34,6 +36,7 @@ import {
   staticGate,
   type VerifiedWaiver,
   verifyRegister,
+  waiversInUse,
 } from '@nixfleet/evidence';
 import { z } from 'zod';
 import type { BuildHost } from './build-result.ts';
@@ -57,6 +60,8 @@ export interface AssembledCompliance {
   readonly warnings: readonly StaticFailure[];
   /** Waivers of the repository that do not count, each with why. */
   readonly refusedWaivers: readonly string[];
+  /** Waivers that the release rests on and that end soon. */
+  readonly ending: readonly EndingWaiver[];
 }
 
 /** A refusal with everything that has to be mended. */
@@ -117,12 +122,13 @@ export async function assembleCompliance(
   const register = verified.sealed;
   if (register) files.set(reportPath(register.sha256), register.bytes);
 
+  const waivers = verified.waivers.map(({ document }) => document);
   const gate = staticGate({
     fleet,
     hosts,
     closures: new Map([...input.closures].map(([host, { closure }]) => [host, closure])),
     carriedOver: new Set(input.carriedOver),
-    waivers: verified.waivers.map(({ document }) => document),
+    waivers,
     waiverRegister: register?.sha256 ?? null,
     now,
   });
@@ -147,6 +153,7 @@ export async function assembleCompliance(
     files,
     warnings: gate.warnings,
     refusedWaivers: verified.refused,
+    ending: endingWaivers(waiversInUse(gate.report, waivers), now),
   });
 }
 

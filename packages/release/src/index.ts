@@ -12,7 +12,12 @@ export {
   readStaticReport,
   type StaticGateRefusal,
 } from './compliance.ts';
-export { reportComplianceWarnings, reportStaticFailures, staticFailureLines } from './compliance-lines.ts';
+export {
+  endingWaiverLine,
+  reportComplianceWarnings,
+  reportStaticFailures,
+  staticFailureLines,
+} from './compliance-lines.ts';
 export { directoryTarget } from './directory-target.ts';
 export { openDirectoryTree } from './directory-tree.ts';
 export { type Package, packagesOf, parseDrvName } from './drv-name.ts';

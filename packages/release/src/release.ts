@@ -141,6 +141,7 @@ export async function release(
     return assembled;
   }
   if (assembled.value.kind === 'nothing-to-release') {
+    reportComplianceWarnings(ports.progress, assembled.value.compliance);
     return accept({ kind: 'nothing-to-release', version: previous?.release.document.version ?? 0, warnings });
   }
   const { assembly } = assembled.value;

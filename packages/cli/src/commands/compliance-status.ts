@@ -5,8 +5,8 @@ export const complianceStatusCommand: CommandDefinition = {
   name: 'compliance status',
   summary: 'what the configurations of the current release come to, or what runs',
   description:
-    'Counts of every host and each failure with its fix, from the static report of the current release: it speaks of ' +
-    'configurations. With --live it speaks of what runs: the newest evidence of each host, asked of the control plane and verified ' +
+    'Counts of every host, each failure with its fix, and the waivers that it rests on and that end within 30 days, from the ' +
+    'static report of the current release: it speaks of configurations. With --live it speaks of what runs: the newest evidence of each host, asked of the control plane and verified ' +
     'by the keys that the release declares; a line a host with what was decided, how old it is and whether it verifies.',
   options: [
     { flags: '--host <name>', description: 'this host only', isRepeatable: true },
@@ -17,7 +17,7 @@ export const complianceStatusCommand: CommandDefinition = {
   ],
   json: {
     sentence:
-      'An object with version, createdAt, summary and hosts (host, mode, and counts of rules). With --live: version, at and hosts (host, collectedAt, ageSeconds, signature: verified, missing or why it does not verify, detail, release: current, earlier or none, decision, failing: controls, waived: controls); decision is null where nothing verifies.',
+      'An object with version, createdAt, summary, hosts (host, mode, and counts of rules) and endingWaivers (each document with hosts, isEnforced, withinDays: 30, 14 or 7, and daysLeft, negative once it has run out). With --live: version, at and hosts (host, collectedAt, ageSeconds, signature: verified, missing or why it does not verify, detail, release: current, earlier or none, decision, failing: controls, waived: controls); decision is null where nothing verifies.',
   },
   examples: [
     { line: 'nixfleet compliance status --releases ./releases --trust trust-1.json', explains: 'every host' },

@@ -33,8 +33,9 @@ describe('compliance commands, over releases with a static report', () => {
   test('status counts, and diff names what a release changed', async () => {
     const { code, stdout, stderr } = await run('status', '--json', ...offline());
     assert.equal(code, 0, stderr);
-    const { version, hosts } = JSON.parse(stdout);
+    const { version, hosts, endingWaivers } = JSON.parse(stdout);
     assert.equal(version, 2);
+    assert.deepEqual(endingWaivers, [], 'web-1 is mended: nothing rests on its waiver');
     assert.deepEqual(
       hosts.map(({ host, pass, fail }: { host: string; pass: number; fail: number }) => [host, pass, fail]),
       [

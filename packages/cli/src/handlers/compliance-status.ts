@@ -1,4 +1,6 @@
 import type { StaticHostReport } from '@nixfleet/contracts';
+import { type EndingWaiver, endingWaivers, readWaivers, waiversInUse } from '@nixfleet/evidence';
+import { endingWaiverLine } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
@@ -8,6 +10,7 @@ import { liveStatus } from '../compliance/live-status.ts';
 import { catalogueOf, hostsOf, type OpenedReport, openReport } from '../compliance/open-report.ts';
 import type { RuleText } from '../compliance/report-findings.ts';
 import { ruleLines } from '../compliance/rule-lines.ts';
+import { printable } from '../printable.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
   const { terminal } = context;
@@ -22,8 +25,11 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   if (format !== undefined) return writeFormat(context, values, { format, opened });
   const rows = hostsOf(report, values.list('host')).map(([host, found]) => ({ host, ...countsOf(found) }));
   const { version, createdAt } = verified.release.document;
+  const ending = await endingOf(opened);
   if (values.flag('json')) {
-    terminal.result(JSON.stringify({ version, createdAt, summary: report.summary, hosts: rows }, null, 2));
+    const { summary } = report;
+    const waivers = ending.map(({ waiver, ...rest }) => ({ ...waiver, ...rest }));
+    terminal.result(JSON.stringify({ version, createdAt, summary, hosts: rows, endingWaivers: waivers }, null, 2));
     return 0;
   }
   terminal.result(
@@ -34,6 +40,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
       `${host} (${mode}): ${pass} pass, ${fail} fail, ${waived} waived, ${error} not evaluated, ${notApplicable} not static or not active`,
     );
   }
+  for (const one of ending) terminal.result(terminal.paint('yellow', printable(endingWaiverLine(one))));
   for (const [host, { controls }] of hostsOf(report, values.list('host'))) {
     for (const { rules } of controls) {
       for (const rule of rules) {
@@ -43,6 +50,16 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     }
   }
   return 0;
+}
+
+/** Waivers that the release rests on and that end soon, or have run out since it was made. */
+async function endingOf({ chain, verified, report }: OpenedReport): Promise<readonly EndingWaiver[]> {
+  const { ctx, place, now } = chain;
+  const read = (path: string, bytesMax: number) => place.read(path, bytesMax);
+  const waivers = await readWaivers(ctx, { release: verified.release.document, trust: verified.trust, read }, report);
+  if (!waivers.ok) throw new CliError('failed', `refused (${waivers.reason})`, waivers.detail);
+  const documents = waivers.value.map(({ document }) => document);
+  return endingWaivers(waiversInUse(report, documents), now);
 }
 
 async function writeFormat(

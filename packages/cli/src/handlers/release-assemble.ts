@@ -65,6 +65,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     return showRefusal(terminal, assembled);
   }
   if (assembled.value.kind === 'nothing-to-release') {
+    reportComplianceWarnings(publisher.progress, assembled.value.compliance);
     const version = previous?.release.document.version ?? 0;
     if (values.flag('json')) terminal.result(JSON.stringify({ kind: 'nothing-to-release', version }));
     else terminal.result(`nothing to release: release ${version} says the same`);
