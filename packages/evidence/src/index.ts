@@ -54,6 +54,8 @@ export {
   packetManifestPath,
   packetPaths,
   packetReportPath,
+  packetSums,
+  packetSumsPath,
 } from './packet/packet-manifest.ts';
 export type { PacketReader } from './packet/packet-reader.ts';
 export { gapText } from './packet/timeline.ts';

@@ -3,18 +3,23 @@ import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalBytes, type Json } from '@nixfleet/contracts';
+import { packetSums, packetSumsPath } from '@nixfleet/evidence';
 import { readEvidenceArchive, writeEvidenceArchive } from './evidence-archive.ts';
 import { filesOf } from './open-packet.ts';
 
 /** What whoever changes a packet would do next: manifest and sums agree with the files again. */
-export async function remanifest(folder: string): Promise<void> {
+export async function remanifest(folder: string, { keepsSums = false } = {}): Promise<void> {
   const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
+  const digest = async (path: string) => {
+    const bytes = await readFile(join(folder, path));
+    return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+  };
   manifest.files = {};
   for (const path of await filesOf(folder)) {
-    if (path === 'manifest.json') continue;
-    const bytes = await readFile(join(folder, path));
-    manifest.files[path] = { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+    if (path !== 'manifest.json' && path !== packetSumsPath) manifest.files[path] = await digest(path);
   }
+  if (!keepsSums) await writeFile(join(folder, packetSumsPath), packetSums(manifest.files));
+  manifest.files[packetSumsPath] = await digest(packetSumsPath);
   await writeFile(join(folder, 'manifest.json'), canonicalBytes(manifest as Json));
 }
 

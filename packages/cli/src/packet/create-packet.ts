@@ -25,6 +25,8 @@ import {
   type PacketManifest,
   packetManifestPath,
   packetPaths,
+  packetSums,
+  packetSumsPath,
   trustKeyFiles,
   verifyPacket,
 } from '@nixfleet/evidence';
@@ -210,17 +212,14 @@ async function writeManifest({
   to,
   output,
 }: Pick<PacketInput, 'ctx' | 'hosts' | 'from' | 'to' | 'output'>): Promise<void> {
-  const sumsPath = 'SHA256SUMS';
   const reader = await openPacket(output);
-  const files: Record<string, { sha256: string; bytes: number }> = {};
-  const sums: string[] = [];
+  const files: PacketManifest['files'] = {};
   for (const path of await filesOf(output)) {
-    if (path === packetManifestPath || path === sumsPath) continue;
+    if (path === packetManifestPath || path === packetSumsPath) continue;
     files[path] = await reader.digest(path);
-    sums.push(`${files[path]?.sha256}  ${path}\n`);
   }
-  await writeFile(join(output, sumsPath), sums.join(''));
-  files[sumsPath] = await (await openPacket(output)).digest(sumsPath);
+  await writeFile(join(output, packetSumsPath), packetSums(files));
+  files[packetSumsPath] = await (await openPacket(output)).digest(packetSumsPath);
   const manifest = { type: 'packet', fleet: ctx.fleet, schemaVersion: 1, hosts: [...hosts].sort(), from, to, files };
   await writeFile(join(output, packetManifestPath), canonicalBytes(manifest as unknown as PacketManifest as Json));
 }

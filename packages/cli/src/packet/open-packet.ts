@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
+import { Sha256Hex } from '@nixfleet/contracts';
 import { type PacketReader, packetPaths } from '@nixfleet/evidence';
 import { CliError } from '../cli-error.ts';
 import { chunkBytes, readEvidenceArchive } from './evidence-archive.ts';
@@ -15,6 +16,8 @@ const filesMax = 100_000;
 /** Where the files of a packet lie. */
 interface PacketFiles {
   readonly names: readonly string[];
+  /** Neither files nor folders. */
+  readonly strangers: readonly string[];
   bytesOf(name: string): Promise<number>;
   open(name: string): Readable;
   /** What whoever packed it says of a file; null where nobody does. */
@@ -35,7 +38,7 @@ export async function openPacket(path: string): Promise<PacketReader> {
 async function inFolder(directory: string): Promise<PacketFiles> {
   const at = (name: string) => join(directory, ...name.split('/'));
   return {
-    names: await filesOf(directory),
+    ...(await entriesIn(directory)),
     bytesOf: async (name) => (await stat(at(name))).size,
     open: (name) => createReadStream(at(name), { highWaterMark: chunkBytes }),
     crcOf: () => null,
@@ -51,6 +54,8 @@ async function inArchive(path: string): Promise<PacketFiles> {
   };
   return {
     names: [...entries.keys()],
+    // An archive that has any is refused.
+    strangers: [],
     bytesOf: async (name) => entryOf(name).bytes,
     open: (name) => readZipEntry(path, entryOf(name)),
     crcOf: (name) => entryOf(name).crc,
@@ -71,6 +76,8 @@ function readerOf(packet: string, files: PacketFiles): PacketReader {
       return new Uint8Array(Buffer.concat(chunks));
     },
     list: async () => names,
+    strangers: async () => files.strangers,
+    bytesOf: async (path) => (known.has(path) ? files.bytesOf(path) : null),
     async digest(path) {
       const hash = createHash('sha256');
       let bytes = 0;
@@ -84,7 +91,7 @@ function readerOf(packet: string, files: PacketFiles): PacketReader {
       if (said !== null && said !== crc) {
         throw new CliError('failed', `${packet}: ${path}: its checksum is wrong`, 'the archive was damaged');
       }
-      return { sha256: hash.digest('hex'), bytes };
+      return { sha256: Sha256Hex.parse(hash.digest('hex')), bytes };
     },
     async *evidence(host) {
       const path = packetPaths.evidence(host);
@@ -94,14 +101,20 @@ function readerOf(packet: string, files: PacketFiles): PacketReader {
 }
 
 /** Every file of a folder, sorted, with `/` between names. */
-export async function filesOf(directory: string): Promise<string[]> {
+export async function filesOf(directory: string): Promise<readonly string[]> {
+  return (await entriesIn(directory)).names;
+}
+
+async function entriesIn(directory: string): Promise<Pick<PacketFiles, 'names' | 'strangers'>> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
     throw new CliError('failed', `${directory}: cannot be read`, 'name the folder of a packet', { cause });
   });
   if (entries.length > filesMax)
     throw new CliError('failed', `${directory}: more than ${filesMax} files`, 'name a packet');
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(directory, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .sort();
+  const sorted = (those: typeof entries) =>
+    those.map((entry) => relative(directory, join(entry.parentPath, entry.name)).split(sep).join('/')).sort();
+  return {
+    names: sorted(entries.filter((entry) => entry.isFile())),
+    strangers: sorted(entries.filter((entry) => !entry.isFile() && !entry.isDirectory())),
+  };
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { addSeconds, canonicalBytes, type Json } from '@nixfleet/contracts';
+import { addSeconds } from '@nixfleet/contracts';
 import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
 import { checkDerived, verifyPacket } from '@nixfleet/evidence';
 import { runNixfleet } from '../testing/run-nixfleet.ts';
+import { remanifest } from './changed-packet.test.ts';
 import { writeEvidenceArchive } from './evidence-archive.ts';
 import { filesOf, openPacket } from './open-packet.ts';
 import { PacketLab, web } from './packet-lab.test.ts';
@@ -172,6 +172,7 @@ describe('the forms of a packet', () => {
   test('a flipped byte is found by what the files say, too, where the manifest was made again', async () => {
     const codes: Readonly<Record<string, readonly string[]>> = {
       'README.md': ['report'],
+      SHA256SUMS: ['report'],
       'index.html': ['report'],
       'drills/*.json': ['drill'],
       'drills/*.json.*.sshsig': ['drill'],
@@ -188,11 +189,11 @@ describe('the forms of a packet', () => {
     };
     for (const path of await oneOfEachKind(folder)) {
       const kind = kindOf(path);
-      // The sums are for the recipe, and trust 1 is what the reader brings.
-      if (['SHA256SUMS', 'manifest.json'].includes(kind) || kind.startsWith('releases/trust/')) continue;
+      // Trust 1 is what the reader brings.
+      if (kind === 'manifest.json' || kind.startsWith('releases/trust/')) continue;
       const copy = await lab.changed(folder, async (changed) => {
         await flip(join(changed, path));
-        await remanifest(changed);
+        await remanifest(changed, { keepsSums: kind === 'SHA256SUMS' });
       });
       const found = (await breaksOf(copy)).map(({ code }) => code);
       assert.ok(
@@ -283,15 +284,6 @@ async function flip(path: string): Promise<void> {
   const middle = bytes.length >> 1;
   bytes[middle] = (bytes[middle] ?? 0) ^ flipped;
   await writeFile(path, bytes);
-}
-
-async function remanifest(folder: string): Promise<void> {
-  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
-  for (const path of Object.keys(manifest.files)) {
-    const bytes = await readFile(join(folder, path));
-    manifest.files[path] = { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
-  }
-  await writeFile(join(folder, 'manifest.json'), canonicalBytes(manifest as Json));
 }
 
 function edited(bytes: Buffer, at: number, value: number): Buffer {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -180,9 +180,48 @@ describe('a packet', () => {
         await remanifest(folder);
       },
     ],
+    [
+      'a signature that is too large',
+      ['file'],
+      async (folder) => {
+        const path = join(folder, await oneOf(folder, /^releases\/release\/.*\.sig$/));
+        await writeFile(path, Buffer.alloc(50_000, 32));
+        await remanifest(folder);
+      },
+    ],
+    [
+      'a key that is too large',
+      ['file'],
+      async (folder) => {
+        await writeFile(join(folder, await oneOf(folder, /^keys\//)), Buffer.alloc(5000, 32));
+        await remanifest(folder);
+      },
+    ],
+    [
+      'a document that is too large',
+      ['file'],
+      async (folder) => {
+        await writeFile(join(folder, await oneOf(folder, /^releases\/rollouts\//)), Buffer.alloc(20_000_000, 32));
+        await remanifest(folder);
+      },
+    ],
+    ['a link', ['file'], (folder) => symlink('/etc/passwd', join(folder, 'hosts', 'report.html'))],
+    [
+      'sums of one file alone',
+      ['report'],
+      async (folder) => {
+        const path = join(folder, 'SHA256SUMS');
+        await writeFile(path, `${(await readFile(path, 'utf8')).split('\n')[0]}\n`);
+        await remanifest(folder, { keepsSums: true });
+      },
+    ],
     ['a file that nobody named', ['file'], (folder) => writeFile(join(folder, 'extra.txt'), 'x')],
     ['a file that is gone', ['file'], (folder) => rm(join(folder, 'README.md'))],
   ];
+
+  async function oneOf(folder: string, kind: RegExp): Promise<string> {
+    return (await filesOf(folder)).find((path) => kind.test(path)) ?? assert.fail(kind.source);
+  }
 
   /** Changes the first text that is there in the archive of web-1. */
   function edit(folder: string, search: string, replacement: string): Promise<void> {

@@ -12,10 +12,10 @@ import {
   type VerifyContext,
 } from '@nixfleet/contracts';
 import type { KeyOfRecord } from '../verify-evidence.ts';
-import type { Break, PacketFindings } from './findings.ts';
+import { type Break, noteInto, type PacketFindings } from './findings.ts';
 import { keysOfRecord } from './historic-release.ts';
-import { packetPaths, packetReportPath } from './packet-manifest.ts';
-import type { PacketReader } from './packet-reader.ts';
+import { packetPaths, packetReportPath, packetSums, packetSumsPath } from './packet-manifest.ts';
+import { namingOversized, type PacketReader } from './packet-reader.ts';
 import { packetReadme } from './readme.ts';
 import { renderPacketReport } from './report-html.ts';
 
@@ -53,22 +53,27 @@ export function trustKeyFiles(states: readonly TrustState[]): ReadonlyMap<string
 /** Where a derived file is not what the findings make: it would tell a person, or a stock tool, something else. */
 export async function checkDerived(
   { crypto }: Pick<VerifyContext, 'crypto'>,
-  reader: PacketReader,
+  packet: PacketReader,
   found: PacketFindings,
 ): Promise<readonly Break[]> {
   const breaks: Break[] = [];
+  const note = noteInto(breaks);
+  const reader = namingOversized(packet, note);
   for (const [where, text] of derivedFiles(found)) {
     const bytes = await reader.read(where, derivedBytesMax);
-    if (bytes && textOf(bytes) === text) continue;
-    breaks.push({ code: 'report', where, detail: 'is not what the verified documents make' });
+    if (!bytes || textOf(bytes) !== text) note('report', where, 'is not what the verified documents make');
   }
+  // The recipe checks no file that is not in it.
+  const sums = await reader.read(packetSumsPath, derivedBytesMax);
+  if (!sums || textOf(sums) !== packetSums(found.manifest.files))
+    note('report', packetSumsPath, 'does not say what the manifest says');
   for (const where of await reader.list()) {
     const keyId = packetPaths.trustKeyId(where);
     if (keyId === null) continue;
     // Which keys count is for trust to say; that a file has the key that it is named after is all there is to see.
     const key = keyOf((await reader.read(where, pemBytesMax)) ?? new Uint8Array());
     if (key !== null && (await keyIdOf(crypto, key)) === keyId) continue;
-    breaks.push({ code: 'report', where, detail: 'is not the key that its name says' });
+    note('report', where, 'is not the key that its name says');
   }
   return breaks;
 }

@@ -115,9 +115,13 @@ export const breaksMax = 1000;
 
 export type Note = (code: BreakCode, where: string, detail: string) => void;
 
-/** Takes notes into a list, up to its bound. */
+/** Takes notes into a list, up to its bound. What is wrong with a file is said once: it may be read for several hosts. */
 export function noteInto(breaks: Break[]): Note {
+  const known = new Set<string>();
   return (code, where, detail) => {
-    if (breaks.length < breaksMax) breaks.push({ code, where, detail: detail.slice(0, 500) });
+    const key = JSON.stringify([code, where, detail]);
+    if (known.has(key) || breaks.length >= breaksMax) return;
+    if (code === 'file') known.add(key);
+    breaks.push({ code, where, detail: detail.slice(0, 500) });
   };
 }

@@ -8,6 +8,7 @@ import {
   type Instant,
   type Json,
   reportPath,
+  Sha256Hex,
   StaticObservation,
   sha256Hex,
   type WaiverDocument,
@@ -134,6 +135,8 @@ export class MemoryPacket {
     const reader: PacketReader = {
       read: async (path) => files.get(path) ?? null,
       list: async () => [...files.keys()].sort(),
+      strangers: async () => [],
+      bytesOf: async (path) => files.get(path)?.length ?? null,
       digest: async (path) => digestOf(files.get(path) ?? new Uint8Array()),
       async *evidence(host) {
         const all = evidence.get(HostName.parse(host))?.collections ?? [];
@@ -153,6 +156,6 @@ export class MemoryPacket {
   }
 }
 
-function digestOf(bytes: Uint8Array): { readonly sha256: string; readonly bytes: number } {
-  return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+function digestOf(bytes: Uint8Array): { readonly sha256: Sha256Hex; readonly bytes: number } {
+  return { sha256: Sha256Hex.parse(createHash('sha256').update(bytes).digest('hex')), bytes: bytes.length };
 }

@@ -1,4 +1,4 @@
-import { envelope, HostName, Instant, Sha256Hex } from '@nixfleet/contracts';
+import { entriesOf, envelope, HostName, Instant, Sha256Hex } from '@nixfleet/contracts';
 import { z } from 'zod';
 
 /** Most files and hosts of a packet. */
@@ -29,6 +29,8 @@ export type PacketManifest = z.infer<typeof PacketManifest>;
 
 export const packetManifestPath = 'manifest.json';
 export const packetReportPath = 'index.html';
+/** What `sha256sum --check` reads: every file but itself and the manifest. */
+export const packetSumsPath = 'SHA256SUMS';
 export const packetManifestBytesMax = 64 * 1024 * 1024;
 
 /** Where a packet keeps what. Below `releases/` it is laid out as the releases repository is. */
@@ -47,3 +49,12 @@ export const packetPaths = {
   drills: 'drills',
   readme: 'README.md',
 } as const;
+
+/** `SHA256SUMS` of a packet, as its manifest says. */
+export function packetSums(files: PacketManifest['files']): string {
+  return entriesOf(files)
+    .filter(([path]) => path !== packetSumsPath)
+    .map(([path, { sha256 }]) => `${sha256}  ${path}\n`)
+    .sort((left, right) => (left.slice(66) < right.slice(66) ? -1 : 1))
+    .join('');
+}

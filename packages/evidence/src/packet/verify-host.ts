@@ -23,7 +23,7 @@ import { type Break, type HostFindings, type HostOutcome, type Note, noteInto, t
 import type { HostQuestion } from './host-question.ts';
 import { JournalClaims } from './journal-claims.ts';
 import { packetPaths } from './packet-manifest.ts';
-import type { PacketReader } from './packet-reader.ts';
+import { namingOversized, type PacketReader } from './packet-reader.ts';
 import { TimelineBuilder } from './timeline.ts';
 
 /** Largest journal of one host, in bytes. */
@@ -39,10 +39,11 @@ export interface HostInput {
 }
 
 /** One host: its collections against its journal, keys of record, chain and releases. */
-export async function verifyHost(ctx: VerifyContext, reader: PacketReader, input: HostInput): Promise<HostOutcome> {
+export async function verifyHost(ctx: VerifyContext, packet: PacketReader, input: HostInput): Promise<HostOutcome> {
   const { host, period, isDisabled } = input.question;
   const breaks: Break[] = [];
   const note = noteInto(breaks);
+  const reader = namingOversized(packet, note);
   const builder = new TimelineBuilder(period, { isAsked: !isDisabled });
   const waivers = new Set<string>();
   const collectedUnder = new Set<Sha256Hex>();

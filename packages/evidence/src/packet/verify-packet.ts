@@ -30,7 +30,7 @@ import { type HistoricRelease, verifyHistoricRelease } from './historic-release.
 import { type HostQuestion, hostQuestion } from './host-question.ts';
 import { hostsLeftOut, releasesInForce } from './in-force.ts';
 import { type PacketManifest, packetManifestPath, packetPaths } from './packet-manifest.ts';
-import type { PacketReader } from './packet-reader.ts';
+import { namingOversized, type PacketReader } from './packet-reader.ts';
 import { readPacketManifest } from './read-manifest.ts';
 import { signedIn } from './signed-in.ts';
 import { type KnownManifests, verifyHost } from './verify-host.ts';
@@ -45,16 +45,17 @@ export type VerifyHosts = (questions: readonly HostQuestion[]) => Promise<readon
  */
 export async function verifyPacket(
   ctx: VerifyContext,
-  reader: PacketReader,
+  packet: PacketReader,
   {
     start,
     ports,
-    verifyHosts = inTurn(ctx, reader, ports),
+    verifyHosts = inTurn(ctx, packet, ports),
   }: { readonly start: Uint8Array; readonly ports: PacketPorts; readonly verifyHosts?: VerifyHosts },
 ): Promise<PacketFindings | { readonly unreadable: Break }> {
   const breaks: Break[] = [];
   const note = noteInto(breaks);
-  const manifest = await readPacketManifest(ctx, reader);
+  const reader = namingOversized(packet, note);
+  const manifest = await readPacketManifest(ctx, packet);
   if (!manifest.ok) return { unreadable: { code: 'manifest', where: packetManifestPath, detail: manifest.detail } };
   await checkFiles(reader, manifest.value, note);
   const read = (path: string, bytesMax: number) => reader.read(packetPaths.release(path), bytesMax);
@@ -109,6 +110,7 @@ async function checkFiles(reader: PacketReader, { files }: PacketManifest, note:
   for (const path of there) {
     if (path !== packetManifestPath && lookup(files, path) === undefined) note('file', path, 'is not in the manifest');
   }
+  for (const path of await reader.strangers()) note('file', path, 'is no file, and a packet holds nothing else');
   for (const [path, { sha256, bytes }] of entriesOf(files)) {
     if (!there.has(path)) {
       note('file', path, 'is not there');
