@@ -50,6 +50,8 @@ export interface AssembleInput {
   readonly previous: VerifiedTree | null;
   /** The newest trust. */
   readonly trust: TrustState;
+  /** Every version known, oldest first: whoever signed a record of a drill may have left since. Default: `trust` alone. */
+  readonly trustStates?: readonly TrustState[];
   readonly now: Instant;
   /** Hosts that failed keep the closure of the release before, and the release names them. */
   readonly carryOver?: boolean;

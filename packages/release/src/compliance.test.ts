@@ -128,48 +128,44 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     assert.match(outcome.detail, /canary: its catalogue is that of web-1/);
   });
 
+  const recordOf = (endedAt: Instant, more: object = {}) =>
+    DrillRecord.parse({
+      ...{ type: 'drill', fleet: lab.fleet.name, schemaVersion: 1, id: 'D-2026-0001', rule: 'SY-01', failAt: 'static' },
+      ...{ hosts: ['web-1'], rolloutId: null, commit: 'c'.repeat(40), startedAt: addSeconds(endedAt, -60) },
+      ...{ deadline: endedAt, endedAt, limitSeconds: 300, passed: true },
+      steps: [{ name: 'release-refused', isObserved: true, afterSeconds: 60, shownBy: [] }],
+      ...more,
+    });
+
+  async function releaseWith(document: DrillRecord, approvedBy: readonly string[]) {
+    const { bytes, sshSignatures } = await lab.fleet.sign(document, [], approvedBy);
+    const folder = lab.at(`source/${drillsDirectory}`);
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${folder}/D-2026-0001.json`, bytes);
+    for (const [keyId, armored] of sshSignatures ?? []) {
+      await writeFile(`${folder}/D-2026-0001.json.${keyId}.sshsig`, armored);
+    }
+    await lab.commit();
+    return release();
+  }
+
   test('a record of a drill that no approver signed is refused by name, unless it is too old to rest on', async () => {
     await evaluatesTo();
-    await mkdir(lab.at(`source/${drillsDirectory}`), { recursive: true });
     const now = lab.clock.instant();
-    const record = (endedAt: Instant, more: object = {}) =>
-      DrillRecord.parse({
-        ...{
-          type: 'drill',
-          fleet: lab.fleet.name,
-          schemaVersion: 1,
-          id: 'D-2026-0001',
-          rule: 'SY-01',
-          failAt: 'static',
-        },
-        ...{ hosts: ['web-1'], rolloutId: null, commit: 'c'.repeat(40), startedAt: addSeconds(endedAt, -60) },
-        ...{ deadline: now, endedAt, limitSeconds: 300, passed: true },
-        steps: [{ name: 'release-refused', isObserved: true, afterSeconds: 60, shownBy: [] }],
-        ...more,
-      });
-    const put = async (document: DrillRecord, approvedBy: readonly string[]) => {
-      const { bytes, sshSignatures } = await lab.fleet.sign(document, [], approvedBy);
-      const path = lab.at(`source/${drillsDirectory}/D-2026-0001.json`);
-      await rm(lab.at(`source/${drillsDirectory}`), { recursive: true });
-      await mkdir(lab.at(`source/${drillsDirectory}`), { recursive: true });
-      await writeFile(path, bytes);
-      for (const [keyId, armored] of sshSignatures ?? []) await writeFile(`${path}.${keyId}.sshsig`, armored);
-      await lab.commit();
-      return release();
-    };
     const recent = addSeconds(now, -86_400);
     const cases: readonly [DrillRecord, readonly string[], RegExp][] = [
-      [record(recent), [], /D-2026-0001\.json: no approver signed it/],
-      [record(recent), ['ci'], /no approver signed it/],
-      [record(recent, { passed: false }), ['alice'], /passed is false/],
+      [recordOf(recent), [], /D-2026-0001\.json: no approver signed it/],
+      [recordOf(recent), ['ci'], /no approver signed it/],
+      [recordOf(recent, { passed: false }), ['alice'], /passed is false/],
     ];
     for (const [document, approvedBy, expected] of cases) {
-      const outcome = await put(document, approvedBy);
+      const outcome = await releaseWith(document, approvedBy);
       assert.ok(!outcome.ok && outcome.reason === 'compliance-invalid', JSON.stringify(outcome));
       assert.match(outcome.detail, expected);
     }
-    accepted(await put(record(recent), ['alice']));
-    accepted(await put(record(addSeconds(now, -400 * 86_400)), []));
+    accepted(await releaseWith(recordOf(recent), ['alice']));
+    accepted(await releaseWith(recordOf(addSeconds(now, -400 * 86_400)), []));
   });
 
   test('a waiver that nobody signed waives nothing, and is told', async () => {
@@ -305,5 +301,20 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
     assert.ok(one.kind === 'dry-run' && two.kind === 'dry-run');
     const text = (json: unknown) => Buffer.from(canonicalBytes(json as Json)).toString('hex');
     assert.equal(text(one.summary.assembly.compliance?.report), text(two.summary.assembly.compliance?.report));
+  });
+
+  test('a record by an approver who has left since holds, and none of a time after that', async () => {
+    await evaluatesTo();
+    const now = lab.clock.instant();
+    await lab.fleet.nextTrust((draft) => {
+      draft.signedAt = addSeconds(now, -60);
+      Object.assign(draft.roles.approver, { signers: ['bob'], emergencyThreshold: 1 });
+    });
+    await lab.publishTrust();
+    accepted(await releaseWith(recordOf(addSeconds(now, -61)), ['alice']));
+    accepted(await releaseWith(recordOf(now), ['bob']));
+    const outcome = await releaseWith(recordOf(addSeconds(now, -60)), ['alice']);
+    assert.ok(!outcome.ok && outcome.reason === 'compliance-invalid', JSON.stringify(outcome));
+    assert.match(outcome.detail, /no approver signed it, of now or of then/);
   });
 });

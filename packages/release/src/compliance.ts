@@ -87,6 +87,8 @@ export interface ComplianceInput {
   /** What rules about drills have read. Default: none. */
   readonly drills?: readonly ApprovedFile[];
   readonly trust: TrustState;
+  /** Every version known, oldest first. Default: `trust` alone. */
+  readonly trustStates?: readonly TrustState[];
   readonly now: Instant;
   readonly onStaticReport?: OnStaticReport;
 }
@@ -105,8 +107,8 @@ export type OnStaticReport = (
 export async function assembleCompliance(
   input: ComplianceInput,
 ): Promise<ReleaseOutcome<AssembledCompliance | null> | StaticGateRefusal> {
-  const { crypto, fleet, now, trust, drills = [] } = input;
-  const areSigned = await requireDrillRecords({ crypto, fleet: fleet.fleet }, { drills, trust, now });
+  const { crypto, fleet, now, trust, trustStates = [trust], drills = [] } = input;
+  const areSigned = await requireDrillRecords({ crypto, fleet: fleet.fleet }, { drills, trust: trustStates, now });
   if (!areSigned.ok) return areSigned;
   const evaluated = await evaluatedHosts(input);
   if (!evaluated.ok) return evaluated;

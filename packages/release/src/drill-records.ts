@@ -2,7 +2,6 @@ import {
   accept,
   addSeconds,
   type Commit,
-  countApprovers,
   DrillRecord,
   documentBytesMax,
   type Instant,
@@ -12,7 +11,7 @@ import {
   utf8,
   type VerifyContext,
 } from '@nixfleet/contracts';
-import { drillProblem } from '@nixfleet/evidence';
+import { drillApproval, drillProblem } from '@nixfleet/evidence';
 import type { Git } from './git.ts';
 import { type ApprovedFile, readApproved } from './read-approved.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
@@ -35,7 +34,8 @@ export function readDrillRecords(git: Git, commit: Commit): Promise<ApprovedFile
 
 /**
  * Refuses a release that is made from a record nobody should rest on: the rules about drills have read it where the fleet was
- * evaluated, without being able to verify anything. Records that are too old for any rule need not be signed by today's approvers.
+ * evaluated, without being able to verify anything. Whoever was an approver when it was made may have left since; `trust` is every
+ * version known, oldest first. Records that are too old for any rule need not be signed at all.
  */
 export async function requireDrillRecords(
   ctx: VerifyContext,
@@ -43,7 +43,7 @@ export async function requireDrillRecords(
     drills,
     trust,
     now,
-  }: { readonly drills: readonly ApprovedFile[]; readonly trust: TrustState; readonly now: Instant },
+  }: { readonly drills: readonly ApprovedFile[]; readonly trust: readonly TrustState[]; readonly now: Instant },
 ): Promise<ReleaseOutcome<null>> {
   const oldest = addSeconds(now, -restsOnSecondsMax);
   for (const { path, text, sshSignatures } of drills) {
@@ -53,9 +53,11 @@ export async function requireDrillRecords(
     const { document } = read.value;
     if (document.endedAt < oldest) continue;
     const signed = { bytes, signatures: new Map(), sshSignatures: new Map(Object.entries(sshSignatures)) };
-    const { signers } = await countApprovers(ctx, trust, `drill@${ctx.fleet}`, signed);
+    const approval = await drillApproval(ctx, { trust, record: document, signed });
     const problem =
-      signers.size === 0 ? 'no approver signed it: have it recorded again, or take it out' : drillProblem(document);
+      approval === null
+        ? 'no approver signed it, of now or of then: have one sign it (ssh-keygen -Y sign), or take it out'
+        : drillProblem(document);
     if (problem !== null) return refuse('compliance-invalid', `${path}: ${problem}`);
   }
   return accept(null);

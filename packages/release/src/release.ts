@@ -134,6 +134,7 @@ export async function release(
     builds: results,
     previous,
     trust: chain.newest,
+    trustStates: chain.states,
     now,
   });
   if (!assembled.ok) {

@@ -40,7 +40,7 @@ class DrillLab {
     const lab = new DrillLab(root, fleet);
     for (const [path, bytes] of fleet.files) await lab.write(['releases', path], bytes);
     await lab.write(['trust-1.json'], fleet.trustChain[0]?.bytes ?? '');
-    for (const name of ['alice', 'ci']) {
+    for (const name of ['alice', 'bob', 'ci']) {
       const key = await fleet.keyOf(name);
       assert.ok(key.privateKey.algorithm === 'ed25519');
       const { seed } = key.privateKey;
@@ -87,6 +87,15 @@ class DrillLab {
       const lines = journal.events.map((event) => `${JSON.stringify(event)}\n`).join('');
       await this.write(['evidence', host, 'journal.jsonl'], lines);
     }
+  }
+
+  /** Bob is the one approver from then on. */
+  async aliceLeaves(signedAt: Instant): Promise<void> {
+    await this.fleet.nextTrust((draft) => {
+      draft.signedAt = signedAt;
+      Object.assign(draft.roles.approver, { signers: ['bob'], emergencyThreshold: 1 });
+    });
+    for (const [path, bytes] of this.fleet.files) await this.write(['releases', path], bytes);
   }
 
   record(...more: string[]) {
@@ -165,7 +174,7 @@ describe('nixfleet compliance drill', () => {
     const verified = await lab.run('packet', 'verify', packet.output, '--trust', lab.path('trust-1.json'), '--json');
     assert.equal(verified.code, 4, 'the collection that failed is not here, and the journal names it');
     assert.deepEqual(JSON.parse(verified.stdout).drills, [
-      { id: 'D-2026-0001', failAt: 'runtime', passed: true, unchecked: [] },
+      { id: 'D-2026-0001', failAt: 'runtime', passed: true, unchecked: [], isStillApproved: true },
     ]);
   });
 
@@ -220,6 +229,52 @@ describe('nixfleet compliance drill', () => {
     assert.match((await lab.packet()).stdout, /broken \(drill\) [^\n]*no approver signed it/);
     const list = await lab.run('drill', 'list', ...lab.offline());
     assert.match(list.stdout, /does not count: no approver signed it/);
+  });
+
+  test('what an approver recorded before they left holds, and is told', async () => {
+    const lab = await DrillLab.create();
+    await lab.plan();
+    await lab.journals();
+    assert.equal((await lab.record()).code, 0);
+    const file = lab.path('work/compliance/drills/D-2026-0001.json');
+    const { observedUntil = lab.at } = DrillRecord.parse(JSON.parse(await readFile(file, 'utf8')));
+    await lab.aliceLeaves(addSeconds(observedUntil, 1));
+    const packet = await lab.packet();
+    assert.equal(packet.code, 0, packet.stdout);
+    assert.match(packet.stdout, /^drill D-2026-0001 {2}passed .*; signed by somebody who is no longer an approver$/m);
+    assert.match(await readFile(join(packet.output, 'index.html'), 'utf8'), /no longer an approver/);
+    assert.match((await lab.run('drill', 'list', ...lab.offline())).stdout, /D-2026-0001.*no longer an approver/);
+  });
+
+  test('a drill of later is not dated back to when somebody was an approver, with or without journals', async () => {
+    const lab = await DrillLab.create();
+    await lab.aliceLeaves(addSeconds(lab.at, 100));
+    lab.fleet.pass(120);
+    await lab.fleet.publish((next) => void Object.assign(next.hosts.canary ?? {}, { closure: 2 }));
+    for (const [path, bytes] of lab.fleet.files) await lab.write(['releases', path], bytes);
+    await lab.plan();
+    await lab.journals({ at: addSeconds(lab.at, 125) });
+    const recorded = await lab.record('--approver-key', lab.path('bob.key'));
+    assert.equal(recorded.code, 0, recorded.stderr);
+    assert.equal((await lab.packet()).code, 0);
+    const file = lab.path('work/compliance/drills/D-2026-0001.json');
+    const record = DrillRecord.parse(JSON.parse(await readFile(file, 'utf8')));
+    const back = {
+      ...{ startedAt: addSeconds(record.startedAt, -100), endedAt: addSeconds(record.endedAt, -100) },
+      observedUntil: addSeconds(record.endedAt, -90),
+    };
+    const sign = async (change: object) => {
+      await rm(dirname(file), { recursive: true });
+      await mkdir(dirname(file));
+      const { bytes, sshSignatures } = await lab.fleet.sign(DrillRecord.parse({ ...record, ...change }), [], ['alice']);
+      await writeFile(file, bytes);
+      for (const [keyId, armored] of sshSignatures ?? []) await writeFile(`${file}.${keyId}.sshsig`, armored);
+      return (await lab.packet()).stdout;
+    };
+    assert.match(await sign({}), /broken \(drill\) [^\n]*no approver signed it/);
+    assert.match(await sign(back), /broken \(drill\) [^\n]*began with release 2, [^\n]* after it/);
+    await rm(lab.path('evidence/canary/journal.jsonl'));
+    assert.match(await sign(back), /broken \(drill\) [^\n]*began with release 2, [^\n]* after it/);
   });
 
   test('a key that is no approver’s, or that does not sign, leaves the drill under way', async () => {

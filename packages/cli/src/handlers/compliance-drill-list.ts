@@ -1,15 +1,15 @@
 import { homedir } from 'node:os';
-import { addSeconds, countApprovers, msToInstant } from '@nixfleet/contracts';
-import { drillProblem, provesGate } from '@nixfleet/evidence';
+import { addSeconds, msToInstant, pinTrust } from '@nixfleet/contracts';
+import { type DrillApproval, drillApproval, drillProblem, provesGate } from '@nixfleet/evidence';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { absolutePath } from '../config/absolute-path.ts';
-import { drillLine, stepLine } from '../drill/describe-drill.ts';
+import { drillLine, formerApprover, stepLine } from '../drill/describe-drill.ts';
 import { type DrillFile, drillsFolder, readDrills, readPlan } from '../drill/drill-files.ts';
+import { walkTrustStates } from '../packet/trust-states.ts';
 import { printable } from '../printable.ts';
-import { verifyTrustChain } from '../verification/chain.ts';
 import { type OpenedChain, openChain } from '../verification/open-chain.ts';
 
 const dayDefault = 31;
@@ -20,15 +20,17 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const repository = absolutePath(values.text('repository') ?? '.', base);
   const opened = await openChain(context, values);
   const files = await readDrills(drillsFolder(repository), opened.chain.ctx.fleet);
-  const problems = await problemsOf(opened, files);
+  const judged = await judge(opened, files);
   const plan = await readPlan(repository);
-  const rows = files.map((file, i) => ({ ...file.document, problem: problems[i] ?? null }));
+  const rows = files.map(({ document }, i) => ({ ...document, problem: null, approval: null, ...judged[i] }));
   if (values.flag('json')) {
     terminal.result(JSON.stringify({ underWay: plan, drills: rows }, null, 2));
     return 0;
   }
   for (const row of rows) {
-    terminal.result(`${drillLine(row)}${row.problem === null ? '' : `: does not count: ${printable(row.problem)}`}`);
+    const former = row.approval === 'former' ? `; ${formerApprover}` : '';
+    const how = row.problem === null ? former : `: does not count: ${printable(row.problem)}`;
+    terminal.result(`${drillLine(row)}${how}`);
     for (const step of values.flag('steps') ? row.steps : []) terminal.result(`  ${stepLine(step)}`);
   }
   if (plan)
@@ -39,16 +41,22 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   return 0;
 }
 
-/** Why each does not count; null where it does. */
-async function problemsOf({ chain, start }: OpenedChain, files: readonly DrillFile[]): Promise<(string | null)[]> {
-  const { ctx } = chain;
-  const trust = await verifyTrustChain(chain, start);
-  if (!trust.ok) throw new CliError('failed', `${trust.reason}: ${trust.detail}`, 'see nixfleet verify trust');
-  const problems: (string | null)[] = [];
+interface Judged {
+  /** Why it does not count; null where it does. */
+  readonly problem: string | null;
+  readonly approval: DrillApproval | null;
+}
+
+async function judge({ chain, start }: OpenedChain, files: readonly DrillFile[]): Promise<readonly Judged[]> {
+  const { ctx, place } = chain;
+  const pinned = await pinTrust(ctx, start);
+  if (!pinned.ok) throw new CliError('failed', `${pinned.reason}: ${pinned.detail}`, 'see nixfleet verify trust');
+  const trust = await walkTrustStates(ctx, place, pinned.value);
+  const judged: Judged[] = [];
   for (const { bytes, document, sshSignatures } of files) {
     const signed = { bytes, signatures: new Map(), sshSignatures };
-    const { signers } = await countApprovers(ctx, trust.value, `drill@${ctx.fleet}`, signed);
-    problems.push(signers.size === 0 ? 'no approver signed it' : drillProblem(document));
+    const approval = await drillApproval(ctx, { trust, record: document, signed });
+    judged.push({ approval, problem: approval === null ? 'no approver signed it' : drillProblem(document) });
   }
-  return problems;
+  return judged;
 }

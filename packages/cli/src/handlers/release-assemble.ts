@@ -53,6 +53,7 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     previous,
     previousTree: snapshot.tree,
     trust: chain.newest,
+    trustStates: chain.states,
     now: msToInstant(systemClock.now()),
     carryOver: values.flag('carry-over'),
     retry: retryHosts(values),

@@ -1,6 +1,6 @@
 import { gapText, type PacketFindings, provesGate } from '@nixfleet/evidence';
 import type { ExitCode } from '../command-definition.ts';
-import { drillLine } from '../drill/describe-drill.ts';
+import { drillLine, formerApprover } from '../drill/describe-drill.ts';
 import { printable } from '../printable.ts';
 import { plural } from '../render/plural.ts';
 import type { Terminal } from '../terminal.ts';
@@ -21,7 +21,7 @@ export function showFindings(
     const found = hosts.map(({ host, timeline: { collections, first, last, gaps } }) => {
       return { host, collections, first, last, gaps };
     });
-    const shown = drills.map(({ record: { id, failAt, passed }, unchecked }) => ({ id, failAt, passed, unchecked }));
+    const shown = drills.map(({ record: { id, failAt, passed }, ...rest }) => ({ id, failAt, passed, ...rest }));
     const view = {
       ok: isWhole,
       hosts: found,
@@ -62,9 +62,9 @@ export function showFindings(
     const none = drills.length === 0 ? 'no drill in the period' : 'no drill on a host passed in the period';
     terminal.result(`${none}: gate reported unproven`);
   }
-  for (const { record, unchecked } of drills) {
+  for (const { record, unchecked, isStillApproved } of drills) {
     const by = unchecked.length === 0 ? '' : `; no journal of ${unchecked.join(', ')}`;
-    terminal.result(`drill ${drillLine(record)}${by}`);
+    terminal.result(`drill ${drillLine(record)}${by}${isStillApproved ? '' : `; ${formerApprover}`}`);
   }
   for (const { code, where, detail } of breaks) {
     terminal.result(terminal.paint('red', `broken (${code}) ${printable(where)}: ${printable(detail)}`));

@@ -1,5 +1,4 @@
 import {
-  countApprovers,
   DrillRecord,
   documentBytesMax,
   entriesOf,
@@ -10,6 +9,7 @@ import {
   type TrustState,
   type VerifyContext,
 } from '@nixfleet/contracts';
+import { drillApproval, recordedAt } from '../drill/drill-approval.ts';
 import { drillProblem, questionOf, type RecheckedDrill, recheckDrill } from '../drill/drill-problem.ts';
 import { heldHosts } from '../drill/held-hosts.ts';
 import { type DrillTrace, drillTrace } from '../drill/observe-drill.ts';
@@ -20,13 +20,20 @@ import { type PacketManifest, packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { signedIn } from './signed-in.ts';
 
-/** Records of drills that an approver signed and that are at one with themselves. Sorted by identifier. */
+/** A record, and whether whoever signed it is still an approver. */
+type SignedDrill = Pick<PacketDrill, 'record' | 'isStillApproved'>;
+
+/** Records of drills that an approver signed and that are at one with themselves. Sorted by identifier. `trust`: oldest first. */
 export async function readDrills(
   ctx: VerifyContext,
   reader: PacketReader,
-  { trust, period, note }: { readonly trust: TrustState; readonly period: PacketManifest; readonly note: Note },
-): Promise<readonly DrillRecord[]> {
-  const drills = new Map<string, DrillRecord>();
+  {
+    trust,
+    period,
+    note,
+  }: { readonly trust: readonly TrustState[]; readonly period: PacketManifest; readonly note: Note },
+): Promise<readonly SignedDrill[]> {
+  const drills = new Map<string, SignedDrill>();
   for (const path of await reader.list()) {
     if (!path.startsWith(`${packetPaths.drills}/`) || !path.endsWith('.json')) continue;
     const bytes = await reader.read(path, documentBytesMax.drill);
@@ -38,19 +45,19 @@ export async function readDrills(
     }
     const { document } = read.value;
     const signed = await signedIn(reader, path, bytes);
-    const approvers = await countApprovers(ctx, trust, `drill@${ctx.fleet}`, signed);
+    const approval = await drillApproval(ctx, { trust, record: document, signed });
     const problem =
-      approvers.signers.size === 0
+      approval === null
         ? 'no approver signed it'
         : drills.has(document.id)
           ? `${document.id} is in the packet twice`
           : isWithin(period, document)
             ? drillProblem(document)
             : `it ended at ${document.endedAt}, outside the packet's period`;
-    if (problem === null) drills.set(document.id, document);
+    if (problem === null) drills.set(document.id, { record: document, isStillApproved: approval === 'current' });
     else note('drill', path, problem);
   }
-  return [...drills.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+  return [...drills.values()].sort((left, right) => (left.record.id < right.record.id ? -1 : 1));
 }
 
 /** A drill is of the period in which it ended. */
@@ -83,14 +90,14 @@ export async function recheckDrills(
     releases,
     note,
   }: {
-    readonly drills: readonly DrillRecord[];
+    readonly drills: readonly SignedDrill[];
     readonly hosts: readonly HostFindings[];
     readonly releases: readonly HistoricRelease[];
     readonly note: Note;
   },
 ): Promise<readonly PacketDrill[]> {
   const good: PacketDrill[] = [];
-  for (const record of drills) {
+  for (const { record, isStillApproved } of drills) {
     const traces = new Map<HostName, DrillTrace>();
     for (const { host, drillTraces } of hosts) {
       const trace = drillTraces.get(record.id);
@@ -98,7 +105,7 @@ export async function recheckDrills(
     }
     const problem = await againstReleases(ctx, reader, record, releases);
     const rechecked: RecheckedDrill = problem === null ? recheckDrill(record, traces) : { problem, unchecked: [] };
-    if (rechecked.problem === null) good.push({ record, unchecked: rechecked.unchecked });
+    if (rechecked.problem === null) good.push({ record, unchecked: rechecked.unchecked, isStillApproved });
     else note('drill', `${packetPaths.drills}/${record.id}.json`, rechecked.problem);
   }
   return good;
@@ -107,19 +114,23 @@ export async function recheckDrills(
 async function againstReleases(
   ctx: VerifyContext,
   reader: PacketReader,
-  { failAt, commit, rolloutId, hosts, held = [] }: DrillRecord,
+  record: DrillRecord,
   releases: readonly HistoricRelease[],
 ): Promise<string | null> {
+  const { failAt, commit, rolloutId, hosts, held = [] } = record;
   if (failAt === 'static') {
     const made = releases.find(({ document }) => document.source.commit === commit);
     return made ? `commit ${commit} was to be refused, and is release ${made.document.version}` : null;
   }
-  const isNamed = releases.some(({ document }) =>
+  const carrier = releases.find(({ document }) =>
     entriesOf(document.channels).some(
       ([, channel]) => channel.rolloutId === rolloutId || channel.mayFinish.some((id) => id === rolloutId),
     ),
   );
-  if (rolloutId === null || !isNamed) return `no release of this packet names rollout ${rolloutId}`;
+  if (rolloutId === null || !carrier) return `no release of this packet names rollout ${rolloutId}`;
+  const { version, createdAt } = carrier.document;
+  if (createdAt > recordedAt(record))
+    return `its rollout began with release ${version}, made at ${createdAt}, after it`;
   const read = (path: string, bytesMax: number) => reader.read(packetPaths.release(path), bytesMax);
   const manifest = await readHistoricManifest(ctx, read, rolloutId);
   return manifest.ok ? againstManifest(manifest.value, hosts, held) : `rollout ${rolloutId}: ${manifest.detail}`;

@@ -64,6 +64,8 @@ export interface PacketDrill {
   readonly record: DrillRecord;
   /** Hosts whose journals are not in the packet: of them it is the signers' word. */
   readonly unchecked: readonly HostName[];
+  /** False where whoever signed it was an approver then, and is none any more. */
+  readonly isStillApproved: boolean;
 }
 
 /** Everything that was found out, broken or not: what the report is written from. */

@@ -126,14 +126,14 @@ function drills(found: readonly PacketDrill[]): string {
       '<p><b>No drill in the period: gate reported unproven.</b> Nothing in this packet shows that a host which fails is stopped.</p>',
     ]);
   }
-  const rows = found.map(({ record, unchecked }) => [
+  const rows = found.map(({ record, unchecked, isStillApproved }) => [
     record.id,
     record.failAt,
     record.hosts.join(', '),
     record.held?.join(', ') || 'none',
     `${record.startedAt}, ${secondsOf(record)} s of at most ${record.limitSeconds} s`,
     record.steps.map(stepText).join(', '),
-    shownBy(record, unchecked),
+    `${shownBy(record, unchecked)}${isStillApproved ? '' : '; signed by somebody who is no longer an approver'}`,
     record.passed ? 'passed' : 'failed',
   ]);
   const isProven = found.some(({ record }) => provesGate(record));

@@ -66,8 +66,9 @@ export async function verifyPacket(
     ? await readReleases(ctx, reader, { trust, read, hosts: new Set(manifest.value.hosts), note })
     : [];
   const commits = await checkCommits(reader, releases, ports, note);
-  const drills = newest ? await readDrills(ctx, reader, { trust: newest, period: manifest.value, note }) : [];
-  const questions = manifest.value.hosts.map((host) => hostQuestion(host, manifest.value, { releases, drills }));
+  const drills = newest ? await readDrills(ctx, reader, { trust, period: manifest.value, note }) : [];
+  const about = { releases, drills: drills.map(({ record }) => record) };
+  const questions = manifest.value.hosts.map((host) => hostQuestion(host, manifest.value, about));
   const outcomes = await verifyHosts(questions);
   const hosts = outcomes.map(({ findings }) => findings);
   for (const { code, where, detail } of outcomes.flatMap((outcome) => outcome.breaks)) note(code, where, detail);
