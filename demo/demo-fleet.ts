@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import type { FleetView } from '@nixfleet/contracts';
 import { CacheServer } from './cache-server.ts';
-import { writeCollector } from './host-evidence.ts';
+import { type ProbePrograms, probePrograms, writeCollector } from './host-evidence.ts';
 import { type DemoHost, hostNames, type Layout, layoutOf } from './layout.ts';
 import type { Narrator } from './narrator.ts';
 import { NetworkLink } from './network-link.ts';
@@ -80,9 +80,8 @@ export class DemoFleet implements AsyncDisposable {
 
   async setUp(): Promise<void> {
     const { layout } = this;
-    for (const folder of [layout.logs, layout.cache, layout.keys, layout.ci.state, dirname(layout.settings)]) {
-      await mkdir(folder, { recursive: true });
-    }
+    for (const folder of layout.closed) await mkdir(folder, { mode: 0o700 });
+    await mkdir(layout.ci.state);
     await this.#makeKeys();
     await this.#makeForge();
     this.#cache = await CacheServer.open(layout.cache);
@@ -90,7 +89,8 @@ export class DemoFleet implements AsyncDisposable {
     await this.#writeCi();
     this.#controlPlanePort = await freePort();
     await this.#writeControlPlane();
-    for (const name of hostNames) await this.#writeAgent(name);
+    const programs = await probePrograms(this.#nixfleet, layout.programs);
+    for (const name of hostNames) await this.#writeAgent(name, programs);
     await this.startControlPlane();
     const operator = JSON.parse(await this.#must('keys', 'show', this.key('control-plane'), '--json'));
     await this.#writeJson(layout.settings, {
@@ -295,12 +295,13 @@ done
     });
   }
 
-  async #writeAgent(name: DemoHost): Promise<void> {
+  async #writeAgent(name: DemoHost, programs: ProbePrograms): Promise<void> {
     const host = this.layout.host(name);
     const link = await NetworkLink.open({ targetPort: this.#controlPlanePort, cutFile: host.cutFile });
     this.#links.set(name, link);
-    for (const folder of [host.state, host.store, host.system]) await mkdir(folder, { recursive: true });
-    await writeCollector(host, this.#nixfleet);
+    await mkdir(host.state, { recursive: true, mode: 0o700 });
+    for (const folder of [host.store, host.system]) await mkdir(folder, { recursive: true });
+    await writeCollector(host, this.#nixfleet, programs);
     await this.#writeJson(host.config, {
       fleet: 'demo',
       host: name,

@@ -8,6 +8,10 @@ export function layoutOf(root: string) {
   const at = (...parts: string[]) => join(root, ...parts);
   return {
     root,
+    /** Everything but the hosts: for whoever runs the demo alone. */
+    closed: ['logs', 'forge.git', 'source', 'cache', 'keys', 'ci', 'control-plane', 'operator', 'audit'].map((name) =>
+      at(name),
+    ),
     logs: at('logs'),
     forge: at('forge.git'),
     source: at('source'),
@@ -16,6 +20,8 @@ export function layoutOf(root: string) {
     trust: at('trust.json'),
     ci: { script: at('ci', 'release.sh'), work: at('ci', 'work'), state: at('ci', 'state'), store: at('ci', 'store') },
     controlPlane: { config: at('control-plane', 'config.json'), state: at('control-plane', 'state') },
+    /** Copies of programs, where others cannot reach the originals. */
+    programs: at('programs'),
     settings: at('operator', 'config.json'),
     /** What an auditor asks for: evidence as it was collected, and the packet that is made of it. */
     audit: { evidence: at('audit', 'evidence'), packet: at('audit', 'packet'), forged: at('audit', 'forged') },

@@ -1,5 +1,5 @@
 // `nixfleet demo`: the reference fleet, from an empty directory to the last step, with the shipped executable.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,9 @@ if (nixfleet === undefined) throw new Error('demo: expected --nixfleet PATH');
 
 const tell = new Narrator(process.stdout.isTTY === true);
 const root = await mkdtemp(join(tmpdir(), 'nixfleet-demo-'));
+// Run by root, probes that need no privilege run as nobody, who has to reach the hosts' stores. All else is closed to others.
+process.umask(0o022);
+await chmod(root, 0o711);
 const interrupted = new Promise<void>((resolve) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
 });

@@ -6,17 +6,23 @@ import {
   type EventContent,
   type HostTarget,
   type Instant,
+  pinTrust,
+  type TrustState,
   verifyEvents,
+  walkTrust,
 } from '@nixfleet/contracts';
 import {
+  accepted,
   createTestFleet,
   drilledCatalogue,
   journalDrill,
+  present,
   type TestDrillOptions,
   type TestFleet,
   testCatalogue,
 } from '@nixfleet/testkit';
 import { collectorFailure, declaredDrill } from './declared-drill.ts';
+import { drillApproval } from './drill-approval.ts';
 import { drillProblem, recheckDrill } from './drill-problem.ts';
 import { heldHosts } from './held-hosts.ts';
 import { type DrillQuestion, type DrillTrace, drillTrace, observeDrill } from './observe-drill.ts';
@@ -179,6 +185,59 @@ describe('a drill, as journals show it', () => {
         assert.deepEqual(await world.missing({ ...world.question, failAt }), expected, `${failAt}: ${reason}`);
       }
     }
+  });
+
+  test('an error of the probe is no proof that a failure stops anything, nor is another rule’s', async () => {
+    const cases: readonly (readonly ['fail' | 'error', readonly string[]])[] = [
+      ['error', ['SY-01']],
+      ['fail', []],
+    ];
+    for (const [status, ruleIds] of cases) {
+      const world = await DrillWorld.create();
+      const { target } = world;
+      const nothing = '0'.repeat(64) as never;
+      const report: EventContent = {
+        kind: 'compliance-failure',
+        body: {
+          ...{ closure: target.closure, activation: target, controlId: 'synthetic-always-fail' as never, status },
+          ...{ ruleIds: ruleIds as never[], mode: 'enforce', frameworkArticles: {}, snippet: '{}' },
+          ...{ evidenceSha256: nothing, evidenceCollectedAt: world.at, evidenceSnippetSha256: nothing },
+        },
+      };
+      await world.live({ report });
+      assert.deepEqual(await world.missing(), ['failure-reported']);
+    }
+  });
+
+  test('an approver’s word holds after they left, for what they signed before; for no later record', async () => {
+    const world = await DrillWorld.create();
+    const { fleet, at } = world;
+    const endedAt = addSeconds(at, 30);
+    const { steps } = observeDrill(world.question, new Map());
+    fleet.pass(600);
+    const left = fleet.now;
+    await fleet.nextTrust((draft) => {
+      Object.assign(draft.roles.approver, { signers: ['bob'], emergencyThreshold: 1 });
+    });
+    const [first, second] = fleet.trustChain;
+    const start = accepted(await pinTrust(fleet.ctx, present(first, 'trust 1').bytes));
+    const next = accepted(await walkTrust(fleet.ctx, { current: start, next: [present(second, 'trust 2')] }));
+    const judge = async (trust: readonly TrustState[], by: string, observedUntil: Instant) => {
+      const record = world.record({ endedAt, steps: [...steps], passed: false, observedUntil });
+      const signed = await fleet.sign(record, [], [by]);
+      return drillApproval(fleet.ctx, { trust, record, signed });
+    };
+    const before = addSeconds(left, -1);
+    assert.equal(await judge([start], 'alice', before), 'current');
+    assert.equal(await judge([start, next], 'alice', before), 'former');
+    assert.equal(await judge([start, next], 'bob', before), 'current');
+    assert.equal(
+      await judge([start, next], 'alice', left),
+      null,
+      'it ended before, and was watched until she had left',
+    );
+    assert.equal(await judge([start, next], 'ci', before), null);
+    assert.equal(await judge([next], 'alice', before), null, 'nobody knows who was an approver before');
   });
 
   test('a record that says more than the journals is found, and hosts without a journal are named', async () => {

@@ -168,6 +168,9 @@ function isReport(event: JournalEvent, failAt: DrillQuestion['failAt']): boolean
     return (
       event.kind === 'compliance-failure' &&
       event.body.controlId === syntheticControl.controlId &&
+      // An error is a probe that did not run: it shows nothing of a measurement that fails.
+      event.body.status === 'fail' &&
+      event.body.ruleIds.some((id) => id === syntheticControl.ruleId) &&
       isEnforced(event.body.mode)
     );
   }
