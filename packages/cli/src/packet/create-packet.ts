@@ -132,7 +132,10 @@ async function fillFolder(input: PacketInput): Promise<PacketFindings> {
 
 type Write = (path: string, bytes: Uint8Array | string) => Promise<void>;
 
-/** The whole chain, so that a reader may start from any version it trusts; and its keys as PEM. */
+/**
+ * The chain from the given version on, so that a reader may start from that or an older one of their own, or from any that is no
+ * newer than the one of the oldest release; and its keys as PEM.
+ */
 async function copyTrust({ ctx, place, pinned, start }: PacketInput, write: Write): Promise<readonly TrustState[]> {
   const states = await walkTrustStates(ctx, place, pinned);
   for (const { document } of states) {

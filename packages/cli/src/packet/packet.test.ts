@@ -360,6 +360,25 @@ describe('a packet', () => {
     assert.ok(JSON.parse(stdout).breaks.some((found: { code: string }) => found.code === 'release'));
   });
 
+  test('from a trust newer than its releases, create and verify say which to start from', async () => {
+    await lab.fleet.nextTrust(() => {});
+    const chain = lab.at('releases-newer');
+    await cp(lab.at('releases'), chain, { recursive: true });
+    for (const [path, bytes] of lab.fleet.files)
+      if (path.startsWith('trust/')) await writeFile(join(chain, path), bytes);
+    const newer = ['--trust', join(chain, 'trust/2.json')];
+    const made = await runNixfleet([
+      ...['compliance', 'packet', 'create', '--from', lab.from, '--to', lab.to, '--evidence', lab.at('evidence')],
+      ...['--releases', chain, '--output', lab.at('packet-newer'), ...newer],
+    ]);
+    assert.equal(made.code, 1);
+    assert.match(made.stderr, /^nixfleet: release\/.*: trust-gap: .*: start from trust 1 or older/m);
+    assert.doesNotMatch(made.stderr, /mend/);
+    const verified = await runNixfleet(['compliance', 'packet', 'verify', packet, ...newer]);
+    assert.equal(verified.code, 1);
+    assert.match(verified.stdout, /broken \(release\) .*: start from trust 1 or older/);
+  });
+
   test('a packet of a broken chain is made all the same, and says so', async () => {
     const copy = lab.at('evidence-broken');
     await cp(lab.at('evidence'), copy, { recursive: true });

@@ -68,7 +68,9 @@ export async function* periodReleases(
     const read = (bound: string, bytesMax: number) => place.read(bound, bytesMax);
     const verified = await verifyHistoricRelease(ctx, { signed, trust, read, hosts });
     if (!verified.ok) {
-      throw new CliError('failed', `${path}: ${verified.reason}: ${verified.detail}`, 'mend the releases repository');
+      const isStartNewer = document.trustVersion < (trust[0]?.document.version ?? 0);
+      const next = isStartNewer ? 'give an older one with --trust' : 'mend the releases repository';
+      throw new CliError('failed', `${path}: ${verified.reason}: ${verified.detail}`, next);
     }
     found++;
     yield { path, release: verified.value };

@@ -64,7 +64,7 @@ export async function verifyHistoricRelease(
   const { document, sha256: releaseId } = parsed.value;
   const what = `release ${document.version}`;
   const state = trust.find((one) => one.document.version === document.trustVersion);
-  if (!state) return refuse('trust-gap', `${what}: trust ${document.trustVersion} is not part of the chain`);
+  if (!state) return refuse('trust-gap', `${what}: ${outsideChain(document.trustVersion, trust)}`);
   const counted = await enough(ctx, state, document, signed);
   if (!counted.ok) return refuse(counted.reason, `${what}: ${counted.detail}`);
   const newest = trust.at(-1) ?? state;
@@ -88,6 +88,14 @@ export async function verifyHistoricRelease(
     signers: [...counted.value].sort(),
     isStillTrusted: now.ok,
   });
+}
+
+/** A chain is walked forwards alone: what was in force before its start nobody can say. */
+function outsideChain(version: number, [start]: readonly TrustState[]): string {
+  const from = start?.document.version;
+  return from !== undefined && version < from
+    ? `it was made under trust ${version}, and the chain starts from trust ${from}: start from trust ${version} or older`
+    : `trust ${version} is not part of the chain`;
 }
 
 async function enough(
