@@ -1,5 +1,5 @@
 import type { CommandDefinition } from '../command-definition.ts';
-import { jsonOption } from '../config/setting-options.ts';
+import { verificationOptions } from '../config/setting-options.ts';
 import { approverKeyOption } from '../release-setup/options.ts';
 
 export const complianceWaiverApproveCommand: CommandDefinition = {
@@ -7,12 +7,12 @@ export const complianceWaiverApproveCommand: CommandDefinition = {
   summary: 'sign a waiver as an approver',
   description:
     'Writes the signature beside the waiver in the work tree; commit both. It counts once the approver that it names has ' +
-    'signed it, and as many approvers as trust demands.',
+    'signed it, and as many approvers as trust demands. With --releases and --trust a key that could not make it count is refused.',
   arguments: [{ name: 'id', description: 'identifier of the waiver' }],
   options: [
     approverKeyOption,
     { flags: '--repository <directory>', description: 'work tree of the fleet; default .' },
-    jsonOption,
+    ...verificationOptions,
   ],
   json: { sentence: 'An object with id and written (paths).' },
   examples: [

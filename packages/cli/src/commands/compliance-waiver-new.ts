@@ -1,5 +1,5 @@
 import type { CommandDefinition } from '../command-definition.ts';
-import { fleetOption, jsonOption } from '../config/setting-options.ts';
+import { verificationOptions } from '../config/setting-options.ts';
 
 export const complianceWaiverNewCommand: CommandDefinition = {
   name: 'compliance waiver new',
@@ -7,7 +7,8 @@ export const complianceWaiverNewCommand: CommandDefinition = {
   description:
     'Writes compliance/waivers/<id>.json into the work tree. A waiver accepts a risk for a time: it changes what a failure ' +
     'decides, never what was measured. It ends at most 365 days later, 90 for a rule of severity minimal, is for hosts, tags ' +
-    'or one channel, and its owner is another person than its approver.',
+    'or one channel, and its owner is another person than its approver. With --releases and --trust it is held against the rules ' +
+    'of the current release and the approvers of the newest trust.',
   options: [
     { flags: '--control <id>', description: 'control of the rule, such as access-control' },
     { flags: '--rule <id>', description: 'the rule, such as AC-01' },
@@ -27,8 +28,7 @@ export const complianceWaiverNewCommand: CommandDefinition = {
     },
     { flags: '--ticket <text>', description: 'where it is discussed' },
     { flags: '--repository <directory>', description: 'work tree of the fleet; default .' },
-    fleetOption,
-    jsonOption,
+    ...verificationOptions,
   ],
   json: { sentence: 'An object with id, path and expiresAt.' },
   examples: [

@@ -106,7 +106,14 @@ describe('compliance commands, over releases with a static report', () => {
     assert.match(everything.stderr, /a waiver is for hosts, tags or one channel/);
     assert.equal((await create('--host', 'web-1', '--for', '400d')).code, 2);
     assert.equal((await create('--host', 'web-1', '--owner', 'alice')).code, 2);
-    const created = await create('--host', 'web-1');
+    const at = addSeconds(lab.from, 47 * 3600);
+    const place = ['--releases', lab.at('releases'), '--trust', lab.at('trust-1.json'), '--at', at];
+    const unknown = await create('--host', 'web-1', '--rule', 'ZZ-99', '--approver', 'ci', ...place);
+    assert.match(unknown.stderr, /access-control has no rule ZZ-99 in release 2/);
+    assert.match(unknown.stderr, /ci is no approver of trust 1/);
+    await rm(`${repository}/compliance`, { recursive: true });
+    const created = await create('--host', 'web-1', ...place);
+    assert.doesNotMatch(created.stderr, /warning/);
     assert.equal(created.code, 0, created.stderr);
 
     const id = `W-${now.slice(0, 4)}-0001`;
@@ -117,6 +124,14 @@ describe('compliance commands, over releases with a static report', () => {
     assert.deepEqual(await list('list'), [
       [id, `too-few-signers: waiver ${id}: alice, whom it names, has not signed it`],
     ]);
+    const ci = await lab.fleet.keyOf('bob');
+    assert.ok(ci.privateKey.algorithm === 'ed25519');
+    const other = { seed: ci.privateKey.seed, publicRaw: ci.publicKey.raw, comment: '', check: 7 };
+    await writeFile(lab.at('bob.key'), formatOpensshPrivateKey(other), { mode: 0o600 });
+    const approving = ['waiver', 'approve', id, '--repository', repository, '--approver-key'];
+    const wrong = await run(...approving, lab.at('bob.key'), ...place);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /it names alice, and this is the key of bob/);
     const signed = await run(
       'waiver',
       'approve',

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { addSeconds, FleetName, Instant, msToInstant, WaiverDocument } from '@nixfleet/contracts';
+import { addSeconds, FleetName, type GovernanceLevel, Instant, msToInstant, WaiverDocument } from '@nixfleet/contracts';
 import { waiverProblems } from '@nixfleet/evidence';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -7,10 +7,12 @@ import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { nextId, writeApprovedFile } from '../compliance/approved-files.ts';
 import { waiversFolder } from '../compliance/waiver-files.ts';
+import { unknownTo, waiverReference } from '../compliance/waiver-reference.ts';
 import { absolutePath } from '../config/absolute-path.ts';
 import { loadSettings, requireSetting } from '../config/settings.ts';
 import { parseDuration } from '../parse-duration.ts';
 import { parseTyped } from '../parse-typed.ts';
+import { printable } from '../printable.ts';
 
 /** Life of a waiver where nobody says, in seconds: what also a rule of severity `minimal` may have. */
 const lifeSecondsDefault = 90 * 86_400;
@@ -54,9 +56,18 @@ export async function run(context: CommandContext, values: CommandValues): Promi
     const issue = parsed.error.issues[0];
     throw new CliError('usage', `${issue?.path.join('.')}: ${issue?.message}`, 'see --help');
   }
-  // Whether the rule is of severity `minimal` is known when the fleet is evaluated; the year is the bound of any.
-  const problems = waiverProblems(parsed.data, 'standard');
-  if (problems.length > 0) throw new CliError('usage', problems.join('; '), 'see --help');
+  // Where nobody knows whether the rule is of severity `minimal`, the year is the bound of any.
+  const bounded = (severity: GovernanceLevel) => {
+    const problems = waiverProblems(parsed.data, severity);
+    if (problems.length > 0) throw new CliError('usage', problems.join('; '), 'see --help');
+  };
+  bounded('standard');
+  const known = await waiverReference(context, values);
+  if (known !== null) {
+    bounded(known.severityOf(parsed.data.ruleId) ?? 'standard');
+    for (const one of unknownTo(known, parsed.data))
+      terminal.talk(printable(`warning: ${one}: correct it, or it waives nothing`));
+  }
   const { path } = await writeApprovedFile(folder, parsed.data);
   if (values.flag('json')) terminal.result(JSON.stringify({ id: parsed.data.id, path, expiresAt }, null, 2));
   else {
