@@ -305,6 +305,7 @@ describe('the static gate, with a real evaluation, repository and forge', () => 
 
   test('a record by an approver who has left since holds, and none of a time after that', async () => {
     await evaluatesTo();
+    await lab.clock.advance(3600_000);
     const now = lab.clock.instant();
     await lab.fleet.nextTrust((draft) => {
       draft.signedAt = addSeconds(now, -60);
