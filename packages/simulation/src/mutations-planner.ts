@@ -148,6 +148,14 @@ export const plannerMutations: readonly Mutation[] = [
     breaks: ['S6'],
   },
   {
+    name: 'planner: the end of a grace is not told',
+    file: 'engine/src/wave-gate.ts',
+    from: "{ code: 'wave', ...(until && { until }), ...waiting }",
+    to: "{ code: 'wave', ...waiting }",
+    scene: 'one is away for longer than its grace',
+    breaks: ['S7'],
+  },
+  {
     name: 'planner: one that is held on the spot takes a slot',
     file: 'engine/src/self-held.ts',
     from: 'if (localHold && now < localHold.until) {',

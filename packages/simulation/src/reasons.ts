@@ -1,12 +1,22 @@
-import { FleetView, type HostSummary, type Withheld, type WithheldCode } from '@nixfleet/contracts';
+import {
+  FleetView,
+  type HostSummary,
+  type Instant,
+  receiptsNeeded,
+  type Withheld,
+  type WithheldCode,
+} from '@nixfleet/contracts';
+import type { Facts } from './facts.ts';
 import { broken } from './rule.ts';
 import type { SimulatedFleet } from './simulated-fleet.ts';
 import type { Witness } from './witness.ts';
 
-/** Reasons that end by themselves, and so must say when. */
+/** Reasons that end by themselves, and so must say when. Of others `isEndHidden` tells when they do. */
 const timeBound: ReadonlySet<WithheldCode> = new Set(['hold', 'freeze', 'rebuilding', 'retry-backoff', 'local-hold']);
 /** A check-in is waited for so long before it counts as lost, in milliseconds, and then asked again. */
 const lostMs = 4 * 60_000;
+/** Names that one reason lists at the most. */
+const namesMax = 20;
 /** The planner looks again at the least this often, in milliseconds. */
 const staleMs = 65_000;
 
@@ -16,9 +26,13 @@ export async function judgeReasons(fleet: SimulatedFleet, witness: Witness): Pro
   if (!fleet.server.isUp || fleet.server.isDiskFull || !witness.facts.isControlPlaneHonest) return;
   const view = await fleet.view('/v1/fleet');
   if (view === null) return;
-  const { hosts, now } = FleetView.parse(view);
+  const parsed = FleetView.parse(view);
+  const { hosts, now } = parsed;
   for (const host of hosts) {
-    const text = problemWith(fleet, witness, host, Date.parse(now));
+    const hidden = host.withheld.find((reason) => isEndHidden(reason, host, parsed, witness.facts));
+    const text = hidden
+      ? `${hidden.code} ends by itself, and does not say when: ${JSON.stringify(hidden)}`
+      : problemWith(fleet, witness, host, Date.parse(now));
     if (text !== null) witness.judge(host.name, broken('S7', `${host.name} (${host.health}): ${text}`));
   }
 }
@@ -61,4 +75,47 @@ function problemWithReason({ code, until, reason }: Withheld, nowMs: number): st
   if (code === 'hold' && reason?.endsWith('cannot be read here')) return null;
   if (until === undefined) return timeBound.has(code) ? `${code} ends by itself, and does not say when` : null;
   return nowMs - Date.parse(until) > staleMs ? `${code} ended at ${until}, and is still given as a reason` : null;
+}
+
+/** Whether a reason without an end has one by what was signed and what the same view shows of others. */
+function isEndHidden(reason: Withheld, host: HostSummary, view: FleetView, facts: Facts): boolean {
+  if (reason.until !== undefined) return false;
+  const { phase } = host;
+  if (reason.code === 'refused' && phase?.name === 'refused' && phase.reason === reason.refusal) {
+    return !isFresh(phase.at, view) && phase.retryNotBefore !== undefined && view.now < phase.retryNotBefore;
+  }
+  return reason.code === 'wave' && isGraceAlone(reason, host, view, facts);
+}
+
+/** The planner may not have looked since. */
+function isFresh(instant: Instant, { now }: FleetView): boolean {
+  return Date.parse(now) - Date.parse(instant) < staleMs * 2;
+}
+
+/** Nothing but hosts that are silent, and will be left behind, keep the wave shut. */
+function isGraceAlone(
+  { names = [], have = 0, reason }: Withheld,
+  { channel }: HostSummary,
+  view: FleetView,
+  facts: Facts,
+): boolean {
+  const { rollouts, hosts } = view;
+  // With a reason of its own it waits for a boot, or for receipts.
+  if (reason !== undefined || names.length === namesMax) return false;
+  // The one that has its turn comes first.
+  const rolloutId = rollouts.find((rollout) => rollout.channel === channel)?.rolloutId ?? '';
+  const manifest = facts.rollouts.get(rolloutId);
+  const wave = manifest?.hosts[names[0] as never]?.wave;
+  if (!manifest || wave === undefined || manifest.policy.offlineGraceSeconds === null) return false;
+  if (have < receiptsNeeded(manifest, wave)) return false;
+  return names.every((name) => {
+    const host = hosts.find((other) => other.name === name);
+    if (host === undefined || host.online || host.lastSeenAt === null || facts.restored.has(name)) return false;
+    if (isFresh(host.lastSeenAt, view)) return false;
+    const isAtRest = host.phase === null || host.phase.name === 'pending' || host.phase.name === 'converged';
+    const isAwayAlone = host.withheld.length === 1 && host.withheld[0]?.code === 'offline';
+    // After a switch that was not confirmed no grace excuses it.
+    const isExcusable = facts.ledger(name).unconfirmed?.body.target.rolloutId !== rolloutId;
+    return isAtRest && isAwayAlone && isExcusable;
+  });
 }

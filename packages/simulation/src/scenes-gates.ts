@@ -297,6 +297,22 @@ export const gateScenes = {
       await stage.calm();
     },
   },
+  /** The next wave waits for the end of a grace, and for nothing else. */
+  'one is away for longer than its grace': {
+    intent: sceneFleet({
+      waves: [['a'], ['b']],
+      promoteWhen: { convergedPercent: 100, receiptsPercent: 0 },
+      policy: { offlineGraceSeconds: 3600 },
+    }),
+    play: async (stage) => {
+      stage.host('a').line.isUp = false;
+      await stage.minutes(5);
+      await stage.release({ a: 'good', b: 'good' });
+      await stage.minutes(30);
+      await stage.until('a is left behind', () => stage.hasConverged('b'), 60);
+      await stage.calm();
+    },
+  },
   'one is held on the spot': {
     intent: sceneFleet({ waves: [['a', 'b']], budget: 1 }),
     play: async (stage) => {
