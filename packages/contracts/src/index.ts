@@ -133,7 +133,7 @@ export {
   UnconfirmedCause,
 } from './host-state.ts';
 export { addSeconds, Instant, instantToMs, isBefore, latest, msToInstant, nearestInstant } from './instant.ts';
-export { Interval, intervalAt, intervalsMax, nextInterval } from './interval.ts';
+export { Interval, intervalAt, intervalsMax } from './interval.ts';
 export {
   canonicalBytes,
   canonicalize,

@@ -14,10 +14,3 @@ export const intervalsMax = 3000;
 export function intervalAt<Span extends Interval>(intervals: readonly Span[], now: Instant): Span | undefined {
   return intervals.find(({ from, to }) => from <= now && now < to);
 }
-
-/** The earliest interval that starts after `now`, if any; the list need not be sorted. */
-export function nextInterval<Span extends Interval>(intervals: readonly Span[], now: Instant): Span | undefined {
-  let next: Span | undefined;
-  for (const interval of intervals) if (now < interval.from && (!next || interval.from < next.from)) next = interval;
-  return next;
-}

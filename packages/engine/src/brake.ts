@@ -1,18 +1,13 @@
-import {
-  type Freeze,
-  type Instant,
-  type Interval,
-  instantToMs,
-  intervalAt,
-  nextInterval,
-  type Withheld,
-} from '@nixfleet/contracts';
+import { type Freeze, type Instant, type Interval, instantToMs, intervalAt, type Withheld } from '@nixfleet/contracts';
+import { clip } from './clip.ts';
 import type { ActiveHold } from './planner-types.ts';
 
 /** How far a head may be signed ahead of this clock, in seconds (design §4). */
 export const headAheadSecondsMax = 300;
 /** A switch starts only if the control plane answered this recently, in seconds (design §7). */
 export const contactSecondsMax = 60;
+/** What `Withheld` bears. */
+const reasonCharactersMax = 1000;
 
 /** What stands against starting anything on a channel, whoever asks: read from the newest verified head and release. */
 export interface ChannelBrakes {
@@ -33,24 +28,76 @@ export function isEmergencyAt(
   return emergency !== undefined && isApproved && now < emergency.expiresAt;
 }
 
-/** The first brake on a channel at `now`, in the order head, hold, freeze, window; or null. */
-export function channelBrake(channel: string, brakes: ChannelBrakes, now: Instant): Withheld | null {
-  if (brakes.headExpiresAt <= now) return { code: 'head-expired' };
-  const hold = brakes.holds.find((candidate) => candidate.channel === channel && now < candidate.expiresAt);
-  if (hold) return { code: 'hold', until: hold.expiresAt, reason: hold.reason };
-  if (brakes.isEmergency) return null;
-  const freeze = intervalAt(brakes.freezes, now);
-  if (freeze) return { code: 'freeze', until: freeze.to, reason: freeze.reason };
-  return windowBrake(brakes, now);
+/**
+ * Every brake that stands on a channel at `now`, in the order head, hold, freeze, window. Each is told once, with the end of
+ * the last that follows on it without a gap, and a window with its first opening at which nothing else is known to stand.
+ */
+export function channelBrakes(channel: string, brakes: ChannelBrakes, now: Instant): readonly Withheld[] {
+  const standing: Withheld[] = [];
+  if (brakes.headExpiresAt <= now) standing.push({ code: 'head-expired' });
+  const holds = holdSpans(channel, brakes, now);
+  const hold = runAt(holds, now);
+  if (hold) standing.push({ code: 'hold', ...hold });
+  if (brakes.isEmergency) return standing;
+  const freeze = runAt(brakes.freezes, now);
+  if (freeze) standing.push({ code: 'freeze', ...freeze });
+  const window = windowBrake(brakes, [...holds, ...brakes.freezes], now);
+  return window ? [...standing, window] : standing;
 }
 
-function windowBrake({ windows, resolvedUntil }: ChannelBrakes, now: Instant): Withheld | null {
+/** The first of them, or null: what an agent says, which starts nothing before each of them has ended. */
+export function channelBrake(channel: string, brakes: ChannelBrakes, now: Instant): Withheld | null {
+  return channelBrakes(channel, brakes, now)[0] ?? null;
+}
+
+function holdSpans(channel: string, { holds }: ChannelBrakes, now: Instant): readonly Freeze[] {
+  return holds
+    .filter((candidate) => candidate.channel === channel && now < candidate.expiresAt)
+    .map(({ expiresAt, reason }) => ({ from: now, to: expiresAt, reason }));
+}
+
+/** When what stands at `now` ends, with the reasons of all that it takes until then; null where nothing stands. */
+function runAt(spans: readonly Freeze[], now: Instant): Pick<Withheld, 'until' | 'reason'> | null {
+  const until = endOfRun(spans, now);
+  if (until === now) return null;
+  const run = spans.filter(({ from, to }) => from < until && now < to);
+  run.sort((left, right) => ((left.to === right.to ? left.reason < right.reason : left.to < right.to) ? -1 : 1));
+  const reasons = new Set(run.map(({ reason }) => reason));
+  return { until, reason: clip([...reasons].join('; '), reasonCharactersMax) };
+}
+
+/** The first instant from `at` on that none of the spans holds: one that begins as another ends goes on with it. */
+function endOfRun(spans: readonly Interval[], at: Instant): Instant {
+  let end = at;
+  for (;;) {
+    const before = end;
+    for (const { from, to } of spans) if (from <= end && end < to) end = to;
+    if (end === before) return end;
+  }
+}
+
+function windowBrake(
+  { windows, resolvedUntil }: ChannelBrakes,
+  others: readonly Interval[],
+  now: Instant,
+): Withheld | null {
   if (windows === null) return null;
   // Past the resolved horizon nobody knows when a window is: closed, not open.
   if (resolvedUntil === null || resolvedUntil <= now) return { code: 'outside-window' };
   if (intervalAt(windows, now)) return null;
-  const next = nextInterval(windows, now);
-  return next ? { code: 'outside-window', until: next.from } : { code: 'outside-window' };
+  const until = firstOpening(windows, others, now);
+  return until !== null && until < resolvedUntil ? { code: 'outside-window', until } : { code: 'outside-window' };
+}
+
+/** An opening that lies in holds and freezes altogether is none, and one that begins in them begins where they end. */
+function firstOpening(windows: readonly Interval[], others: readonly Interval[], now: Instant): Instant | null {
+  let first: Instant | null = null;
+  for (const { from, to } of windows) {
+    if (from <= now || (first !== null && first <= from)) continue;
+    const opens = endOfRun(others, from);
+    if (opens < to && (first === null || opens < first)) first = opens;
+  }
+  return first;
 }
 
 /** What only the host itself knows. */

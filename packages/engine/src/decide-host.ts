@@ -9,7 +9,7 @@ import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
 import { isAtEntry, isOccupied } from './issued-go.ts';
 import type { AgainstAll, HostDecision } from './planner-types.ts';
-import { midSwitchPhases, reported } from './reported.ts';
+import { midSwitchPhases, reported, withReported } from './reported.ts';
 import { selfHeld } from './self-held.ts';
 import type { Survey, SurveyedHost } from './survey.ts';
 
@@ -54,7 +54,7 @@ export function decideHost({
     case 'failed':
       return withholding([...own, ...onAll.first, ...onAll.then]);
     case 'lost':
-      return withholding([...onAll.first, ...onAll.then, ...offline, ...own]);
+      return withholding(withReported([...onAll.first, ...onAll.then, ...offline], own));
     case 'unheard':
       return withholding([...onAll.first, { code: 'unheard-after-rebuild', names: [name] }, ...onAll.then]);
     default:
@@ -69,10 +69,7 @@ export function decideHost({
   if (full) gates.push(full);
   // An offline host takes no slot: it gets its go when it is back. One that was told already keeps it.
   if (gates.length === 0 && standing !== 'in-flight') gates.push(...offline);
-  if (gates.length > 0) {
-    for (const withheld of own) if (!gates.some(({ code }) => code === withheld.code)) gates.push(withheld);
-    return withholding(gates);
-  }
+  if (gates.length > 0) return withholding(withReported(gates, own));
   claim.take();
   const reboot = isDeferred(host, rolloutId) ? ({ reboot: true } as const) : {};
   return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt, ...reboot }, withheld: own };

@@ -15,7 +15,7 @@ import { isSwitching, phaseIn } from './host-progress.ts';
 import { quarantineOf } from './host-state.ts';
 import { isOccupied } from './issued-go.ts';
 import type { AgainstAll, HostDecision, PlannerRelease, PlannerViews } from './planner-types.ts';
-import { reported } from './reported.ts';
+import { reported, withReported } from './reported.ts';
 import { selfHeld } from './self-held.ts';
 import type { Survey, SurveyedHost } from './survey.ts';
 
@@ -64,15 +64,20 @@ export function decideTrial({
 }): HostDecision {
   const { name, view } = host;
   const { rolloutId, entry } = trial;
-  const withholding = (withheld: readonly Withheld[]): HostDecision => ({ rolloutId, entry, go: null, withheld });
   const own = reported(view, { rolloutId, hasFailed: false }, now);
   const state = view?.fold?.state;
   const phase = phaseIn(view, rolloutId);
   const gates = [...onAll.first, ...onAll.then].filter(({ code }) => !rolloutCodes.has(code));
+  const isUnderWay = phase !== null && isSwitching(view) && phase.name !== 'fetching';
+  // Until the host itself tells of it, nothing else would say that its target is one for a while.
+  const ahead: Withheld = { code: 'trial', reason: 'not begun yet', until: trial.expiresAt };
+  const withholding = (withheld: readonly Withheld[]): HostDecision => ({
+    ...{ rolloutId, entry, go: null },
+    withheld: isUnderWay ? withheld : [...withheld, ahead],
+  });
   if (!view || !state || !view.isReplayed)
     return withholding([...gates, { code: 'unheard-after-rebuild', names: [name] }]);
   const offline: readonly Withheld[] = view.isOnline ? [] : [{ code: 'offline', names: [name] }];
-  const isUnderWay = phase !== null && isSwitching(view) && phase.name !== 'fetching';
   // Whatever else it is in the midst of comes to its end first.
   if (isUnderWay || (phase === null && isSwitching(view))) return withholding([...own, ...offline]);
   const quarantine = quarantineOf(state, entry);
@@ -83,7 +88,8 @@ export function decideTrial({
   const claim = new Claim({ host, name, rolloutId: turn.rolloutId, trial, hasSlot }, { budgets, fetching });
   const full = gates.length === 0 ? claim.blocking() : null;
   if (full) gates.push(full);
-  if (gates.length > 0 || !view.isOnline) return withholding([...gates, ...offline, ...own]);
+  if (gates.length > 0 || !view.isOnline) return withholding(withReported([...gates, ...offline], own));
   claim.take();
-  return { rolloutId, entry, go: { rolloutId, wave: entry.wave, attempt: entry.attempt }, withheld: own };
+  const go = { rolloutId, wave: entry.wave, attempt: entry.attempt };
+  return { rolloutId, entry, go, withheld: [...own, ahead] };
 }

@@ -33,7 +33,7 @@ const sentences: Readonly<Record<WithheldCode, string>> = {
   refused: 'The host refused: disk-full (because)',
   'reboot-needed': 'A reboot is needed (because)',
   drift: 'The machine was changed outside NixFleet (because)',
-  trial: 'The host tries another closure, and then goes back',
+  trial: 'Its target is a trial (because)',
   failed: 'The switch failed (because)',
   'in-progress': 'The switch is under way (because)',
   'local-hold': 'Held on the host itself (web-1, web-2) (because)',
@@ -60,4 +60,15 @@ it('every reason is one sentence, with its end where it has one', () => {
     'An earlier wave has 2 of the 3 hosts converged that promoteWhen.receiptsPercent demands; still open: web-1.',
   );
   assert.equal(new Set(Object.values(sentences)).size, WithheldCode.options.length, 'two codes say the same');
+});
+
+it('a trial that runs is told as such, and one that waits as the target that it is', () => {
+  assert.equal(
+    describeWithheld({ code: 'trial', until }),
+    `The host tries another closure, and then goes back, until ${until}.`,
+  );
+  assert.equal(
+    describeWithheld({ code: 'trial', reason: 'not begun yet', until }),
+    `Its target is a trial (not begun yet), until ${until}.`,
+  );
 });

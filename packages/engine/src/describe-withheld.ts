@@ -64,7 +64,7 @@ function clause(withheld: Withheld): string {
     case 'drift':
       return `The machine was changed outside NixFleet${because}`;
     case 'trial':
-      return 'The host tries another closure, and then goes back';
+      return because ? `Its target is a trial${because}` : 'The host tries another closure, and then goes back';
     case 'failed':
       return `The switch failed${because}`;
     case 'in-progress':

@@ -1,4 +1,4 @@
-import { addSeconds, type HostName, type Instant, nextInterval, trialsAt } from '@nixfleet/contracts';
+import { addSeconds, type HostName, type Instant, trialsAt } from '@nixfleet/contracts';
 import { phaseIn } from './host-progress.ts';
 import { promisedUntil, promiseSecondsMax } from './issued-go.ts';
 import { lostAt } from './lost-host.ts';
@@ -29,10 +29,12 @@ export function nextDeadline({
   consider(release.document.emergency?.expiresAt);
   for (const [, { expiresAt }] of trialsAt(release.document, now)) consider(expiresAt);
   for (const hold of release.holds) consider(hold.expiresAt);
-  for (const { brakes, brake, rollouts } of channels) {
-    consider(brake?.until);
-    consider(nextInterval(brakes.freezes, now)?.from);
-    for (const { to } of brakes.windows ?? []) consider(to);
+  for (const { brakes, rollouts } of channels) {
+    // What is told of a brake is when the last of its run ends, so each edge is looked at itself.
+    for (const { from, to } of [...brakes.freezes, ...(brakes.windows ?? [])]) {
+      consider(from);
+      consider(to);
+    }
     consider(brakes.resolvedUntil ?? undefined);
     for (const { survey } of rollouts) {
       const { manifest, rolloutId } = survey;

@@ -49,26 +49,47 @@ describe('trials', () => {
   it('P25: brakes, quarantine, local holds and budgets of its channel keep it from starting, a halt does not', () => {
     const held = fleetOf();
     held.holds = [{ channel: 'stable', reason: 'audit', expiresAt: later }];
-    assert.deepEqual(held.codes('a'), ['hold']);
+    assert.deepEqual(held.codes('a'), ['hold', 'trial']);
     const freezes = [{ from: '2026-06-01T11:00:00Z' as Instant, to: later, reason: 'x' }];
     const frozen = fleetOf();
     frozen.channels = { stable: { current: release, freezes } };
-    assert.deepEqual(frozen.codes('a'), ['freeze']);
+    assert.deepEqual(frozen.codes('a'), ['freeze', 'trial']);
     const local = fleetOf().tell('a', { kind: 'local-hold', body: { hold: { until: later, reason: 'disk' } } });
-    assert.deepEqual(local.codes('a'), ['local-hold']);
-    assert.deepEqual(fleetOf().activating(release, 'b').codes('a'), ['budget']);
+    assert.deepEqual(local.codes('a'), ['local-hold', 'trial']);
+    assert.deepEqual(fleetOf().activating(release, 'b').codes('a'), ['budget', 'trial']);
     assert.deepEqual(trying(fleetOf()).issue(release).goes(), [], 'and it takes a slot itself');
     const taken = trying(fleetOf({ isConverged: false }).converged(release, 'a'));
     assert.deepEqual(taken.codes('b'), ['budget']);
     const slow = manifest({ introducedIn: 1, waves: [['a', 'b']], policy: { fetchesMax: 1 } });
     const fetching = new PlannedFleet({ stable: { current: slow } }).converged(slow, 'a').fetching(slow, 'b');
     fetching.trials.set('a', { of: trial, expiresAt: later });
-    assert.deepEqual(fetching.codes('a'), ['fetch-limit']);
+    assert.deepEqual(fetching.codes('a'), ['fetch-limit', 'trial']);
     const again = manifest({ introducedIn: 0 + 1, waves: [['a']], closure: () => 'tried' });
-    assert.deepEqual(fleetOf().failed(again, 'a').converged(release, 'a').codes('a'), ['quarantined']);
+    assert.deepEqual(fleetOf().failed(again, 'a').converged(release, 'a').codes('a'), ['quarantined', 'trial']);
     const halted = fleetOf().failed(release, 'b');
     assert.deepEqual(halted.goes(), ['a']);
-    assert.deepEqual(fleetOf().offline(later, 'a').codes('a'), ['offline']);
+    assert.deepEqual(fleetOf().offline(later, 'a').codes('a'), ['offline', 'trial']);
+  });
+
+  it('P25: until it begins its target is told to be a trial, with its end, and no brake twice', () => {
+    const ahead = { code: 'trial', reason: 'not begun yet', until: later };
+    assert.deepEqual(fleetOf().withheld('a'), [ahead], 'with a go');
+    const hold = { code: 'hold', until: later, reason: 'audit' } as const;
+    const fleet = fleetOf().tell('a', { kind: 'withheld', body: { withheld: hold } });
+    fleet.holds = [{ channel: 'stable', reason: 'audit', expiresAt: later }];
+    assert.deepEqual(fleet.withheld('a'), [hold, ahead], 'the host says the same');
+    const clock = { code: 'clock-unsynchronised' } as const;
+    assert.deepEqual(
+      fleetOf()
+        .tell('a', { kind: 'withheld', body: { withheld: clock } })
+        .withheld('a'),
+      [clock, ahead],
+    );
+    const fetches = fleetOf().tell('a', { kind: 'fetching', body: { target, policy: switchPolicy } });
+    assert.deepEqual(fetches.codes('a'), ['in-progress', 'trial']);
+    const deadline = later;
+    fetches.tell('a', { kind: 'activating', body: { target, revertTo: closureOf('v1'), deadline } });
+    assert.deepEqual(fetches.codes('a'), ['in-progress'], 'it has begun');
   });
 
   it('P25: it keeps its place among those that fetch from its go on, and holds nobody up once it has fetched', () => {
@@ -90,7 +111,7 @@ describe('trials', () => {
 
   it('P25: it waits for a switch that is under way, and nothing of it counts for the rollout', () => {
     const busy = fleetOf({ isConverged: false }).activating(release, 'a');
-    assert.deepEqual(busy.codes('a'), ['in-progress']);
+    assert.deepEqual(busy.codes('a'), ['in-progress', 'trial']);
     const fleet = trying(fleetOf({ isConverged: false }));
     assert.deepEqual([fleet.state(release)?.converged, fleet.state(release)?.failed], [0, 0]);
     assert.deepEqual(fleet.codes('b'), ['wave'], 'its wave waits for it');
@@ -114,7 +135,7 @@ describe('trials', () => {
     const fleet = fleetOf();
     fleet.rebuild = { until: '2026-06-01T11:00:00Z' as Instant, releaseVersion: 5 };
     fleet.see('a', { isReplayed: false });
-    assert.deepEqual(fleet.codes('a'), ['unheard-after-rebuild']);
+    assert.deepEqual(fleet.codes('a'), ['unheard-after-rebuild', 'trial']);
     const moved = fleetOf();
     moved.moved.set('a', 'elsewhere');
     assert.deepEqual(moved.codes('a'), ['not-in-rollout']);

@@ -56,7 +56,21 @@ const sketch = fc.record({
 });
 type Sketch = typeof sketch extends fc.Arbitrary<infer Value> ? Value : never;
 
-function manifestFrom(channel: string, introducedIn: number, hosts: readonly string[], from: Sketch): SketchedManifest {
+/** Within the hour that `anyFleet` looks at: closed at noon, open twice. */
+const resolved = {
+  windows: [
+    { from: '2026-06-01T12:15:00Z', to: '2026-06-01T12:25:00Z' },
+    { from: '2026-06-01T12:40:00Z', to: '2026-06-01T12:50:00Z' },
+  ],
+  resolvedUntil: '2026-06-01T12:55:00Z',
+};
+
+function manifestFrom(
+  channel: string,
+  introducedIn: number,
+  hosts: readonly string[],
+  from: Sketch & { readonly isWindowed: boolean },
+): SketchedManifest {
   const waves = Array.from({ length: from.waves }, (_, wave) =>
     hosts.filter((_name, index) => index % from.waves === wave),
   );
@@ -71,6 +85,7 @@ function manifestFrom(channel: string, introducedIn: number, hosts: readonly str
     edges: from.isEdged && first && second ? [{ gated: second, gates: first }] : [],
     after: from.isChained && channel === 'stable' ? [{ channel: 'early' }] : [],
     budgets: [{ name: 'all', hosts: names, maxInFlight: from.maxInFlight }],
+    ...(from.isWindowed ? resolved : {}),
   });
 }
 
@@ -81,22 +96,26 @@ const anyFleet = fc
     mayFinish: fc.integer({ min: 0, max: 2 }),
     doings: fc.array(doing, { maxLength: 14 }),
     rebuild: fc.option(fc.constantFrom(1, 3), { nil: null, freq: 3 }),
-    brake: fc.constantFrom('none', 'hold', 'freeze', 'expired', 'window'),
+    brake: fc.constantFrom('none', 'hold', 'freeze', 'expired', 'window', 'several'),
     minutes: fc.integer({ min: 0, max: 60 }),
   })
   .map(({ sketches, mayFinish, doings: done, rebuild, brake, minutes }) => {
-    const stable = sketches.map((from, index) => manifestFrom('stable', index + 1, names.slice(0, 4), from));
-    const early = sketches.map((from, index) => manifestFrom('early', index + 1, names.slice(4), from));
+    const isWindowed = brake === 'window' || brake === 'several';
+    const windowed = sketches.map((from) => ({ ...from, isWindowed }));
+    const stable = windowed.map((from, index) => manifestFrom('stable', index + 1, names.slice(0, 4), from));
+    const early = windowed.map((from, index) => manifestFrom('early', index + 1, names.slice(4), from));
     const [current, ...older] = stable.toReversed();
     const [earlyCurrent] = early.toReversed();
     assert.ok(current && earlyCurrent);
     const soon = '2026-06-01T12:20:00Z' as Instant;
-    const freezes = brake === 'freeze' ? [{ from: noon, to: soon, reason: 'x' }] : [];
+    const freezes = brake === 'freeze' || brake === 'several' ? [{ from: noon, to: soon, reason: 'x' }] : [];
+    const then = '2026-06-01T12:45:00Z' as Instant;
+    if (brake === 'several') freezes.push({ from: soon, to: then, reason: 'y' });
     const fleet = new PlannedFleet({
       stable: { current, mayFinish: older.slice(0, mayFinish), freezes },
       early: { current: earlyCurrent },
     });
-    if (brake === 'hold') fleet.holds = [{ channel: 'stable', reason: 'x', expiresAt: soon }];
+    if (brake === 'hold' || brake === 'several') fleet.holds = [{ channel: 'stable', reason: 'x', expiresAt: soon }];
     if (brake === 'expired') fleet.headExpiresAt = soon;
     if (rebuild !== null) fleet.rebuild = { until: '2026-06-01T12:10:00Z' as Instant, releaseVersion: rebuild };
     for (const { name, what, release, minutesSilent, isReplayed } of done) {

@@ -74,11 +74,11 @@ describe('brakes', () => {
     const freezes = [{ from: instant('2026-06-01T11:00:00Z'), to: instant('2026-06-01T20:00:00Z'), reason: 'x' }];
     const fleet = new PlannedFleet({ stable: { current, freezes } });
     fleet.emergency = { reason: 'cve', expiresAt: instant(later) };
-    assert.deepEqual(fleet.codes('a'), ['freeze'], 'not approved');
+    assert.deepEqual(fleet.codes('a'), ['freeze', 'outside-window'], 'not approved');
     fleet.emergencyApproved = true;
     assert.deepEqual(fleet.goes(), ['a']);
     assert.equal(fleet.plan().nextDeadline, later);
-    assert.deepEqual(fleet.codes('a', later), ['freeze'], 'expired');
+    assert.deepEqual(fleet.codes('a', later), ['freeze', 'outside-window'], 'expired');
     fleet.holds = [{ channel: 'stable', reason: 'x', expiresAt: instant('2026-06-01T18:00:00Z') }];
     assert.deepEqual(fleet.codes('a'), ['hold']);
   });

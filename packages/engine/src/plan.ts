@@ -113,8 +113,9 @@ function refusingLast({ hosts, rolloutId, count }: Survey): readonly SurveyedHos
 function againstChannel({ channel, running, rebuilding }: ChannelPass, { survey }: PlannedRollout): AgainstAll {
   const first: Withheld[] = [];
   const then: Withheld[] = [];
-  const { brake } = channel;
-  if (brake) (brake.code === 'hold' || brake.code === 'head-expired' ? first : then).push(brake);
+  for (const brake of channel.standing) {
+    (brake.code === 'hold' || brake.code === 'head-expired' ? first : then).push(brake);
+  }
   if (rebuilding) first.push(rebuilding);
   const halted = haltOf(survey);
   if (halted) first.push(halted);

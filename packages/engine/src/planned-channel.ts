@@ -7,7 +7,7 @@ import type {
   RolloutManifest,
   Withheld,
 } from '@nixfleet/contracts';
-import { type ChannelBrakes, channelBrake } from './brake.ts';
+import { type ChannelBrakes, channelBrakes } from './brake.ts';
 import type { PlannerRelease, PlannerViews } from './planner-types.ts';
 import { isProgressing, type Survey, surveyRollout, type WaveGates } from './survey.ts';
 import { waveGates } from './wave-gate.ts';
@@ -26,7 +26,8 @@ export interface PlannedChannel {
   /** The one the release names as current; null while its manifest is not here, and then nothing has a turn. */
   readonly current: PlannedRollout | null;
   readonly turn: PlannedRollout | null;
-  readonly brake: Withheld | null;
+  /** Every brake that stands on it now. */
+  readonly standing: readonly Withheld[];
 }
 
 export function planChannel({
@@ -62,7 +63,7 @@ export function planChannel({
     headExpiresAt: release.headExpiresAt,
     isEmergency,
   };
-  return { name, brakes, rollouts, current, turn, brake: channelBrake(name, brakes, now) };
+  return { name, brakes, rollouts, current, turn, standing: channelBrakes(name, brakes, now) };
 }
 
 function oldestFirst({ rolloutId, mayFinish }: ReleaseChannel, { manifests }: PlannerRelease) {

@@ -59,3 +59,8 @@ function failureIn({ quarantine }: HostState, rolloutId: RolloutId): Withheld {
   const cause = quarantine.findLast((entry) => entry.rolloutId === rolloutId)?.cause;
   return { code: 'failed', ...(cause && { reason: cause }) };
 }
+
+/** What the planner says, and of the host's word what that leaves unsaid: a brake that both know of stands once. */
+export function withReported(gates: readonly Withheld[], own: readonly Withheld[]): readonly Withheld[] {
+  return [...gates, ...own.filter((told) => !gates.some(({ code }) => code === told.code))];
+}

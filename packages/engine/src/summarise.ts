@@ -3,7 +3,7 @@ import { phaseIn } from './host-progress.ts';
 import type { PlannedChannel } from './planned-channel.ts';
 import { haltOf, type Survey, type WaveGates } from './survey.ts';
 
-export function summarise({ rollouts, current, turn, brake }: PlannedChannel): RolloutSummary[] {
+export function summarise({ rollouts, current, turn, standing }: PlannedChannel): RolloutSummary[] {
   const order = turn ? [turn, ...rollouts.filter((rollout) => rollout !== turn).reverse()] : rollouts;
   return order.map((rollout) => {
     const { survey, gates } = rollout;
@@ -11,7 +11,7 @@ export function summarise({ rollouts, current, turn, brake }: PlannedChannel): R
     const shut = gates.findIndex((gate) => gate !== null);
     const open = (shut === -1 ? waves.length : shut) - 1;
     const withheld: Withheld[] = [];
-    if (rollout === turn && brake) withheld.push(brake);
+    if (rollout === turn) withheld.push(...standing);
     const halted = rollout === turn ? haltOf(survey) : null;
     if (halted) withheld.push(halted);
     if (rollout === current && rollout !== turn && turn) {

@@ -77,7 +77,7 @@ export const plannerMutations: readonly Mutation[] = [
   {
     name: 'brakes: an expired head starts switches',
     file: 'engine/src/brake.ts',
-    from: "if (brakes.headExpiresAt <= now) return { code: 'head-expired' };",
+    from: "if (brakes.headExpiresAt <= now) standing.push({ code: 'head-expired' });",
     to: '',
     scene: 'head expired',
     alsoIn: ['nobody answers, and the mirror stays as it was'],
@@ -87,7 +87,7 @@ export const plannerMutations: readonly Mutation[] = [
   {
     name: 'brakes: freezes are not looked at',
     file: 'engine/src/brake.ts',
-    from: "if (freeze) return { code: 'freeze', until: freeze.to, reason: freeze.reason };",
+    from: "if (freeze) standing.push({ code: 'freeze', ...freeze });",
     to: '',
     scene: 'frozen',
     gates: ['brake.ts: freeze'],
@@ -201,7 +201,7 @@ export const plannerMutations: readonly Mutation[] = [
   {
     name: 'brakes: emergencies wait for windows',
     file: 'engine/src/brake.ts',
-    from: 'if (brakes.isEmergency) return null;',
+    from: 'if (brakes.isEmergency) return standing;',
     to: '',
     scene: 'an emergency',
     breaks: ['S6'],

@@ -7,6 +7,7 @@ export const unmutatedGates: Readonly<Record<string, string>> = {
     'decide-drifted.ts: offline',
     'decide-host.ts: in-progress',
     'decide-reboot.ts: offline',
+    'decide-trial.ts: trial',
     'plan.ts: not-in-rollout',
     'reported.ts: failed',
     'reported.ts: in-progress',

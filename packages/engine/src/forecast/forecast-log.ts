@@ -67,7 +67,7 @@ export class ForecastLog {
       const blocks = this.#blocksOf(rolloutId);
       const waiting = withheld.filter(({ code }) => code === 'waiting-for-rollout');
       const standing = new Map([
-        ...waiting.map((entry) => [JSON.stringify(entry), entry] as const),
+        ...waiting.map((entry) => [keyOf(entry), entry] as const),
         ...(against.get(rolloutId) ?? []),
       ]);
       for (const [key, { withheld: ended, from }] of blocks.open) {
@@ -163,9 +163,14 @@ function blocksByRollout(hosts: Plan['hosts']): ReadonlyMap<RolloutId, ReadonlyM
     if (rolloutId === null || go !== null) continue;
     const blocks = found.get(rolloutId) ?? new Map<string, Withheld>();
     found.set(rolloutId, blocks);
-    for (const entry of blocksOf(name, withheld)) blocks.set(JSON.stringify(entry), entry);
+    for (const entry of blocksOf(name, withheld)) blocks.set(keyOf(entry), entry);
   }
   return found;
+}
+
+/** What ends at one instant is one block, though the reasons told of it get fewer as it goes on. */
+function keyOf({ reason, ...entry }: Withheld): string {
+  return JSON.stringify(entry.until ? entry : { ...entry, reason });
 }
 
 /** A host that soaks, or whose wave is shut, is not kept waiting by a window that is closed meanwhile. */
