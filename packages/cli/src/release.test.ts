@@ -231,8 +231,29 @@ test('try: one host runs another branch for a while; what is wrong is told in on
   await fails(1, /nothing-to-try.*by the last release/, ...trying('web-1', '--ref', 'HEAD'));
 
   const before = (await published('head.json')).release as { version: number };
-  const { stdout } = await succeeds(...trying('web-1', '--ref', 'experiment', '--for', '1h', '--json'));
-  const run = JSON.parse(stdout) as { kind: string; version: number; trial: { closure: string; expiresAt: string } };
+  await succeeds(
+    'hold',
+    'stable',
+    '--reason',
+    'moving',
+    '--for',
+    '2h',
+    '--approver-key',
+    at('approver.pem'),
+    ...placed(),
+  );
+  const { stdout, stderr } = await succeeds(...trying('web-1', '--ref', 'experiment', '--for', '1h', '--json'));
+  const run = JSON.parse(stdout) as {
+    kind: string;
+    version: number;
+    withheld: { code: string }[];
+    trial: { closure: string };
+  };
+  assert.deepEqual(
+    run.withheld.map(({ code }) => code),
+    ['hold'],
+  );
+  assert.match(stderr, /^warning: web-1 will not begin it before it ends: An approver holds .*\(moving\), until /m);
   assert.deepEqual([run.kind, run.version], ['published', before.version + 1]);
   assert.match(run.trial.closure, /web-1-7\.7$/);
   assert.match((await succeeds(...release())).stdout, /nothing to release/, 'the next release goes on as ever');

@@ -2,7 +2,7 @@ export { applyEvent, type EventPlace } from './apply-event.ts';
 export { backoffSeconds } from './backoff.ts';
 export {
   type ChannelBrakes,
-  channelBrake,
+  channelBrakes,
   contactSecondsMax,
   type HostBrakes,
   headAheadSecondsMax,

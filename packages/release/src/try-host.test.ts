@@ -3,9 +3,12 @@ import { execFile } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { HostName, lookup, trialsMax } from '@nixfleet/contracts';
-import { accepted } from '@nixfleet/testkit';
+import { addSeconds, ChannelName, HostName, lookup, trialsMax } from '@nixfleet/contracts';
+import { nodeCrypto } from '@nixfleet/contracts/node-crypto';
+import { accepted, testKey } from '@nixfleet/testkit';
+import { signerApprover } from './approver.ts';
 import { parseFleetSource } from './fleet-source.ts';
+import { holdChannel } from './hold.ts';
 import { verifyTree } from './publish.ts';
 import { ReleaseLab } from './release-lab.test.ts';
 import type { ReleaseOutcome } from './release-refusal.ts';
@@ -100,6 +103,29 @@ describe('try, with a real store, cache and forge', () => {
     const ended = accepted(await endTrial(lab.ports, { host: web1, publisher }));
     assert.deepEqual([ended.trial, (await published()).trials.size], [null, 0]);
     await refused(endTrial(lab.ports, { host: web1, publisher }), 'missing', /web-1 tries nothing now/);
+  });
+
+  test('what stands on the channel for longer than the trial is told with it: it would never begin', async () => {
+    const stable = lab.intent.channels.stable ?? assert.fail();
+    const at = (hours: number) => addSeconds(lab.clock.instant(), hours * 3600);
+    stable.freezes = [
+      { from: at(-1), to: at(0.5), reason: 'sale' },
+      { from: at(0.5), to: at(2), reason: 'audit' },
+    ];
+    await lab.commit();
+    accepted(await lab.release());
+    const told = async (seconds: number) => accepted(await trying({ seconds })).withheld;
+    assert.deepEqual(await told(3600), [{ code: 'freeze', until: at(2), reason: 'sale; audit' }]);
+    assert.deepEqual(await told(2.5 * 3600), []);
+    const approvers = [signerApprover(await testKey('alice'), { crypto: nodeCrypto })];
+    const incident = { channel: ChannelName.parse('stable'), reason: 'web is being moved', expiresAt: at(5) };
+    accepted(await holdChannel(lab.ctx, { ...(await lab.publisher()), approvers, headSigners: [] }, incident));
+    assert.deepEqual(await told(2.5 * 3600), [{ code: 'hold', until: at(5), reason: 'web is being moved' }]);
+    stable.freezes = [];
+    await lab.commit();
+    accepted(await lab.release());
+    const publisher = await lab.publisher();
+    accepted(await endTrial(lab.ports, { host: web1, publisher }));
   });
 
   test('each wrong input is one refusal, and nothing is published', async () => {

@@ -23,6 +23,7 @@ import {
   trialSecondsMax,
   trialsMax,
   type VerifyContext,
+  type Withheld,
 } from '@nixfleet/contracts';
 import type { BinaryCache } from './binary-cache.ts';
 import { buildHosts } from './build.ts';
@@ -37,6 +38,7 @@ import { type ReleaseBase, type ReleasePorts, readBase, requireRoles } from './r
 import type { ReleaseOutcome } from './release-refusal.ts';
 import { type Publisher, type PublishOutcome, signAndPublish } from './sign-and-publish.ts';
 import { requireFloors } from './sign-head.ts';
+import { brakesOverTrial } from './trial-brakes.ts';
 import { activeTrials } from './trials.ts';
 import { verifyCache } from './verify-cache.ts';
 
@@ -60,6 +62,8 @@ export interface TrialRun {
   readonly release: ReleaseDocument;
   /** Null where a trial was ended. */
   readonly trial: (HostClosure & { readonly commit: Commit; readonly expiresAt: Instant }) | null;
+  /** What stands on the channel for longer than the trial: it is published, and would never begin. */
+  readonly withheld: readonly Withheld[];
   readonly outcome: PublishOutcome & { readonly ok: true };
 }
 
@@ -99,7 +103,8 @@ export async function tryHost(ports: ReleasePorts, input: TrialInput): Promise<R
   const files = new Map([[rolloutPath(trial.rolloutId), manifest.bytes]]);
   const published = await publishTrials(ctx, input, base, { trials: { ...running, [host]: trial }, files });
   if (!published.ok) return published;
-  return accept({ ...published.value, trial: { ...closure, commit: source.commit, expiresAt } });
+  const withheld = await brakesOverTrial(ctx, base, { host, expiresAt, nowMs: ports.clock.now() });
+  return accept({ ...published.value, withheld, trial: { ...closure, commit: source.commit, expiresAt } });
 }
 
 /** Publishes a release without this host's trial: its agent goes back as soon as it has read it. */
@@ -114,7 +119,7 @@ export async function endTrial(
   const { [host]: ended, ...trials } = running;
   if (!ended) return refuse('missing', `${host} tries nothing now`);
   const published = await publishTrials(ctx, input, base, { trials, files: new Map() });
-  return published.ok ? accept({ ...published.value, trial: null }) : published;
+  return published.ok ? accept({ ...published.value, withheld: [], trial: null }) : published;
 }
 
 type TrialBase = ReleaseBase & { readonly previous: VerifiedTree };

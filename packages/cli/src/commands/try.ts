@@ -17,7 +17,7 @@ export const tryCommand: CommandDefinition = {
     'Evaluates and builds the host at the ref, and publishes a release that differs from the last by this trial alone: ' +
     'the same source commit, the same rollouts. The host switches with the usual checks and is never confirmed: its dead ' +
     "man's switch stands until the end, so that it goes back without agent, network or control plane; a reboot ends it " +
-    'too. Holds, freezes, change windows and budgets are obeyed, and nothing of a trial counts for the rollouts of its channel.',
+    'too. Holds, freezes, change windows and budgets are obeyed (one that lasts longer than the trial is told), and nothing of a trial counts for the rollouts of its channel.',
   arguments: [{ name: 'host', description: 'name of the host' }],
   options: [
     {
@@ -37,7 +37,7 @@ export const tryCommand: CommandDefinition = {
   ],
   json: {
     sentence:
-      'An object with kind (published or pending), version, sha256 and trial (closure, closureDigest, closureBytes, commit, expiresAt; null once ended); while pending, missing.',
+      'An object with kind (published or pending), version, sha256 and trial (closure, closureDigest, closureBytes, commit, expiresAt; null once ended) and withheld (what stands on the channel for longer than the trial, each with code and until, as in why --json); while pending, missing.',
   },
   examples: [
     {

@@ -1,3 +1,4 @@
+import { describeWithheld } from '@nixfleet/engine';
 import { endTrial, type TrialRun, tryHost } from '@nixfleet/release';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -5,6 +6,7 @@ import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { hostNameArgument } from '../host-argument.ts';
 import { parseDuration } from '../parse-duration.ts';
+import { printable } from '../printable.ts';
 import { showRefusal } from '../refusal-line.ts';
 import { cacheOf, openBuild, requireCache } from '../release-setup/build-setup.ts';
 import { requireSigners } from '../release-setup/signers.ts';
@@ -36,6 +38,9 @@ export async function run(context: CommandContext, values: CommandValues): Promi
       ? await endTrial(ports, { host, publisher })
       : await tryHost(ports, { ...build, host, ref, seconds, cache: requireCache(cacheOf(values)), publisher });
   if (!outcome.ok) return showRefusal(terminal, outcome);
+  for (const withheld of outcome.value.withheld) {
+    terminal.talk(`warning: ${host} will not begin it before it ends: ${printable(describeWithheld(withheld))}`);
+  }
   if (values.flag('json')) terminal.result(JSON.stringify(runJson(outcome.value), null, 2));
   else terminal.result(runLine(host, outcome.value));
   if (outcome.value.outcome.value.kind === 'published') await tellControlPlanes(context, values);
@@ -52,9 +57,9 @@ function runLine(host: string, { release, trial, outcome }: TrialRun): string {
   return `release ${release.version} is pending as ${value.sha256}: ${what}, once it is signed: ${value.missing}`;
 }
 
-function runJson({ release, trial, outcome: { value } }: TrialRun): object {
+function runJson({ release, trial, withheld, outcome: { value } }: TrialRun): object {
   const { version } = release;
   if (value.kind === 'pending')
-    return { kind: value.kind, version, sha256: value.sha256, trial, missing: value.missing };
-  return { kind: value.kind, version, sha256: value.head.document.release.sha256, trial };
+    return { kind: value.kind, version, sha256: value.sha256, trial, withheld, missing: value.missing };
+  return { kind: value.kind, version, sha256: value.head.document.release.sha256, trial, withheld };
 }
