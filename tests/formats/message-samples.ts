@@ -211,6 +211,7 @@ function messages(signed: SignedEvent): Readonly<Record<string, unknown>> {
       head: { version: 9, signedAt: at, expiresAt: later },
       trustVersion: 1,
       rebuilding: { until: later, unheard: ['db'] },
+      emergency: { reason: 'CVE-2026-1234', expiresAt: later },
       problems: ['db was not heard'],
       hosts: [summary],
       rollouts: [rollout],

@@ -265,6 +265,30 @@ test('why tells each reason as a sentence, and when it ends', async () => {
   assert.match(stdout, /^- The channel is frozen \(\[0mfair\), until .*Z\. \(in 30 d\)$/m);
 });
 
+test('an emergency in force is told wherever somebody may wonder at a switch outside its window', async () => {
+  const emergency = { reason: 'CVE-2026-1234\u001b[31m', expiresAt: addSeconds(now, 7200.5) };
+  const told = new RegExp(
+    `passes change windows and freezes \\(CVE-2026-1234\\[31m\\), until ${emergency.expiresAt} \\(in [12] h\\)`,
+  );
+  answers.set('/v1/fleet', { body: { ...healthy, emergency } });
+  answers.set('/v1/why/web-1', {
+    body: {
+      ...{ host: 'web-1', health: 'converged', running: path('1'), target: path('1'), rolloutId: hash },
+      ...{ emergency, withheld: [], sentences: [] },
+    },
+  });
+  answers.set('/v1/rollouts', { body: { rollouts: [rollout] } });
+  answers.set(`/v1/rollouts/${hash}`, { body: { ...rollout, emergency, hostStates: [] } });
+  for (const args of [['status'], ['why', 'web-1'], ['rollout', 'show', 'abab']]) {
+    const { stdout, stderr } = await run(args);
+    assert.match(stdout, told, `${args.join(' ')}: ${stderr}`);
+    const json = JSON.parse((await run([...args, '--json'])).stdout) as { emergency?: unknown };
+    assert.deepEqual(json.emergency, emergency, args.join(' '));
+  }
+  answers.set('/v1/fleet', { body: healthy });
+  assert.doesNotMatch((await run(['status'])).stdout, /emergency/);
+});
+
 test('a rollout prefix must mean exactly one', async () => {
   const other = { ...rollout, rolloutId: `abcd${hash.slice(4)}` };
   answers.set('/v1/rollouts', { body: { rollouts: [rollout, other] } });

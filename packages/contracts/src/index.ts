@@ -271,6 +271,7 @@ export { releaseFloorOf, releaseThreshold, type VerifiedRelease, verifyRelease }
 export { type VerifiedResume, verifyResume } from './verify-resume.ts';
 export { trialOf, trialsAt, type VerifiedTrial, verifyTrial } from './verify-trial.ts';
 export {
+  EmergencyView,
   EventsView,
   EventView,
   EvidenceView,

@@ -46,6 +46,10 @@ export const RolloutSummary = z.object({
 });
 export type RolloutSummary = z.infer<typeof RolloutSummary>;
 
+/** An approved emergency release that has not expired: windows and freezes are passed while it lasts. */
+export const EmergencyView = z.object({ reason: z.string(), expiresAt: Instant });
+export type EmergencyView = z.infer<typeof EmergencyView>;
+
 /** `GET /v1/fleet`. */
 export const FleetView = z.object({
   fleet: z.string(),
@@ -54,6 +58,8 @@ export const FleetView = z.object({
   head: z.object({ version: z.int(), signedAt: Instant, expiresAt: Instant }).nullable(),
   trustVersion: z.int(),
   rebuilding: z.object({ until: Instant, unheard: z.array(HostName) }).nullable(),
+  /** Absent: none is in force. */
+  emergency: EmergencyView.optional(),
   /** What keeps the control plane from being wholly ready, in sentences. */
   problems: z.array(z.string()),
   hosts: z.array(HostSummary),
@@ -86,6 +92,7 @@ export const WhyView = z.object({
   running: StorePath.nullable(),
   target: StorePath.nullable(),
   rolloutId: RolloutId.nullable(),
+  emergency: EmergencyView.optional(),
   withheld: z.array(Withheld),
   /** The same, each as one sentence. */
   sentences: z.array(z.string()),
@@ -94,6 +101,7 @@ export type WhyView = z.infer<typeof WhyView>;
 
 /** `GET /v1/rollouts/:id`. */
 export const RolloutView = RolloutSummary.extend({
+  emergency: EmergencyView.optional(),
   hostStates: z.array(
     z.object({
       name: HostName,

@@ -6,6 +6,7 @@ import { openReader } from '../control-plane-reader.ts';
 import { hostNameArgument, unknownHost } from '../host-argument.ts';
 import { printable } from '../printable.ts';
 import { closureLabel } from '../render/closure-label.ts';
+import { emergencyLine } from '../render/emergency-line.ts';
 import { timeAgo } from '../render/time-ago.ts';
 
 export async function run(context: CommandContext, values: CommandValues): Promise<ExitCode> {
@@ -22,6 +23,11 @@ export async function run(context: CommandContext, values: CommandValues): Promi
 }
 
 function whyLines(view: WhyView, now: Instant): string[] {
+  const lines = reasonLines(view, now);
+  return view.emergency ? [...lines, `An emergency ${emergencyLine(view.emergency, now)}.`] : lines;
+}
+
+function reasonLines(view: WhyView, now: Instant): string[] {
   const { host, health, running, target, withheld, sentences } = view;
   const runs = running === null ? 'what it runs is not known' : `runs ${closureLabel(running, host)}`;
   if (target === null) {

@@ -1,5 +1,6 @@
 import type { Instant, RolloutView } from '@nixfleet/contracts';
 import { printable } from '../printable.ts';
+import { emergencyLine } from './emergency-line.ts';
 import { renderFacts } from './facts.ts';
 import { rolloutColours } from './health-colour.ts';
 import { openWaveLabel, type PageStyle, waveLabel } from './status-page.ts';
@@ -30,6 +31,7 @@ export function rolloutPage(rollout: RolloutView, now: Instant, style: PageStyle
     ['hosts', `${rollout.converged} of ${rollout.hosts} converged, ${rollout.failed} failed`],
     ...absentFacts(rollout),
   ];
+  if (rollout.emergency) facts.push(['emergency', emergencyLine(rollout.emergency, now)]);
   for (const entry of rollout.withheld) facts.push(['withheld', withheldSentence(entry, now)]);
   const rows = rollout.hostStates.map(({ name, wave, phase, converged, withheld }) => [
     waveLabel(wave),

@@ -1,6 +1,7 @@
 import type { FleetView, HostSummary, Instant, RolloutSummary } from '@nixfleet/contracts';
 import { printable } from '../printable.ts';
 import { closureLabel } from './closure-label.ts';
+import { emergencyLine } from './emergency-line.ts';
 import { healthColours, rolloutColours } from './health-colour.ts';
 import type { Paint } from './paint.ts';
 import { phaseLabel, phaseSince } from './phase-label.ts';
@@ -27,7 +28,8 @@ export function statusPage(view: FleetView, style: PageStyle): string[] {
   return lines;
 }
 
-function summary({ fleet, now, release, head, trustVersion, rebuilding, problems }: FleetView, { paint }: PageStyle) {
+function summary(view: FleetView, { paint }: PageStyle) {
+  const { fleet, now, release, head, trustVersion, rebuilding, emergency, problems } = view;
   const parts = [
     release
       ? `release ${release.version} of commit ${printable(release.commit).slice(0, shortHashDigits)}, ${timeAgo(release.createdAt, now)}`
@@ -36,6 +38,7 @@ function summary({ fleet, now, release, head, trustVersion, rebuilding, problems
     `trust ${trustVersion}`,
   ];
   const lines = [`${paint('bold', printable(fleet))}: ${parts.join('; ')}`];
+  if (emergency) lines.push(paint('yellow', `emergency: ${emergencyLine(emergency, now)}`));
   if (rebuilding) {
     const unheard = rebuilding.unheard.length === 0 ? '' : `; not heard yet: ${rebuilding.unheard.join(', ')}`;
     lines.push(paint('yellow', `rebuilding: nothing is dispatched, ends ${timeAgo(rebuilding.until, now)}${unheard}`));

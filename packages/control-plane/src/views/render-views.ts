@@ -11,7 +11,7 @@ import {
   type WhyView,
   type Withheld,
 } from '@nixfleet/contracts';
-import { describeWithheld, type HostFold, hostHealth, phaseIn } from '@nixfleet/engine';
+import { describeWithheld, type HostFold, hostHealth, isEmergencyAt, phaseIn } from '@nixfleet/engine';
 import { knowledgeOf, notKnown } from '../planner/knowledge.ts';
 import type { Published } from '../planner/planner-loop.ts';
 import type { VerifiedTree } from '../release/verify-tree.ts';
@@ -53,11 +53,20 @@ export function fleetView(sources: ViewSources): FleetView {
     head: head ? { version: head.version, signedAt: head.signedAt, expiresAt: head.expiresAt } : null,
     trustVersion,
     rebuilding: rebuildingOf(sources),
+    ...emergencyOf(sources),
     problems: [...problems, ...recordProblems(sources)],
     hosts: tree ? entriesOf(tree.fleet.document.hosts).map(([name]) => summaryOf(sources, name)) : [],
     rollouts: [...(published?.plan.rollouts ?? [])],
     unknownKeys: [...unknownKeys],
   };
+}
+
+/** What lets switches begin though a window is closed: whoever wonders at one reads it here. */
+function emergencyOf({ tree, now }: ViewSources): Pick<FleetView, 'emergency'> {
+  const { document, emergencyApproved: isApproved } = tree?.release ?? {};
+  const { emergency } = document ?? {};
+  if (!emergency || !isEmergencyAt(emergency, { isApproved: isApproved === true, now })) return {};
+  return { emergency: { reason: emergency.reason, expiresAt: emergency.expiresAt } };
 }
 
 /** Until when nothing is dispatched after an empty start, and whose journals are missing; null outside that time. */
@@ -172,6 +181,7 @@ export function whyView(sources: ViewSources, name: string): WhyView | null {
     running,
     target,
     rolloutId: decision?.rolloutId ?? null,
+    ...emergencyOf(sources),
     withheld,
     sentences: withheld.map(describeWithheld),
   };
@@ -190,7 +200,7 @@ export function rolloutView(sources: ViewSources, prefix: string): RolloutView |
   const found = sources.published?.plan.rollouts.filter(({ rolloutId }) => rolloutId.startsWith(prefix)) ?? [];
   const [summary] = found;
   if (!summary || found.length > 1 || prefix.length < rolloutPrefixMin) return null;
-  return { ...summary, hostStates: hostStatesOf(sources, summary) };
+  return { ...summary, ...emergencyOf(sources), hostStates: hostStatesOf(sources, summary) };
 }
 
 function hostStatesOf(sources: ViewSources, { rolloutId }: RolloutSummary): RolloutView['hostStates'] {
