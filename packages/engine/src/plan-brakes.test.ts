@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import type { Freeze, Instant, Interval } from '@nixfleet/contracts';
 import { channelBrake } from './brake.ts';
 import { manifest, PlannedFleet } from './fixtures/fleet.ts';
+import { forecast } from './forecast/forecast.ts';
+import { switchSecondsDefault } from './forecast/switch-seconds.ts';
 
 /** An instant of June 2026, as `02T21:00`; every fleet here starts at noon of the first. */
 const june = (text: string) => `2026-06-${text}:00Z` as Instant;
@@ -111,5 +113,16 @@ describe('brakes that stand together', () => {
     };
     assert.deepEqual(channelBrake('stable', brakes, june('01T12:00')), fleetOf({ holds, freezes }).withheld('a')[0]);
     assert.equal(channelBrake('other', { ...brakes, freezes: [] }, june('01T12:00')), null);
+  });
+
+  it('a forecast tells what ends together as one block, with the reasons of all', () => {
+    const fleet = fleetOf({ holds: [hold('01T13:00', 'disk'), hold('01T18:00', 'audit')] });
+    const secondsOf = () => switchSecondsDefault;
+    const views = { hosts: fleet.views, rebuild: null };
+    const { rollouts } = forecast({ release: fleet.release(), views, now: fleet.now, secondsOf });
+    assert.deepEqual(
+      rollouts[0]?.blockedBy.map(({ withheld, from, to }) => [withheld.reason, from, to]),
+      [['disk; audit', june('01T12:00'), june('01T18:00')]],
+    );
   });
 });

@@ -105,18 +105,6 @@ describe('forecast', () => {
     assert.deepEqual([startsAt, doneAt], [at('2026-06-02T20:00:00Z'), at('2026-06-02T20:23:00Z')]);
   });
 
-  it('holds that end together are one block, with the reasons of all', () => {
-    const fleet = fleetOf(plain());
-    fleet.holds = ['2026-06-01T10:00:00Z', '2026-06-01T18:00:00Z'].map((until, index) => ({
-      ...{ channel: 'stable', reason: ['disk', 'audit'][index] ?? '' },
-      expiresAt: at(until),
-    }));
-    assert.deepEqual(
-      only(of(fleet)).blockedBy.map(({ withheld, from, to }) => [withheld.reason, from, to]),
-      [['disk; audit', began, '2026-06-01T18:00:00Z']],
-    );
-  });
-
   it('a window that closes before the last wave: the rest waits for the next one', () => {
     const windows = [
       { from: '2026-06-01T08:00:00Z', to: '2026-06-01T08:11:00Z' },
