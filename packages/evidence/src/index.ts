@@ -50,6 +50,7 @@ export {
   verifyHistoricRelease,
 } from './packet/historic-release.ts';
 export { type HostQuestion, type HostRelease, hostQuestion } from './packet/host-question.ts';
+export { journalSkewSecondsMax } from './packet/journal-claims.ts';
 export {
   PacketManifest,
   packetManifestPath,

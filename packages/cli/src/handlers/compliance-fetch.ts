@@ -28,7 +28,12 @@ export async function run(context: CommandContext, values: CommandValues): Promi
   const trust = await walkTrustStates(ctx, place, pinned);
   const releases: HistoricRelease[] = [];
   // Catalogues are looked at with the evidence that names them.
-  const none = { named: new Set<string>(), rollouts: new Set<string>(), hosts: new Set<HostName>() };
+  const none = {
+    named: new Set<string>(),
+    rollouts: new Set<string>(),
+    hosts: new Set<HostName>(),
+    journals: 'whole' as const,
+  };
   for await (const { release } of periodReleases(ctx, place, { trust, ...period, ...none })) {
     releases.push(release);
   }

@@ -35,6 +35,7 @@ import { CliError } from '../cli-error.ts';
 import type { ReleasesPlace } from '../verification/releases-place.ts';
 import type { HostPool } from './host-pool.ts';
 import { filesOf, openPacket } from './open-packet.ts';
+import { journalUntil } from './packet-journal.ts';
 import { packetPorts } from './packet-ports.ts';
 import { periodReleases } from './period-releases.ts';
 import { inStaging } from './staging.ts';
@@ -99,11 +100,15 @@ async function fillFolder(input: PacketInput): Promise<PacketFindings> {
   for (const { skipped } of archived) for (const { path, why } of skipped) input.onSkipped(path, why);
   const named = new Set(archived.flatMap(({ releases }) => releases));
   const rollouts = new Set(archived.flatMap((one) => one.rollouts));
+  const journals = new Map<HostName, Instant>();
   for (const host of hosts) {
     const journal = await input.journalOf(host);
-    if (journal) await write(packetPaths.journal(host), journal);
+    if (!journal) continue;
+    const { bytes, from } = journalUntil(journal, to);
+    if (bytes) await write(packetPaths.journal(host), bytes);
+    if (bytes && from !== null) journals.set(host, from);
   }
-  const releases = await copyReleases(input, { trust, named, rollouts, write });
+  const releases = await copyReleases(input, { trust, named, rollouts, journals, write });
   const asked = releases.flatMap(({ report }) =>
     hosts.flatMap((host) => (report && lookup(report.hosts, host)?.catalogue?.sha256) ?? []),
   );
@@ -172,16 +177,18 @@ async function copyReleases(
     trust,
     named,
     rollouts,
+    journals,
     write,
   }: {
     readonly trust: readonly TrustState[];
     readonly named: ReadonlySet<string>;
     readonly rollouts: ReadonlySet<string>;
+    readonly journals: ReadonlyMap<HostName, Instant>;
     readonly write: Write;
   },
 ): Promise<readonly HistoricRelease[]> {
   const releases: HistoricRelease[] = [];
-  const question = { trust, from, to, named, rollouts, hosts: new Set(hosts) };
+  const question = { trust, from, to, named, rollouts, journals, hosts: new Set(hosts) };
   for await (const { path, release } of periodReleases(ctx, place, question)) {
     releases.push(release);
     await copySigned(place, path, documentBytesMax.release, write);

@@ -76,7 +76,7 @@ export class PacketLab {
     const times = { reviewAt: addSeconds(this.from, 86_400), expiresAt: addSeconds(this.from, 36 * 3600) };
     const { document, signed } = await testWaiver(fleet, times);
     this.#waiver = document;
-    await this.#release(commitOf('first').name, ['AC-01'], [document], (next) => {
+    await this.release(commitOf('first').name, ['AC-01'], [document], (next) => {
       for (const channel of Object.values(next.channels)) {
         channel.policy.compliance = { mode: 'enforce', frameworks: ['nis2'] };
       }
@@ -99,7 +99,7 @@ export class PacketLab {
       fleet.pass(3600);
     }
     const spare = (await fleet.keyOf('host:web-1-new')).openssh;
-    await this.#release(commitOf('second').name, [], [document], (next) => {
+    await this.release(commitOf('second').name, [], [document], (next) => {
       Object.assign(next.hosts['web-1'] ?? {}, { closure: 2 });
       next.hosts['web-1']?.pubkeys.push(spare);
     });
@@ -111,15 +111,20 @@ export class PacketLab {
     }
     await this.#silence();
     await this.#drill();
-    for (const [path, bytes] of fleet.files) {
-      await mkdir(dirname(this.at('releases', path)), { recursive: true });
-      await writeFile(this.at('releases', path), bytes);
-    }
+    await this.publish();
     await writeFile(this.at('trust-1.json'), fleet.trustChain[0]?.bytes ?? '');
     await this.#source();
   }
 
-  async #release(
+  /** Writes what was released to the releases repository. */
+  async publish(): Promise<void> {
+    for (const [path, bytes] of this.fleet.files) {
+      await mkdir(dirname(this.at('releases', path)), { recursive: true });
+      await writeFile(this.at('releases', path), bytes);
+    }
+  }
+
+  async release(
     commit: string,
     failing: readonly string[],
     waivers: Parameters<typeof staticGate>[0]['waivers'],
@@ -235,9 +240,10 @@ export class PacketLab {
   }
 
   /** Creates a packet with the real command; its folder. */
-  async create(options: { readonly source?: boolean } = {}) {
+  async create(options: { readonly source?: boolean; readonly from?: Instant; readonly to?: Instant } = {}) {
     const output = this.at(`packet-${this.#packets++}`);
-    const args = ['--from', this.from, '--to', this.to, '--evidence', this.at('evidence'), '--output', output];
+    const { from = this.from, to = this.to } = options;
+    const args = ['--from', from, '--to', to, '--evidence', this.at('evidence'), '--output', output];
     const more = ['--releases', this.at('releases'), '--trust', this.at('trust-1.json'), '--drills', this.at('drills')];
     const source = options.source === false ? [] : ['--source', this.at('source.git')];
     return { output, ...(await runNixfleet(['compliance', 'packet', 'create', ...args, ...more, ...source])) };

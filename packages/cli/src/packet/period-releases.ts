@@ -1,6 +1,8 @@
 import {
   documentBytesMax,
   entriesOf,
+  FleetDocument,
+  fleetPath,
   type HostName,
   type Instant,
   ReleaseDocument,
@@ -27,6 +29,7 @@ export async function* periodReleases(
     to,
     named,
     rollouts,
+    journals,
     hosts,
   }: {
     readonly trust: readonly TrustState[];
@@ -36,6 +39,8 @@ export async function* periodReleases(
     readonly named: ReadonlySet<string>;
     /** A rollout that finishes under later releases was bound, with its static report, by one that had it as its own. */
     readonly rollouts: ReadonlySet<string>;
+    /** When each host's journal begins: the keys that signed it since are those of the releases of then. `whole`: not known. */
+    readonly journals: Journals;
     /** Those that it is about: their catalogues have to be there. */
     readonly hosts: ReadonlySet<HostName>;
   },
@@ -58,6 +63,8 @@ export async function* periodReleases(
     );
     if (own) asked.push(own.document.version);
   }
+  const earlier = all.filter(({ document }) => document.version < (current?.document.version ?? 0));
+  if (current) asked.push(...(await keyReleases(ctx, place, { current: current.document, before: earlier, journals })));
   const lowest = Math.min(current?.document.version ?? 0, ...asked);
   let found = 0;
   for (const { hash, document } of within) {
@@ -76,4 +83,53 @@ export async function* periodReleases(
     yield { path, release: verified.value };
   }
   if (found === 0) throw new CliError('failed', `${place.name}: no release of this period`, 'check --from and --to');
+}
+
+type Journals = ReadonlyMap<HostName, Instant> | 'whole';
+
+/** Versions of releases before the period that declare a key which a host had since its journal began, and has no more. */
+async function keyReleases(
+  ctx: VerifyContext,
+  place: ReleasesPlace,
+  {
+    current,
+    before,
+    journals,
+  }: {
+    readonly current: ReleaseDocument;
+    /** Oldest first. */
+    readonly before: readonly { readonly document: ReleaseDocument }[];
+    readonly journals: Journals;
+  },
+): Promise<number[]> {
+  const fleets = new Map<Sha256Hex, FleetDocument | null>();
+  const fleetOf = async ({ resolvedFleet: { sha256 } }: ReleaseDocument): Promise<FleetDocument | null> => {
+    const known = fleets.get(sha256);
+    if (known !== undefined) return known;
+    const bytes = await place.read(fleetPath(sha256), documentBytesMax.fleet);
+    const read = bytes && readDocument(ctx.fleet, { type: 'fleet', schema: FleetDocument }, bytes);
+    const fleet = read?.ok ? read.value.document : null;
+    fleets.set(sha256, fleet);
+    return fleet;
+  };
+  const versions: number[] = [];
+  const keys = new Set<string>();
+  /** Whether there is one among them that no later release declared. */
+  const addKeys = (fleet: FleetDocument | null, until: Instant | null): boolean => {
+    const found = entriesOf(fleet?.hosts ?? {}).flatMap(([host, { pubkeys }]) => {
+      const begins = journals === 'whole' ? null : (journals.get(host) ?? until);
+      return until === null || begins === null || begins < until ? pubkeys.map((key) => `${host} ${key}`) : [];
+    });
+    const isNew = found.some((key) => !keys.has(key));
+    for (const key of found) keys.add(key);
+    return isNew;
+  };
+  addKeys(await fleetOf(current), null);
+  let until = current.createdAt;
+  for (const { document } of before.toReversed()) {
+    // In force until the next one, so it counts for a journal that began before that.
+    if (addKeys(await fleetOf(document), until)) versions.push(document.version);
+    until = document.createdAt;
+  }
+  return versions;
 }
