@@ -182,7 +182,11 @@ test('plan: which static rules would stand otherwise, on whom, and how they are 
 
   await gate('enforce', ['AC-01']);
   const refused = await fails(1, /refused \(compliance-failed\)/, ...plan());
-  assert.match(refused.stdout, /^web-1: access-control AC-01 \(enforce\): pass → fail, services\.openssh\.x; fix: /m);
+  assert.match(
+    refused.stdout,
+    /^web-1: access-control AC-01 \(permissive → enforce\): pass → fail, services\.openssh\.x; fix: /m,
+  );
+  assert.doesNotMatch(refused.stdout, /pass → pass/);
   const { stdout: text } = await fails(1, /refused \(compliance-failed\)/, ...plan('--json'));
   const view = RefusedPlanView.parse(JSON.parse(text));
   assert.deepEqual(view.hosts[0]?.controls.changes.find(({ after }) => after === 'fail')?.ruleId, 'AC-01');

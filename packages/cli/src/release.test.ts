@@ -91,7 +91,7 @@ test('the first release is published; the next shows what changed', async () => 
   const row = (host: string) => stdout.split('\n').find((line) => line.startsWith(host)) ?? '';
   assert.match(row('HOST'), /^HOST +CHANNEL +CHANGE +CLOSURE +PACKAGES$/);
   assert.match(row('web-1'), /^web-1 +stable +unchanged +1\.0 \([0-9a-z]{7}\)$/);
-  assert.match(row('web-2'), /^web-2 +stable +changed +1\.1 \([0-9a-z]{7}\) +\+0 -0 ~2: app 1\.0 → 1\.1/);
+  assert.match(row('web-2'), /^web-2 +stable +changed +1\.1 \([0-9a-z]{7}\) +\+0 -0 ~1: app 1\.0 → 1\.1/);
   const json = await succeeds(...release('--force', '--json'));
   const run = JSON.parse(json.stdout) as { kind: string; version: number; hosts: { closure: string }[] };
   assert.deepEqual([run.kind, run.version], ['published', 3]);

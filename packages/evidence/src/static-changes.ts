@@ -41,7 +41,7 @@ export function staticChanges(
     return keys.flatMap((key): StaticChange[] => {
       const [one, two] = [left.get(key), right.get(key)];
       const known = two ?? one;
-      if (known === undefined || standingOf(one) === standingOf(two)) return [];
+      if (known === undefined || !isToldOf(one, two)) return [];
       const { controlId, mode, rule } = known;
       const modeBefore = one?.mode ?? null;
       return [{ host, controlId, ruleId: rule.id, mode, modeBefore, before: one?.rule, after: two?.rule }];
@@ -63,10 +63,18 @@ function rulesOf(report: StaticHostReport | undefined): ReadonlyMap<string, Know
   return found;
 }
 
-/** Equal where nothing is to be told. The mode of a rule that does not apply does nothing. */
+/** Of the modes, what a failure would do: the more, the stronger. */
+const strength: Readonly<Record<ComplianceMode, number>> = { disabled: 0, permissive: 1, enforce: 2 };
+
+/** A stronger mode changes nothing for a rule that passes; a weaker one does, and neither for a rule that does not apply. */
+function isToldOf(one: KnownRule | undefined, two: KnownRule | undefined): boolean {
+  if (standingOf(one) !== standingOf(two)) return true;
+  if (one === undefined || two === undefined || two.rule.status === 'not-applicable') return false;
+  return two.rule.status === 'pass' ? strength[two.mode] < strength[one.mode] : two.mode !== one.mode;
+}
+
 function standingOf(known: KnownRule | undefined): string {
   if (known === undefined) return '';
-  const { mode, rule } = known;
-  const does = rule.status === 'not-applicable' ? '' : mode;
-  return [rule.status, rule.decision, rule.waiverId, rule.via, rule.reason, does].join(' ');
+  const { status, decision, waiverId, via, reason } = known.rule;
+  return [status, decision, waiverId, via, reason].join(' ');
 }
