@@ -6,8 +6,19 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { systemClock } from '@nixfleet/agent';
-import { addSeconds, msToInstant, reportPath, sha256Hex, utf8 } from '@nixfleet/contracts';
+import {
+  addSeconds,
+  ComplianceCatalogue,
+  HostName,
+  msToInstant,
+  reportPath,
+  StaticObservation,
+  type StaticReport,
+  sha256Hex,
+  utf8,
+} from '@nixfleet/contracts';
 import { nodeCrypto, privateKeyToPem } from '@nixfleet/contracts/node-crypto';
+import { releasedClosures, staticGate } from '@nixfleet/evidence';
 import { testCatalogue, testKey, testRule } from '@nixfleet/testkit';
 import { Lab, onAll, oneHost } from './harness/lab.ts';
 import type { LoopHost } from './harness/loop-host.ts';
@@ -41,6 +52,28 @@ function catalogueFor({ name, directory }: LoopHost): string {
   return JSON.stringify(testCatalogue(name, [{ ...control, rules: [{ ...rule, probe }] }]));
 }
 
+/** The static report of what was signed last: the configuration passes. */
+async function evaluated(catalogue: string): Promise<StaticReport> {
+  const { fleet, manifests } = await lab.fleet.verified();
+  const passing = { id: 'AC-01', passed: true, expected: {}, observed: {}, optionPath: 'x.y', fix: '' };
+  const host = {
+    catalogue: ComplianceCatalogue.parse(JSON.parse(catalogue)),
+    sha256: await sha256Hex(nodeCrypto, utf8(catalogue)),
+    bytes: utf8(catalogue).length,
+    observations: [StaticObservation.parse(passing)],
+  };
+  const { report } = staticGate({
+    fleet: fleet.document,
+    hosts: new Map([[HostName.parse(canary.name), host]]),
+    closures: releasedClosures([...manifests.values()].map(({ document }) => document)),
+    carriedOver: new Set(),
+    waivers: [],
+    waiverRegister: null,
+    now: lab.fleet.now,
+  });
+  return report;
+}
+
 /** Settings of an agent with the program that the collector's unit runs. */
 function withCollector({ directory, root }: LoopHost): (config: Record<string, unknown>) => void {
   const store = join(directory, 'store');
@@ -68,6 +101,13 @@ test('what a host measured is at the control plane, verifies there, and makes a 
   const catalogue = catalogueFor(canary);
   await lab.sign(onAll(await lab.system('1', { compliance: catalogue })));
   lab.fleet.files.set(reportPath(await sha256Hex(nodeCrypto, utf8(catalogue))), utf8(catalogue));
+  const staticReport = await evaluated(catalogue);
+  await lab.sign((next) => Object.assign(next, { staticReport }));
+  // Those before it were there to be evaluated, and have no report: no signer would have signed them.
+  const { sha256 } = (await lab.fleet.verified()).release;
+  for (const path of lab.fleet.files.keys()) {
+    if (path.startsWith('release/') && !path.includes(sha256)) lab.fleet.files.delete(path);
+  }
   lab.writeTree();
   canary.configure(withCollector(canary));
   await lab.controlPlane.start();

@@ -63,6 +63,7 @@ export type { PacketReader } from './packet/packet-reader.ts';
 export { gapText } from './packet/timeline.ts';
 export { type KnownManifests, verifyHost } from './packet/verify-host.ts';
 export { type VerifyHosts, verifyPacket } from './packet/verify-packet.ts';
+export { staleWaiverDays, staleWaivers } from './packet/waiver-use.ts';
 export { type ReadFile, readBound, readCatalogue, readHistoricManifest } from './read-bound.ts';
 export {
   activationSkewSecondsMax,

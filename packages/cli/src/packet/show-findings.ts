@@ -1,4 +1,4 @@
-import { gapText, type PacketFindings, provesGate } from '@nixfleet/evidence';
+import { gapText, type PacketFindings, provesGate, staleWaiverDays, staleWaivers } from '@nixfleet/evidence';
 import type { ExitCode } from '../command-definition.ts';
 import { drillLine, formerApprover } from '../drill/describe-drill.ts';
 import { printable } from '../printable.ts';
@@ -11,9 +11,11 @@ const namesMax = 20;
 /** Prints what was found; 1 if anything is broken. */
 export function showFindings(
   terminal: Terminal,
-  { hosts, breaks, releases, trust, drills, commits, incompleteHosts, leftOut, hasFailures }: PacketFindings,
+  findings: PacketFindings,
   { isJson }: { readonly isJson: boolean },
 ): ExitCode {
+  const { hosts, breaks, releases, trust, drills, commits, incompleteHosts, leftOut, hasFailures } = findings;
+  const stale = [...staleWaivers(findings)].sort();
   const isWhole = breaks.length === 0;
   const isProven = drills.some(({ record }) => provesGate(record));
   const without = releases.filter(({ document }) => !commits.has(document.source.commit));
@@ -31,6 +33,7 @@ export function showFindings(
       }),
       drills: shown,
       isGateProven: isProven,
+      staleWaivers: stale,
       breaks,
       incomplete: incompleteHosts,
       hasFailures,
@@ -57,6 +60,9 @@ export function showFindings(
     terminal.result(
       `no commit object of ${plural(without.length, 'release')}: ${versions}; create takes them from --source`,
     );
+  }
+  for (const id of stale) {
+    terminal.result(`waiver ${id} is stale: its rule has passed for ${staleWaiverDays} days; withdraw it`);
   }
   if (!isProven) {
     const none = drills.length === 0 ? 'no drill in the period' : 'no drill on a host passed in the period';

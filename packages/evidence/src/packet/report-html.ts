@@ -2,10 +2,11 @@ import type { DrillRecord, DrillStep, HostName } from '@nixfleet/contracts';
 import { addSeconds, instantToMs } from '@nixfleet/contracts';
 import { provesGate } from '../drill/drill-problem.ts';
 import { coverageOf } from './coverage.ts';
-import { type DeclaredHost, declaredOf, declaredSpans, declaredWaivers } from './declared.ts';
+import { type DeclaredHost, declaredOf, declaredSpans } from './declared.ts';
 import type { HostFindings, PacketDrill, PacketFindings } from './findings.ts';
 import { escapeHtml, list, page, section, table } from './html.ts';
 import { type ControlSpan, gapText } from './timeline.ts';
+import { staleWaiverDays, staleWaivers, waiverUses } from './waiver-use.ts';
 
 /**
  * The page that people read: no scripts, nothing from elsewhere, written from verified documents alone, so that whoever
@@ -87,19 +88,15 @@ not listed and not covered.</p>`,
   ]);
 }
 
-function exceptions({ hosts, releases: known, manifest }: PacketFindings): string {
-  const waivers = new Map(known.flatMap((release) => release.waivers.map((waiver) => [waiver.document.id, waiver])));
-  const used = new Map<string, string[]>();
-  for (const host of hosts) {
-    const measured = new Set(host.waivers);
-    const declared = declaredWaivers(declaredOf(host, known, manifest));
-    for (const id of new Set([...measured, ...declared])) {
-      const how = [measured.has(id) ? 'measured' : '', declared.has(id) ? 'declared' : ''].filter(
-        (text) => text !== '',
-      );
-      used.set(id, [...(used.get(id) ?? []), `${host.host} (${how.join(', ')})`]);
-    }
-  }
+function exceptions(found: PacketFindings): string {
+  const waivers = new Map(
+    found.releases.flatMap((release) => release.waivers.map((waiver) => [waiver.document.id, waiver])),
+  );
+  const [used, stale] = [waiverUses(found), staleWaivers(found)];
+  const useOf = (id: string): string =>
+    stale.has(id)
+      ? `stale: its rule has passed for ${staleWaiverDays} days`
+      : (used.get(id)?.join(', ') ?? 'no failure of these hosts');
   const rows = [...waivers.values()]
     .sort((left, right) => (left.document.id < right.document.id ? -1 : 1))
     .map(({ document }) => [
@@ -109,14 +106,14 @@ function exceptions({ hosts, releases: known, manifest }: PacketFindings): strin
       document.risk,
       `${document.owner}; approved by ${document.approver}`,
       `${document.createdAt} up to ${document.expiresAt}`,
-      used.get(document.id)?.join(', ') ?? 'no failure of these hosts',
+      useOf(document.id),
       document.justification,
     ]);
   return section('Exceptions', [
     rows.length === 0
       ? '<p>No waiver is bound by a release of this packet.</p>'
       : table(['Waiver', 'Rule', 'Scope', 'Risk', 'People', 'Life', 'Decided on', 'Justification'], rows),
-    '<p>A waiver that a weaker mode rests on need not cover a failure. Which modes rest on one is not in this packet.</p>',
+    '<p>A waiver that a weaker mode rests on need not cover a failure.</p>',
   ]);
 }
 
