@@ -148,9 +148,31 @@ let
         "promoteWhen demands all of its hosts"
   ) (attrNames fleet.channels);
 
+  # A system has the name, keys and disks of one host.
+  pinnedSystems = builtins.groupBy ({ closure, ... }: closure) (
+    concatMap (
+      name:
+      let
+        host = resolved.hosts.${name};
+        pins = (if host ? pin then [ host.pin ] else [ ]) ++ (host.widerPins or [ ]);
+      in
+      map ({ closure, ... }: { inherit name closure; }) (filter (pin: pin ? closure) pins)
+    ) (attrNames resolved.hosts)
+  );
+  sharedSystems = concatMap (
+    closure:
+    let
+      names = map ({ name, ... }: "hosts.${name}") pinnedSystems.${closure};
+    in
+    if length names < 2 then
+      [ ]
+    else
+      [ "${concatStringsSep ", " names}: pinned to one system, ${closure}, which is one host's; pin them to a commit, or each to its own" ]
+  ) (attrNames pinnedSystems);
+
   # Hosts of one channel and the same tags inherit alike: what a wider scope hides from another is told once.
   shadowing = attrNames (
     lib.lists.toSet (concatMap (name: scopes.shadowing fleet name fleet.hosts.${name}) (attrNames fleet.hosts))
   );
 in
-unknownTags ++ emptyWaves ++ allAtOnce ++ budgets ++ withoutEffect ++ shadowing
+unknownTags ++ emptyWaves ++ allAtOnce ++ budgets ++ withoutEffect ++ sharedSystems ++ shadowing

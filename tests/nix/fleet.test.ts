@@ -68,6 +68,35 @@ describe('mkFleet', async () => {
     }
   });
 
+  test('a system that more hosts than one are pinned to is told', async () => {
+    const closure = '/nix/store/8ab4c1qzm6yq5c1a5hyhx0kqv8f2q5yk-nixos-system-web-1-26.05';
+    const expression = `
+      let
+        keys = import ${join(import.meta.dirname, 'keys.nix')};
+        pin = { closure = "${closure}"; reason = "regression"; };
+        host = channel: key: {
+          inherit channel;
+          system = "x86_64-linux";
+          pubkeys = [ key ];
+          configuration.config.system = { };
+        };
+      in
+      (import ./.).lib.mkFleet {
+        name = "acme";
+        hosts = {
+          web-1 = host "pinned" keys.web-1;
+          web-2 = host "pinned" keys.web-2;
+          db-1 = host "free" keys.db-1 // { inherit pin; };
+        };
+        channels.pinned = { rolloutPolicy = "plain"; inherit pin; };
+        channels.free.rolloutPolicy = "plain";
+        rolloutPolicies.plain = { };
+      }`;
+    assert.deepEqual(await evaluated({ expression }, 'warnings'), [
+      `hosts.db-1, hosts.web-1, hosts.web-2: pinned to one system, ${closure}, which is one host's; pin them to a commit, or each to its own`,
+    ]);
+  });
+
   test('what would let a rollout go on without some hosts is told where all of their receipts are demanded', async () => {
     const warningsOf = (policy: string, channel = '') => {
       const expression = `
