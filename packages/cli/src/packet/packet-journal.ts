@@ -22,12 +22,10 @@ export function journalUntil(journal: Uint8Array, to: Instant): PacketJournalPar
   const lines = new TextDecoder().decode(journal).split('\n');
   const times = lines.map(timeOf);
   const last = times.findLastIndex((at) => at !== null && at < end);
-  // What nothing of the period follows, and cannot be read, may be anything.
-  const isLater = times.slice(last + 1).some((at) => at !== null);
-  const kept = isLater ? `${lines.slice(0, last + 1).join('\n')}\n` : null;
   const from = (times[0] ?? null) as Instant | null;
-  if (kept === null) return { bytes: journal, from };
-  return { bytes: last < 0 ? null : utf8(kept), from };
+  const isWhole = times.slice(last + 1).every((at) => at === null);
+  if (isWhole) return { bytes: journal, from };
+  return { bytes: last < 0 ? null : utf8(`${lines.slice(0, last + 1).join('\n')}\n`), from };
 }
 
 function timeOf(line: string): string | null {

@@ -85,6 +85,11 @@ export function declaredWaivers(declared: readonly DeclaredHost[]): ReadonlySet<
   return new Set(declaredSpans(declared).flatMap(({ waiverId }) => waiverId ?? []));
 }
 
-function isBad({ status }: StaticRuleResult): boolean {
+/** Waivers that a weaker mode of it rests on, by identifier. */
+export function modeWaivers(declared: readonly DeclaredHost[]): ReadonlySet<string> {
+  return new Set(declared.flatMap(({ report }) => (report.weakened ?? []).map(({ waiver }) => waiver)));
+}
+
+export function isBad({ status }: StaticRuleResult): boolean {
   return status === 'fail' || status === 'error';
 }

@@ -1,6 +1,6 @@
-import { addSeconds, entriesOf, type WaiverDocument } from '@nixfleet/contracts';
+import { addSeconds, entriesOf, type Instant, type WaiverDocument } from '@nixfleet/contracts';
 import { isInScope } from '../waiver-scope.ts';
-import { declaredOf, declaredWaivers } from './declared.ts';
+import { declaredOf, declaredWaivers, isBad, modeWaivers } from './declared.ts';
 import type { HostFindings, PacketFindings } from './findings.ts';
 import type { HistoricRelease } from './historic-release.ts';
 import { releasesInForce } from './in-force.ts';
@@ -18,7 +18,7 @@ export function waiverUses({ hosts, releases, manifest }: Known): ReadonlyMap<st
     const kinds: readonly (readonly [string, ReadonlySet<string>])[] = [
       ['measured', new Set(host.waivers)],
       ['declared', declaredWaivers(declared)],
-      ['mode', new Set(declared.flatMap(({ report }) => (report.weakened ?? []).map(({ waiver }) => waiver)))],
+      ['mode', modeWaivers(declared)],
     ];
     for (const id of new Set(kinds.flatMap(([, ids]) => [...ids]))) {
       const how = kinds.filter(([, ids]) => ids.has(id)).map(([kind]) => kind);
@@ -58,7 +58,7 @@ function hasPassed(
   }: {
     readonly waiver: WaiverDocument;
     readonly releases: readonly HistoricRelease[];
-    readonly period: { readonly from: WaiverDocument['createdAt']; readonly to: WaiverDocument['createdAt'] };
+    readonly period: { readonly from: Instant; readonly to: Instant };
   },
 ): boolean {
   const { gaps, rules, controls, last } = host.timeline;
@@ -71,8 +71,7 @@ function hasPassed(
       control.controlId === controlId ? control.rules.filter((rule) => rule.id === ruleId) : [],
     ),
   );
-  const restsOn = declared.some(({ report }) => (report.weakened ?? []).some(({ waiver }) => waiver === id));
-  if (restsOn || results.some(({ status }) => status === 'fail' || status === 'error')) return false;
+  if (modeWaivers(declared).has(id) || results.some(isBad)) return false;
   const measured = last !== null && last > period.from ? rules.get(ruleId) : undefined;
   return measured?.status === 'pass' || results.at(-1)?.status === 'pass';
 }
