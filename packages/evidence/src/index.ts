@@ -9,7 +9,7 @@ export {
 export { type CoreEvidence, verifyCoreEvidence } from './core-profile.ts';
 export { combineDecisions, combineStatuses, decideRule, effectiveMode, type RuleDecision } from './decide.ts';
 export { collectorFailure, type DeclaredDrill, declaredDrill, isDrilled } from './drill/declared-drill.ts';
-export { type DrillApproval, drillApproval } from './drill/drill-approval.ts';
+export { type DrillApproval, drillApproval, formerApprover } from './drill/drill-approval.ts';
 export { drillProblem, provesGate, questionOf, type RecheckedDrill, recheckDrill } from './drill/drill-problem.ts';
 export { heldHosts } from './drill/held-hosts.ts';
 export {

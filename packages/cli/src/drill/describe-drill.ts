@@ -23,9 +23,6 @@ export function stepLine({ name, isObserved, afterSeconds, detail }: DrillStep):
   return `${name}: ${sentences[name]}: ${when}${detail === undefined ? '' : ` (${detail})`}`;
 }
 
-/** Of a record that counts, since they were one when they signed it. */
-export const formerApprover = 'signed by somebody who is no longer an approver';
-
 /** One line of a list. */
 export function drillLine({ id, failAt, hosts, startedAt, passed }: DrillRecord): string {
   return `${id}  ${passed ? 'passed' : 'failed'}  ${failAt} on ${hosts.join(', ')}, ${startedAt}`;

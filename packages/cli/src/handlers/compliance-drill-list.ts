@@ -1,12 +1,12 @@
 import { homedir } from 'node:os';
 import { addSeconds, msToInstant, pinTrust } from '@nixfleet/contracts';
-import { type DrillApproval, drillApproval, drillProblem, provesGate } from '@nixfleet/evidence';
+import { type DrillApproval, drillApproval, drillProblem, formerApprover, provesGate } from '@nixfleet/evidence';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitCode } from '../command-definition.ts';
 import type { CommandValues } from '../command-values.ts';
 import { absolutePath } from '../config/absolute-path.ts';
-import { drillLine, formerApprover, stepLine } from '../drill/describe-drill.ts';
+import { drillLine, stepLine } from '../drill/describe-drill.ts';
 import { type DrillFile, drillsFolder, readDrills, readPlan } from '../drill/drill-files.ts';
 import { walkTrustStates } from '../packet/trust-states.ts';
 import { printable } from '../printable.ts';

@@ -1,6 +1,13 @@
-import { gapText, type PacketFindings, provesGate, staleWaiverDays, staleWaivers } from '@nixfleet/evidence';
+import {
+  formerApprover,
+  gapText,
+  type PacketFindings,
+  provesGate,
+  staleWaiverDays,
+  staleWaivers,
+} from '@nixfleet/evidence';
 import type { ExitCode } from '../command-definition.ts';
-import { drillLine, formerApprover } from '../drill/describe-drill.ts';
+import { drillLine } from '../drill/describe-drill.ts';
 import { printable } from '../printable.ts';
 import { plural } from '../render/plural.ts';
 import type { Terminal } from '../terminal.ts';

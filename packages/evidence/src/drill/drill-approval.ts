@@ -10,6 +10,9 @@ import {
 /** Whose signature a record has: of somebody who is an approver now, or who was one when it was made. */
 export type DrillApproval = 'current' | 'former';
 
+/** What is said of a record whose approval is `former`: it counts, since they were one when they signed it. */
+export const formerApprover = 'signed by somebody who is no longer an approver';
+
 /**
  * Null where nobody signed it whose word counts. Somebody who left is asked for what they signed while they were an approver: under
  * the newest trust of `trust` (oldest first) that was signed before the latest time which the record names, since a record is no

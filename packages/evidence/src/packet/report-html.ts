@@ -1,5 +1,6 @@
 import type { DrillRecord, DrillStep, HostName } from '@nixfleet/contracts';
 import { addSeconds, instantToMs } from '@nixfleet/contracts';
+import { formerApprover } from '../drill/drill-approval.ts';
 import { provesGate } from '../drill/drill-problem.ts';
 import { coverageOf } from './coverage.ts';
 import { type DeclaredHost, declaredOf, declaredSpans } from './declared.ts';
@@ -130,7 +131,7 @@ function drills(found: readonly PacketDrill[]): string {
     record.held?.join(', ') || 'none',
     `${record.startedAt}, ${secondsOf(record)} s of at most ${record.limitSeconds} s`,
     record.steps.map(stepText).join(', '),
-    `${shownBy(record, unchecked)}${isStillApproved ? '' : '; signed by somebody who is no longer an approver'}`,
+    `${shownBy(record, unchecked)}${isStillApproved ? '' : `; ${formerApprover}`}`,
     record.passed ? 'passed' : 'failed',
   ]);
   const isProven = found.some(({ record }) => provesGate(record));
