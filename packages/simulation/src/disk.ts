@@ -3,7 +3,7 @@ import type { Dice } from './dice.ts';
 import type { Life } from './life.ts';
 
 /** Pieces of a file, so that appending costs what is appended. */
-type Pieces = readonly Uint8Array[];
+type Pieces = readonly Uint8Array<ArrayBuffer>[];
 
 /** What survives a power cut. */
 export class Disk {
@@ -14,16 +14,19 @@ export class Disk {
   /** Called with every line that was appended or written whole, once it is durable. */
   onWritten: (path: string, bytes: Uint8Array, how: 'whole' | 'appended') => void = () => {};
 
+  /** Not a copy: nobody changes what was read or written. */
   read(path: string): Uint8Array<ArrayBuffer> | null {
     const pieces = this.#files.get(path);
     if (!pieces) return null;
+    const [first] = pieces;
+    if (first && pieces.length === 1) return first;
     const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
     for (const piece of pieces) {
       whole.set(piece, at);
       at += piece.length;
     }
-    if (pieces.length > 1) this.#files.set(path, [whole]);
+    this.#files.set(path, [whole]);
     return whole;
   }
 
@@ -61,9 +64,10 @@ export class Disk {
   }
 
   remove(path: string): void {
-    this.#listed.clear();
+    const count = this.#files.size;
     this.#files.delete(path);
     for (const name of this.#files.keys()) if (name.startsWith(`${path}/`)) this.#files.delete(name);
+    if (this.#files.size < count) this.#listed.clear();
   }
 
   list(path: string): readonly string[] {

@@ -36,8 +36,15 @@ const forbidden: Forbidden = [
   [childProcess, ['spawn', 'exec', 'execFile', 'fork', 'spawnSync', 'execFileSync']],
 ];
 
-/** Closes the world to everything in this process until disposed: who reaches for it past a port fails at once, by name. */
+let isClosed = false;
+
+/**
+ * Closes the world to everything in this process until disposed: who reaches for it past a port fails at once, by name. Where it
+ * is closed already, it stays as it is: what the engine has compiled for this world is kept from one run to the next.
+ */
 export function closeTheWorld(): Disposable {
+  if (isClosed) return { [Symbol.dispose]: () => {} };
+  isClosed = true;
   const undo: (() => void)[] = [];
   for (const [owner, names] of forbidden) {
     for (const name of names) {
@@ -63,6 +70,7 @@ export function closeTheWorld(): Disposable {
   return {
     [Symbol.dispose]: () => {
       for (const restore of undo.reverse()) restore();
+      isClosed = false;
       syncBuiltinESMExports();
     },
   };

@@ -72,10 +72,9 @@ async function collectOn(machine: Machine, deps: MachineCollectorDeps): Promise<
   const { clock, crypto, random, files, closures, fleet, key, otherKey, directory, scheduler } = deps;
   const conduct = closures.conductOf(machine.running);
   const bytes = closures.catalogueOf(machine.running);
-  const catalogue = ComplianceCatalogue.parse(JSON.parse(new TextDecoder().decode(bytes)));
   const hasLapsed = conduct === 'lapsing' && scheduler.nowMs - machine.runningSinceMs >= lapsingMs;
   const options = {
-    catalogue,
+    catalogue: catalogueIn(bytes),
     catalogueSha256: await sha256Hex(crypto, bytes),
     directory,
     fleet: fleet as never,
@@ -99,6 +98,15 @@ async function collectOn(machine: Machine, deps: MachineCollectorDeps): Promise<
     }),
     run: async (probes) => new Map(probes.map(({ ruleId }) => [ruleId, measured(ruleId, { conduct, hasLapsed })])),
   });
+}
+
+const catalogues = new WeakMap<Uint8Array, ComplianceCatalogue>();
+
+/** Read once: a closure does not change. */
+function catalogueIn(bytes: Uint8Array): ComplianceCatalogue {
+  const known = catalogues.get(bytes) ?? ComplianceCatalogue.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  catalogues.set(bytes, known);
+  return known;
 }
 
 function measured(

@@ -20,7 +20,7 @@ export interface PoolOptions {
  * Most of what a simulation allocates is gone by its next step, and hundreds of hosts are there until its end: with a larger
  * nursery, in MB, what is short-lived is not copied.
  */
-const nurseryMb = 32;
+const nurseryMb = 64;
 
 /** Runs simulations in processes of their own, as many at once as there are cores. Rejects when one of them ends by itself. */
 export async function simulateAll(runs: Iterable<WorkerTask>, options: PoolOptions): Promise<void> {

@@ -1,3 +1,4 @@
+import { closeTheWorld } from './guard.ts';
 import { playScene } from './scene.ts';
 import type { SceneName } from './scenes.ts';
 import { type SimulationOptions, type SimulationResult, simulate } from './simulate.ts';
@@ -21,6 +22,8 @@ process.on('unhandledRejection', (reason) => {
 process.once('disconnect', () => process.exit(1));
 
 process.on('message', (task: WorkerTask) => {
+  // For good: this process does nothing else.
+  closeTheWorld();
   const run = 'scene' in task ? playScene(task.scene) : simulate(task, (hours) => say({ hours }));
   run.then(
     (result) => say({ result }),
