@@ -231,6 +231,11 @@ describe('what one control plane has stored of a release', () => {
     await seen(a);
     assert.deepEqual([await isHeld(b, 'canary'), await isHeld(b, 'db')], [false, true]);
     assert.equal(await isHeld(a, 'canary'), true);
+    a.source.failure = 'host is down';
+    await a.restart();
+    await seen(a);
+    assert.equal(await isHeld(a, 'canary'), true, 'what the other one stored in between has not made it forget');
+    a.source.failure = null;
     a.fleet.files.set(holdPath(sha256), bytes);
     await a.refresh();
     assert.deepEqual([await isHeld(a, 'canary'), await isHeld(a, 'db')], [false, true]);

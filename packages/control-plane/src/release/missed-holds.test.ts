@@ -150,3 +150,27 @@ test('a release that is stored and does not verify now is kept when a hold is st
   );
   assert.equal((await fixture.call('canary', { path: `/v1/signed/${headPath}` })).status, 503);
 });
+
+test('a hold that a newer head names and the source does not have holds everything, also after a restart without a source', async () => {
+  await using fixture = await Fixture.start();
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  const { sha256 } = await fixture.fleet.hold('data');
+  const path = holdPath(sha256);
+  const bytes = fixture.fleet.files.get(path);
+  assert.ok(bytes);
+  fixture.fleet.files.delete(path);
+  await fixture.refresh();
+  const reason = async () => (await fixture.checkin('canary')).withheld?.[0]?.reason ?? '';
+  assert.match(await reason(), /does not have in full/);
+  fixture.source.failure = 'host is down';
+  await fixture.restart();
+  assert.match(await reason(), /does not have in full/);
+  assert.match((await fixture.view()).problems.join('; '), /names a hold/);
+  fixture.source.failure = null;
+  fixture.fleet.files.set(path, bytes);
+  await fixture.refresh();
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0, 'it is of another channel');
+  fixture.source.failure = 'host is down';
+  await fixture.restart();
+  assert.equal((await fixture.checkin('canary')).go?.wave, 0, 'and forgotten where it is stored, too');
+});

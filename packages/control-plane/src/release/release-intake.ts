@@ -15,7 +15,7 @@ import {
 } from '@nixfleet/contracts';
 import { ControlPlaneError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Store, StoredRelease } from '../store/store.ts';
+import type { MissingBrake, Store, StoredRelease } from '../store/store.ts';
 import { KnownHolds } from './known-holds.ts';
 import { ReleaseSaves } from './release-saves.ts';
 import { brakeNameOf, type ReleaseReader, storedReader } from './signed-files.ts';
@@ -65,7 +65,7 @@ export class ReleaseIntake {
    */
   #unverified: ReadonlyMap<string, Uint8Array> = new Map();
   #previousFiles: ReadonlyMap<string, Uint8Array> = new Map();
-  #missingBrake: TreeRefusal['missingBrake'] | null = null;
+  #missingBrake: MissingBrake | null = null;
   /** Of a newer head that could not be stored: it is not in force, and its brakes are. */
   #unstored: { readonly head: number; readonly holds: readonly VerifiedHold[] } | null = null;
   readonly #problems = new Map<Part, string>();
@@ -111,7 +111,7 @@ export class ReleaseIntake {
 
   /** Set while the newest head names a hold that could not be had. */
   get missingBrake(): { readonly until: Instant } | null {
-    return this.#missingBrake ?? null;
+    return this.#missingBrake;
   }
 
   /** Everything that holds a channel now: what the head in force names, and what approvers signed since. */
@@ -220,9 +220,12 @@ export class ReleaseIntake {
     const named = tree.ok ? tree.value.head.document.holds : [];
     const holdsMoved = stored ? await this.#joinHolds(stored, named) : before.holdsMoved;
     if (!tree.ok) {
+      const missed = this.#missingBrake?.head;
       this.#refuse(tree);
       if (trustMoved || holdsMoved || tree.missingBrake) this.onChange();
       if (unsaved) throw unsaved.error;
+      // A restart must not forget it: what is in force names it less than what is refused.
+      if (!stored && this.#missingBrake?.head !== missed) await this.#saves.save(this.#saved(), this.#join);
       return 'refused';
     }
     const isSame = this.#current?.head.sha256 === tree.value.head.sha256;
@@ -235,7 +238,8 @@ export class ReleaseIntake {
     const floors = { release: releaseFloorOf(tree.value.release), head: headFloorOf(tree.value.head) };
     try {
       if (unsaved) throw unsaved.error;
-      if (!stored && (!isSame || trustMoved)) await this.#saves.save(this.#saved(floors, tree.value.files), this.#join);
+      if (!stored && (!isSame || trustMoved || hadMissingBrake))
+        await this.#saves.save(this.#saved(floors, tree.value.files), this.#join);
     } catch (error) {
       if (!isSame) this.#unstored = { head, holds: tree.value.holds };
       this.onChange();
@@ -303,7 +307,8 @@ export class ReleaseIntake {
   /** What a save writes: with a release that was just verified, or what is stored already. */
   #saved(floors = this.#floors, files = this.#current?.files ?? this.#unverified) {
     const { document, sha256 } = this.#trust;
-    return { trust: { version: document.version, sha256 }, ...floors, files: new Map([...this.#trustFiles, ...files]) };
+    const trust = { version: document.version, sha256 };
+    return { trust, ...floors, missingBrake: this.#missingBrake, files: new Map([...this.#trustFiles, ...files]) };
   }
 
   readonly #join = async (stored: StoredRelease): Promise<void> => {
@@ -334,6 +339,9 @@ export class ReleaseIntake {
       ...walk.files,
     ]);
     this.#floors = { release: stored.release, head: stored.head };
+    this.#missingBrake = stored.missingBrake;
+    if (stored.missingBrake)
+      this.#problem('release', `head ${stored.missingBrake.head} names a hold that could not be had`);
     if (stored.head) {
       const { now, wall } = { now: this.now(), wall: this.#wall() };
       const input = { reader, trust: this.#trust, floors: this.#floors, now, wall, known: new Map() };

@@ -7,7 +7,7 @@ import { brakeNameOf } from './signed-files.ts';
 const triesMax = 5;
 
 /** What is written besides the holds that are known. */
-type Saved = Pick<StoredRelease, 'trust' | 'release' | 'head' | 'files'>;
+type Saved = Omit<StoredRelease, 'change'>;
 
 /**
  * What is stored of the release, its trust and its brakes. Every save replaces all of it, so each is made of everything that is
@@ -44,11 +44,16 @@ export class ReleaseSaves {
   }
 
   /**
-   * Stores what is known here and is not stored, if there is such a hold. Only adds to what is there, so that two control planes
-   * never undo each other's in turn.
+   * Stores what is known here and is not stored, if there is such a hold, or one that could not be had. Only adds to what is
+   * there, so that two control planes never undo each other's in turn.
    */
-  async addTo({ files }: StoredRelease, saved: Saved, join: (stored: StoredRelease) => Promise<void>): Promise<void> {
-    if ([...this.#known.files.keys()].every((path) => files.has(path))) {
+  async addTo(
+    { files, missingBrake }: StoredRelease,
+    saved: Saved,
+    join: (stored: StoredRelease) => Promise<void>,
+  ): Promise<void> {
+    const isMissStored = (saved.missingBrake?.head ?? 0) <= (missingBrake?.head ?? 0);
+    if (isMissStored && [...this.#known.files.keys()].every((path) => files.has(path))) {
       this.#holds = this.#known.fingerprint;
       return;
     }

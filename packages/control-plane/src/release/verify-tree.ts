@@ -30,6 +30,7 @@ import {
   verifyRelease,
   verifyTrial,
 } from '@nixfleet/contracts';
+import type { MissingBrake } from '../store/store.ts';
 import { keyIdsOf, type ReleaseReader, readSigned } from './signed-files.ts';
 
 const endOfTime = '2999-01-01T00:00:00Z' as Instant;
@@ -47,15 +48,7 @@ export interface VerifiedTree {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-export interface MissingBrake {
-  /** When the head runs out that names it. */
-  readonly until: Instant;
-  /** That head's version. */
-  readonly head: number;
-}
-
 export type TreeRefusal = Refusal & {
-  /** A newer head is genuine and names a brake that could not be had: until it can, nothing may start. */
   readonly missingBrake?: MissingBrake;
 };
 

@@ -1,14 +1,19 @@
-import { Floor, Sha256Hex } from '@nixfleet/contracts';
+import { Floor, Instant, Sha256Hex } from '@nixfleet/contracts';
 import { z } from 'zod';
 import { ControlPlaneError } from '../errors.ts';
 import type { StoredRelease } from './store.ts';
 
-export type Floors = Pick<StoredRelease, 'trust' | 'release' | 'head'>;
+export type Floors = Pick<StoredRelease, 'trust' | 'release' | 'head' | 'missingBrake'>;
 
 const Floors = z.object({
   trust: Floor,
   release: Floor.nullable(),
   head: z.object({ version: z.int().min(1), sha256: Sha256Hex, keyIds: z.array(z.string()) }).nullable(),
+  // A store of before knows of none.
+  missingBrake: z
+    .object({ until: Instant, head: z.int().min(1) })
+    .nullable()
+    .default(null),
 });
 
 /** What the mark `floors` holds, of either dialect. Throws `state-unreadable`: never a reset, or an old release would be new. */
@@ -18,8 +23,8 @@ export function floorsOfText(text: string): Floors {
   return floors.data;
 }
 
-export function floorsToText({ trust, release, head }: Floors): string {
-  return JSON.stringify({ trust, release, head });
+export function floorsToText({ trust, release, head, missingBrake }: Floors): string {
+  return JSON.stringify({ trust, release, head, missingBrake });
 }
 
 function parseJson(text: string): unknown {

@@ -177,6 +177,7 @@ describe('one database, several control planes', () => {
       trust: { version: 2, sha256: hash('2') },
       release: { version: 7, sha256: hash('7') },
       head,
+      missingBrake: null,
       files: new Map(),
       change: 0,
     };

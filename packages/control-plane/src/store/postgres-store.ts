@@ -241,7 +241,7 @@ async function releaseChangeOf(client: ClientBase): Promise<number> {
  * trust and release never go back, and what has the same version is the same. The head may, where trust went on or its keys
  * are others: whether that was right was verified before.
  */
-export function followsOn(floors: Floors, stored: Floors): boolean {
+export function followsOn(floors: Omit<Floors, 'missingBrake'>, stored: Omit<Floors, 'missingBrake'>): boolean {
   if (!isAtLeast(floors.trust, stored.trust) || !isAtLeast(floors.release, stored.release)) return false;
   if (floors.trust.version > stored.trust.version) return true;
   const keys = new Set(floors.head?.keyIds);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { addSeconds, type HostName, type Instant, type JournalId, type Sha256Hex } from '@nixfleet/contracts';
 import { ControlPlaneError } from '../errors.ts';
+import { floorsOfText, floorsToText } from './floors-row.ts';
 import { PostgresServer } from './postgres-server.test.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import type { EventEntry, EvidenceEntry, Store } from './store.ts';
@@ -212,6 +213,7 @@ for (const { name, open } of dialects) {
         trust: { version: 2, sha256: hashOf(2) },
         release: null,
         head: { version: 9, sha256: hashOf(9), keyIds: ['k'] },
+        missingBrake: null,
         files: new Map([
           ['head.json', new Uint8Array([1, 0, 255])],
           ['old.json', new Uint8Array([1])],
@@ -221,6 +223,7 @@ for (const { name, open } of dialects) {
       const second = {
         ...first,
         release: { version: 7, sha256: hashOf(7) },
+        missingBrake: { until: at, head: 10 },
         files: new Map([
           ['head.json', new Uint8Array([2])],
           ['new.json', new Uint8Array(1000).fill(7)],
@@ -249,6 +252,13 @@ for (const { name, open } of dialects) {
     });
   });
 }
+
+test('floors that were stored before missing brakes were know of none', () => {
+  const { missingBrake: _, ...before } = JSON.parse(
+    floorsToText({ trust: { version: 2, sha256: hashOf(2) }, release: null, head: null, missingBrake: null }),
+  );
+  assert.equal(floorsOfText(JSON.stringify(before)).missingBrake, null);
+});
 
 test('sqlite: a full disk fails the append, keeps nothing of it, and heals', async () => {
   const large = { ...event('web', 2), text: 'x'.repeat(260_000) };

@@ -64,11 +64,21 @@ export interface ViewCheckpoint {
   readonly hosts: ReadonlyMap<HostName, string>;
 }
 
+/** A newer head is genuine and names a brake that could not be had: until that head or a newer one is in force, nothing may start. */
+export interface MissingBrake {
+  /** When the head runs out that names it. */
+  readonly until: Instant;
+  /** That head's version. */
+  readonly head: number;
+}
+
 /** The newest verified release and the floors under which nothing is accepted again. */
 export interface StoredRelease {
   readonly trust: Floor;
   readonly release: Floor | null;
   readonly head: HeadFloor | null;
+  /** Null: every brake that is known of could be had. */
+  readonly missingBrake: MissingBrake | null;
   /** Path inside `releases/` to bytes. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /**
