@@ -11,8 +11,9 @@ TEST_CONCURRENCY := 2
 # Inputs for each reader when asked to fuzz: some minutes. The tests have a few hundred.
 FUZZ_RUNS_DEFAULT := 10000
 # Seeds beside a week of 500 hosts; SEEDS=… runs as many as wanted.
-# A hundred seeds for each core, up to the whole budget: about as long everywhere.
-SIMULATE_CI_SEEDS = $(shell cores=$$(nproc); echo $$((cores < 20 ? cores * 100 : 2000)))
+# The whole budget where machines share it (SHARD=3/10); on one alone a hundred for each core, up to all: about as long everywhere.
+SIMULATE_CI_BUDGET := 2000
+SIMULATE_CI_SEEDS = $(if $(SHARD),$(SIMULATE_CI_BUDGET),$(shell cores=$$(nproc); echo $$((cores < 20 ? cores * 100 : $(SIMULATE_CI_BUDGET)))))
 # What ends a file of scenarios that hangs; its machines end with it. Each file has a network of its own.
 MACHINES_SECONDS_MAX := 1200
 
@@ -36,11 +37,11 @@ fuzz: setup ## hostile inputs for every reader, for longer (FUZZ_RUNS=… for ea
 	@FUZZ_RUNS=$(or $(FUZZ_RUNS),$(FUZZ_RUNS_DEFAULT)) $(NODE) --test --test-reporter=spec \
 	  tests/formats/fuzz.test.ts tests/formats/signed-tree.test.ts
 
-simulate: setup ## whole fleets in virtual time, from a seed (SEED= SEEDS= HOSTS= HOURS= WEEK=1 REAL_CRYPTO=1)
+simulate: setup ## whole fleets in virtual time, from a seed (SEED= SEEDS= HOSTS= HOURS= WEEK=1 SHARD= REAL_CRYPTO=1)
 	@$(NODE) packages/simulation/src/main.ts $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(HOSTS),--hosts $(HOSTS)) \
-	  $(if $(HOURS),--hours $(HOURS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REAL_CRYPTO),--real-crypto) $(if $(WEEK),--week)
+	  $(if $(HOURS),--hours $(HOURS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(SHARD),--shard $(SHARD)) $(if $(REAL_CRYPTO),--real-crypto) $(if $(WEEK),--week)
 
-simulate-ci: ## what CI simulates: a week of 500 hosts, and seeds of 20 hosts for 6 hours (SEEDS=2000; default: 100 a core, at most 2000)
+simulate-ci: ## what CI simulates: a week of 500 hosts, and seeds of 20 hosts for 6 hours (SHARD=3/10: this machine's share of 2000; default: 100 a core)
 	@$(MAKE) --no-print-directory simulate WEEK=1 SEEDS=$(or $(SEEDS),$(SIMULATE_CI_SEEDS))
 
 check: setup ## format, lint and types

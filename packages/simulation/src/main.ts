@@ -3,7 +3,7 @@ import { simulateAll } from './pool.ts';
 import { Progress } from './progress.ts';
 import type { SimulationOptions, SimulationResult } from './simulate.ts';
 
-const usage = 'make simulate [SEED=1] [SEEDS=1] [HOSTS=20] [HOURS=6] [WEEK=1] [REAL_CRYPTO=1] [JOBS=n]';
+const usage = 'make simulate [SEED=1] [SEEDS=1] [HOSTS=20] [HOURS=6] [WEEK=1] [SHARD=1/1] [REAL_CRYPTO=1] [JOBS=n]';
 /** A week of a large fleet, beside the seeds. */
 const week = { hosts: 500, hours: 168 };
 
@@ -16,6 +16,8 @@ interface Settings {
   readonly isCryptoReal: boolean;
   /** Begins with a week of 500 hosts, whose seed is the first. */
   readonly hasWeek: boolean;
+  /** Of so many machines that share the runs, which one this is, from 1. */
+  readonly shard: { readonly index: number; readonly count: number };
 }
 
 /** Throws `RangeError` saying which setting is wrong and what was expected. */
@@ -31,6 +33,7 @@ export function parseSettings(argv: readonly string[]): Settings {
       jobs: string,
       'real-crypto': { type: 'boolean' },
       week: { type: 'boolean' },
+      shard: string,
     },
   });
   return {
@@ -41,7 +44,14 @@ export function parseSettings(argv: readonly string[]): Settings {
     jobs: values.jobs === undefined ? undefined : whole('JOBS', values.jobs, { from: 1, to: 1024 }),
     isCryptoReal: values['real-crypto'] ?? false,
     hasWeek: values.week ?? false,
+    shard: shardOf(values.shard ?? '1/1'),
   };
+}
+
+function shardOf(text: string): Settings['shard'] {
+  const [index = 0, count = 0] = /^\d{1,4}\/\d{1,4}$/.test(text) ? text.split('/').map(Number) : [];
+  if (index >= 1 && index <= count) return { index, count };
+  throw new RangeError(`SHARD=${text}: expected which machine of how many, as 3/10; ${usage}`);
 }
 
 function whole(name: string, text: string, { from, to }: { readonly from: number; readonly to: number }): number {
@@ -50,10 +60,25 @@ function whole(name: string, text: string, { from, to }: { readonly from: number
   throw new RangeError(`${name}=${text}: expected a whole number from ${from} to ${to}; ${usage}`);
 }
 
-function* runsOf({ seed, seeds, hosts, hours, isCryptoReal, hasWeek }: Settings): Generator<SimulationOptions> {
+/** The share of this machine: every run of all of them is one machine's. */
+export function runsOf({
+  seed,
+  seeds,
+  hosts,
+  hours,
+  isCryptoReal,
+  hasWeek,
+  shard: { index, count },
+}: Settings): readonly SimulationOptions[] {
+  const runs: SimulationOptions[] = Array.from({ length: seeds }, (_, i) => ({
+    seed: seed + i,
+    hosts,
+    hours,
+    isCryptoReal,
+  }));
+  const own = runs.filter((_, i) => i % count === index - 1);
   // First, since it takes longest: the seeds fill the other workers meanwhile.
-  if (hasWeek) yield { seed, ...week, isCryptoReal };
-  for (let i = 0; i < seeds; i++) yield { seed: seed + i, hosts, hours, isCryptoReal };
+  return hasWeek && index === 1 ? [{ seed, ...week, isCryptoReal }, ...own] : own;
 }
 
 /** What a failure tells: which invariant, how to see it again, and what led to it. */
@@ -74,13 +99,12 @@ async function main(): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const progress = new Progress(settings.seeds + (settings.hasWeek ? 1 : 0), (line) =>
-    process.stderr.write(`${line}\n`),
-  );
+  const runs = runsOf(settings);
+  const progress = new Progress(runs.length, (line) => process.stderr.write(`${line}\n`));
   let steps = 0;
   let events = 0;
   const broken: string[] = [];
-  await simulateAll(runsOf(settings), {
+  await simulateAll(runs, {
     ...(settings.jobs === undefined ? {} : { jobs: settings.jobs }),
     onHours: (hours, run) => {
       if ('seed' in run) progress.hours(run, hours);
@@ -98,7 +122,8 @@ async function main(): Promise<number> {
     },
   });
   const { hosts, hours } = settings;
-  const beside = settings.hasWeek ? `, and ${week.hosts} hosts for ${week.hours} h` : '';
+  const hasWeek = runs.some((run) => run.hours === week.hours && run.hosts === week.hosts);
+  const beside = hasWeek ? `, and ${week.hosts} hosts for ${week.hours} h` : '';
   process.stdout.write(
     `${progress.held} of ${progress.done} runs held every invariant: ${hosts} hosts for ${hours} h${beside}; ${steps} steps, ${events} events\n`,
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSettings } from './main.ts';
+import { parseSettings, runsOf } from './main.ts';
 import { Progress } from './progress.ts';
 
 test('many runs are told of now and then, and a long one by the day', () => {
@@ -18,4 +18,20 @@ test('many runs are told of now and then, and a long one by the day', () => {
 test('a setting that is no number is told by its name', () => {
   assert.equal(parseSettings(['--seeds', '300', '--week']).hasWeek, true);
   assert.throws(() => parseSettings(['--seeds', 'many']), /SEEDS=many: expected a whole number/);
+});
+
+test('machines that share the runs play each once, and one of them the week', () => {
+  const shares = [1, 2, 3].map((i) =>
+    runsOf(parseSettings(['--seed', '5', '--seeds', '7', '--week', '--shard', `${i}/3`])),
+  );
+  assert.deepEqual(
+    shares.map((runs) => runs.map(({ seed, hosts }) => `${seed} of ${hosts}`)),
+    [
+      ['5 of 500', '5 of 20', '8 of 20', '11 of 20'],
+      ['6 of 20', '9 of 20'],
+      ['7 of 20', '10 of 20'],
+    ],
+  );
+  for (const wrong of ['0/3', '4/3', '3', '1/0', 'a/b', '1/3/5'])
+    assert.throws(() => parseSettings(['--shard', wrong]), /SHARD=.*: expected which machine of how many/, wrong);
 });
