@@ -38,3 +38,4 @@ export {
 export { signEvent, TestJournal } from './test-journal.ts';
 export { type TestKey, testKey } from './test-key.ts';
 export { signTestBytes, testBytes } from './test-signing.ts';
+export { type TestStaticReportOptions, testStaticReport } from './test-static-report.ts';

@@ -10,13 +10,17 @@ import {
   DrillRecord,
   HostName,
   type Instant,
-  reportPath,
   type SignedEvent,
-  sha256Hex,
   type WaiverDocument,
 } from '@nixfleet/contracts';
-import { releasedClosures, staticGate } from '@nixfleet/evidence';
-import { createTestFleet, type TestCollection, TestEvidence, type TestFleet, testWaiver } from '@nixfleet/testkit';
+import {
+  createTestFleet,
+  type TestCollection,
+  TestEvidence,
+  type TestFleet,
+  testStaticReport,
+  testWaiver,
+} from '@nixfleet/testkit';
 import { runNixfleet } from '../testing/run-nixfleet.ts';
 
 const exec = promisify(execFile);
@@ -127,34 +131,11 @@ export class PacketLab {
   async release(
     commit: string,
     failing: readonly string[],
-    waivers: Parameters<typeof staticGate>[0]['waivers'],
+    waivers: readonly WaiverDocument[],
     change: Parameters<TestFleet['publish']>[0],
   ): Promise<void> {
     const { fleet } = this;
-    // Twice, because the report is about the fleet document and the register of the release that binds it.
-    const probe = await createTestFleet({ now: fleet.now, intent: fleet.intent });
-    await probe.publish(change);
-    const evaluated = new Map();
-    for (const name of ['canary', 'db', 'web-1', 'web-2'].map((host) => HostName.parse(host))) {
-      const { catalogue, catalogueBytes } = new TestEvidence(fleet, name);
-      const sha256 = await sha256Hex(fleet.ctx.crypto, catalogueBytes);
-      fleet.files.set(reportPath(sha256), catalogueBytes);
-      const observations = ['AC-01', 'AC-02', 'AI-01'].map((id) => {
-        const passed = !(name === web && failing.includes(id));
-        return { id, passed, expected: {}, observed: {}, optionPath: 'x.y', fix: passed ? '' : 'x.y = 1;' };
-      });
-      evaluated.set(name, { catalogue, sha256, bytes: catalogueBytes.length, observations });
-    }
-    const { document } = (await probe.verified()).fleet;
-    const { report } = staticGate({
-      fleet: document,
-      hosts: evaluated,
-      closures: releasedClosures([...probe.current.manifests.values()].map((manifest) => manifest.document)),
-      carriedOver: new Set(),
-      waivers,
-      waiverRegister: probe.current.document.waiverRegister?.sha256 ?? null,
-      now: fleet.now,
-    });
+    const report = await testStaticReport(fleet, { change, failing: { [web]: failing }, waivers });
     await fleet.publish((next) => {
       change?.(next);
       next.staticReport = report;

@@ -7,15 +7,18 @@ import {
   HostName,
   type Instant,
   type Json,
-  reportPath,
   Sha256Hex,
-  StaticObservation,
-  sha256Hex,
   type WaiverDocument,
 } from '@nixfleet/contracts';
-import { createTestFleet, present, TestEvidence, type TestFleet, testCatalogue, testWaiver } from '@nixfleet/testkit';
-import { staticGate } from '../static-gate.ts';
-import { releasedClosures } from '../verify-static-report.ts';
+import {
+  createTestFleet,
+  present,
+  TestEvidence,
+  type TestFleet,
+  testCatalogue,
+  testStaticReport,
+  testWaiver,
+} from '@nixfleet/testkit';
 import type { PacketFindings } from './findings.ts';
 import { packetManifestPath, packetPaths } from './packet-manifest.ts';
 import type { PacketReader } from './packet-reader.ts';
@@ -62,35 +65,8 @@ export class MemoryPacket {
       const waivers = [{ waiver: new TextDecoder().decode(made.signed.bytes), sshSignatures }];
       next.waiverRegister = { type: 'waiver-register', fleet: fleet.name, schemaVersion: 1, waivers };
     };
-    // Twice, because the report is about the fleet document and the register of the release that binds it.
-    const probe = await createTestFleet({ now: fleet.now, intent: fleet.intent });
-    await probe.publish(change);
-    const { document } = (await probe.verified()).fleet;
-    const evaluated = new Map();
-    for (const name of ['canary', 'db', 'web-1', 'web-2'].map((host) => HostName.parse(host))) {
-      const catalogue = this.#catalogue(name);
-      const { catalogueBytes } = new TestEvidence(fleet, name, catalogue);
-      const sha256 = await sha256Hex(fleet.ctx.crypto, catalogueBytes);
-      fleet.files.set(reportPath(sha256), catalogueBytes);
-      const rules = catalogue.controls.flatMap((control) => control.rules).filter(({ hasStatic }) => hasStatic);
-      const observations = rules.map(({ id }) => {
-        const passed = !failing[name]?.includes(id);
-        return StaticObservation.parse({ id, passed, expected: {}, observed: {}, optionPath: 'x.y', fix: '' });
-      });
-      evaluated.set(
-        name,
-        failing[name] === null ? null : { catalogue, sha256, bytes: catalogueBytes.length, observations },
-      );
-    }
-    const { report } = staticGate({
-      fleet: document,
-      hosts: evaluated,
-      closures: releasedClosures([...probe.current.manifests.values()].map((manifest) => manifest.document)),
-      carriedOver: new Set(),
-      waivers: this.#waivers,
-      waiverRegister: probe.current.document.waiverRegister?.sha256 ?? null,
-      now: fleet.now,
-    });
+    const catalogueOf = this.#catalogue;
+    const report = await testStaticReport(fleet, { change, catalogueOf, failing, waivers: this.#waivers });
     await fleet.publish((next) => {
       change(next);
       next.staticReport = report;
