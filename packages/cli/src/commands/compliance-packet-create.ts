@@ -27,7 +27,7 @@ export const compliancePacketCreateCommand: CommandDefinition = {
   ],
   json: {
     sentence:
-      'An object with ok, hosts (host, collections, first, last, gaps), breaks (code, where, detail), incomplete (hosts with gaps) and hasFailures.',
+      'An object with ok, hosts (host, asked, collections, first, last, gaps), breaks (code, where, detail), incomplete (hosts with gaps) and hasFailures.',
   },
   examples: [
     {

@@ -22,7 +22,7 @@ export const compliancePacketVerifyCommand: CommandDefinition = {
   ],
   json: {
     sentence:
-      'An object with ok, hosts (host, collections, first, last, gaps), breaks (code, where, detail), incomplete (hosts with gaps) and hasFailures.',
+      'An object with ok, hosts (host, asked, collections, first, last, gaps), breaks (code, where, detail), incomplete (hosts with gaps) and hasFailures.',
   },
   examples: [
     { line: 'nixfleet compliance packet verify packet-june --trust trust-1.json', explains: 'all of it, offline' },

@@ -50,7 +50,7 @@ async function setUp() {
   };
   const read = async (keys: readonly KeyOfRecord[], events: readonly SignedEvent[]): Promise<string | number> => {
     const period = { from: at(0), to: at(100) };
-    const question = { host, period, isDisabled: false, keys, releases: [], drills: [] };
+    const question = { host, period, asked: [period], keys, releases: [], drills: [] };
     const found = await packetPorts(fleet.ctx).readJournal(question, events);
     return 'problem' in found ? found.problem : found.events.length;
   };

@@ -21,14 +21,25 @@ export function showFindings(
   findings: PacketFindings,
   { isJson }: { readonly isJson: boolean },
 ): ExitCode {
-  const { hosts, breaks, releases, trust, drills, commits, incompleteHosts, leftOut, hasFailures } = findings;
+  const {
+    manifest: period,
+    hosts,
+    breaks,
+    releases,
+    trust,
+    drills,
+    commits,
+    incompleteHosts,
+    leftOut,
+    hasFailures,
+  } = findings;
   const stale = [...staleWaivers(findings)].sort();
   const isWhole = breaks.length === 0;
   const isProven = drills.some(({ record }) => provesGate(record));
   const without = releases.filter(({ document }) => !commits.has(document.source.commit));
   if (isJson) {
-    const found = hosts.map(({ host, timeline: { collections, first, last, gaps } }) => {
-      return { host, collections, first, last, gaps };
+    const found = hosts.map(({ host, asked, timeline: { collections, first, last, gaps } }) => {
+      return { host, asked, collections, first, last, gaps };
     });
     const shown = drills.map(({ record: { id, failAt, passed }, ...rest }) => ({ id, failAt, passed, ...rest }));
     const view = {
@@ -52,11 +63,14 @@ export function showFindings(
   terminal.result(
     `${plural(releases.length, 'release')}: ${releases.map(({ document }) => document.version).join(', ')}`,
   );
-  for (const { host, timeline, ran } of hosts) {
+  for (const { host, asked, timeline, ran } of hosts) {
     const { collections, first, last, gaps } = timeline;
     const span = first === null ? '' : `, ${first} to ${last}`;
     const journal = ran === null ? 'no journal' : 'journal verified';
     terminal.result(`${host}: ${plural(collections, 'collection')}${span}; ${journal}`);
+    const isThroughout = asked.some(({ from, to }) => from <= period.from && to >= period.to);
+    const times = asked.map(({ from, to }) => `${from} to ${to}`).join(', ');
+    if (!isThroughout) terminal.result(`  was to collect: ${times || 'never in this period'}`);
     for (const gap of gaps) terminal.result(`  gap: ${gap.from} to ${gap.to}: ${gapText(gap)}`);
   }
   if (leftOut.length > 0) {

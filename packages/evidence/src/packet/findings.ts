@@ -12,7 +12,7 @@ import type {
 import type { DrillTrace } from '../drill/observe-drill.ts';
 import type { EvidenceRefusalCode } from '../outcome.ts';
 import type { HistoricRelease } from './historic-release.ts';
-import type { HostQuestion } from './host-question.ts';
+import type { HostQuestion, Period } from './host-question.ts';
 import type { PacketManifest } from './packet-manifest.ts';
 import type { HostTimeline } from './timeline.ts';
 
@@ -46,6 +46,8 @@ export interface RanSpan {
 
 export interface HostFindings {
   readonly host: HostName;
+  /** Times of the period in which it was to collect. */
+  readonly asked: readonly Period[];
   readonly timeline: HostTimeline;
   /** Null where the packet has no journal of it. */
   readonly ran: readonly RanSpan[] | null;

@@ -1,8 +1,10 @@
 import {
   type ChannelName,
   type Commit,
+  type ComplianceMode,
   type DrillRecord,
   entriesOf,
+  type FleetDocument,
   type HostName,
   type Instant,
   lookup,
@@ -13,7 +15,12 @@ import {
 import type { KeyOfRecord } from '../verify-evidence.ts';
 import type { VerifiedWaiver } from '../verify-waiver.ts';
 import { type HistoricRelease, keysOfRecord } from './historic-release.ts';
-import { releasesInForce } from './in-force.ts';
+
+/** From an instant up to another one. */
+export interface Period {
+  readonly from: Instant;
+  readonly to: Instant;
+}
 
 /** What one verified release says of one host. */
 export interface HostRelease {
@@ -35,10 +42,10 @@ export interface HostRelease {
 /** All that verifying one host takes beside the packet. Plain data, so that it can go to another thread. */
 export interface HostQuestion {
   readonly host: HostName;
-  readonly period: { readonly from: Instant; readonly to: Instant };
+  readonly period: Period;
   readonly keys: readonly KeyOfRecord[];
-  /** Whether nothing is to be collected: every release in force in the period that has the host says `disabled`. */
-  readonly isDisabled: boolean;
+  /** Times of the period in which it is to collect, in order and apart; none where it never is. */
+  readonly asked: readonly Period[];
   /** In the order of their versions. */
   readonly releases: readonly HostRelease[];
   /** Of the packet, by an approver; whether they name the host is for its journal to be asked. */
@@ -48,17 +55,13 @@ export interface HostQuestion {
 /** What releases say of one host. */
 export function hostQuestion(
   host: HostName,
-  { from, to }: HostQuestion['period'],
+  period: Period,
   { releases, drills }: { readonly releases: readonly HistoricRelease[]; readonly drills: readonly DrillRecord[] },
 ): HostQuestion {
-  const modes = releasesInForce(releases, { from, to }).flatMap(({ fleet }) => {
-    const channel = lookup(fleet.hosts, host)?.channel;
-    return channel === undefined ? [] : (lookup(fleet.channels, channel)?.policy.compliance.mode ?? 'enforce');
-  });
   return {
     host,
-    period: { from, to },
-    isDisabled: modes.length > 0 && modes.every((mode) => mode === 'disabled'),
+    period,
+    asked: timesAsked(host, period, releases),
     keys: keysOfRecord(releases, host),
     drills,
     releases: releases.map(({ releaseId, document, fleet, report, waivers }) => ({
@@ -75,4 +78,38 @@ export function hostQuestion(
       waivers: waivers.map((waiver) => ({ document: waiver.document })),
     })),
   };
+}
+
+/**
+ * A host is to collect while the newest release has it, in a channel where anything is measured: one that joins, leaves or is
+ * measured later has no gap for the rest. Of a host that no release of the packet has, nothing is known: it is asked throughout.
+ */
+function timesAsked(host: HostName, period: Period, releases: readonly HistoricRelease[]): readonly Period[] {
+  if (releases.every(({ fleet }) => lookup(fleet.hosts, host) === undefined)) return [period];
+  const times: Period[] = [];
+  for (const [i, { document, fleet }] of releases.entries()) {
+    // What was before the first one that is here is not known, unless there was nothing.
+    const isUnknownBefore = i === 0 && document.version > 1;
+    const from = isUnknownBefore ? period.from : later(document.createdAt, period.from);
+    const to = earlier(releases[i + 1]?.document.createdAt ?? period.to, period.to);
+    if (from >= to || modeOf(fleet, host) === 'disabled') continue;
+    const last = times.at(-1);
+    if (last && from <= last.to) times[times.length - 1] = { from: last.from, to: later(last.to, to) };
+    else times.push({ from, to });
+  }
+  return times;
+}
+
+function modeOf({ hosts, channels }: FleetDocument, host: HostName): ComplianceMode {
+  const channel = lookup(hosts, host)?.channel;
+  if (channel === undefined) return 'disabled';
+  return lookup(channels, channel)?.policy.compliance.mode ?? 'enforce';
+}
+
+function later(left: Instant, right: Instant): Instant {
+  return left > right ? left : right;
+}
+
+function earlier(left: Instant, right: Instant): Instant {
+  return left < right ? left : right;
 }

@@ -173,13 +173,14 @@ function releases({ releases: known, commits }: PacketFindings): string {
 }
 
 function hostAnnex(findings: HostFindings, { manifest, drills: found, releases: known }: PacketFindings): string {
-  const { host, timeline, ran, catalogue } = findings;
+  const { host, timeline, ran, catalogue, asked } = findings;
   const parts: string[] = [];
   const { collections, first, last, gaps, controls } = timeline;
   parts.push(
     table(
       ['', ''],
       [
+        ['Was to collect', asked.map(({ from, to }) => `${from} to ${to}`).join(', ') || 'never in this period'],
         ['Collections verified', String(collections)],
         ['First and last', first === null ? 'none' : `${first} and ${last}`],
         ['Catalogue', catalogue?.version ?? 'none'],
@@ -190,8 +191,8 @@ function hostAnnex(findings: HostFindings, { manifest, drills: found, releases: 
   parts.push(
     gaps.length === 0
       ? collections === 0
-        ? '<p>None: every release of the period that has it says that nothing is to be collected (mode disabled).</p>'
-        : '<p>None: never longer than twice the interval between two collections.</p>'
+        ? '<p>None: no release of the period asks it to collect anything (mode disabled).</p>'
+        : '<p>None: never longer than twice the interval between two collections, while a release asks for them.</p>'
       : list(gaps.map((gap) => `${gap.from} to ${gap.to}: ${gapText(gap)}`)),
   );
   parts.push('<h3>Controls over time</h3>');

@@ -59,8 +59,27 @@ describe('gaps', () => {
   test('no collection at all is one, however short the period, unless nothing was to be collected', () => {
     const period = { from, to: addSeconds(from, 60) };
     assert.deepEqual(new TimelineBuilder(period).finish().gaps, [period]);
-    assert.deepEqual(new TimelineBuilder(period, { isAsked: false }).finish().gaps, []);
+    assert.deepEqual(new TimelineBuilder(period, { asked: [] }).finish().gaps, []);
   });
+});
+
+test('only while collections are asked for is their absence a gap, each time by itself', () => {
+  const period = { from, to: addSeconds(from, 100 * hour) };
+  const time = (start: number, end: number) => ({
+    from: addSeconds(from, start * hour),
+    to: addSeconds(from, end * hour),
+  });
+  const asked = [time(10, 30), time(50, 60)];
+  assert.deepEqual(new TimelineBuilder(period, { asked }).finish().gaps, asked);
+  const builder = new TimelineBuilder(period, { asked });
+  for (let hours = 11; hours < 27; hours++) builder.add(at(good, hours * hour), hour);
+  for (let hours = 52; hours < 59; hours++) builder.add(at(good, hours * hour), hour);
+  assert.deepEqual(builder.finish().gaps, [time(26, 30)], 'it joined, stopped too early, came back and left');
+  assert.deepEqual(
+    builder.finish(3).gaps,
+    [{ ...time(0, 11), named: 3 }, time(26, 30)],
+    'its journal names earlier ones',
+  );
 });
 
 describe('spans', () => {

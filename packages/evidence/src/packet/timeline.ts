@@ -1,6 +1,7 @@
 import type { ComplianceDecision, ComplianceStatus, EvidenceDocument, Instant } from '@nixfleet/contracts';
 import { addSeconds } from '@nixfleet/contracts';
 import { combineDecisions } from '../decide.ts';
+import type { Period } from './host-question.ts';
 
 /** What one control was from one collection to the next that differs. */
 export interface ControlSpan {
@@ -61,8 +62,8 @@ const gapsMax = 1000;
 
 /** Folds verified collections, in order, into what a report shows. Memory grows with changes, not with collections. */
 export class TimelineBuilder {
-  readonly #period: { readonly from: Instant; readonly to: Instant };
-  readonly #isAsked: boolean;
+  readonly #period: Period;
+  readonly #asked: readonly Period[];
   readonly #controls = new Map<string, ControlSpan[]>();
   readonly #gaps: Gap[] = [];
   /** As the collection before has each control: what is folded into a span is not what it has to be compared with. */
@@ -75,13 +76,10 @@ export class TimelineBuilder {
   /** Of the collection before; null before the first. */
   #intervalSeconds: number | null = null;
 
-  /** `isAsked`: whether any release of the period asks for collections. Where none does, none is a gap. */
-  constructor(
-    period: { readonly from: Instant; readonly to: Instant },
-    { isAsked = true }: { readonly isAsked?: boolean } = {},
-  ) {
+  /** `asked`: times of the period in which collections are asked for. What is missing at others is no gap. */
+  constructor(period: Period, { asked = [period] }: { readonly asked?: readonly Period[] } = {}) {
     this.#period = period;
-    this.#isAsked = isAsked;
+    this.#asked = asked;
   }
 
   /** `intervalSeconds`: of the catalogue that it was collected under. */
@@ -99,16 +97,14 @@ export class TimelineBuilder {
 
   /** `namedBefore`: collections from before the first one that the host's journal names. With any, there is a gap, however short. */
   finish(namedBefore = 0): HostTimeline {
-    const { from, to } = this.#period;
     // However short the period: of a host that said nothing, nothing is known.
-    if (this.#last === null || this.#intervalSeconds === null) {
-      if (this.#isAsked) this.#gaps.push({ from, to });
-    } else this.#gap(this.#last, to, this.#intervalSeconds);
+    if (this.#last === null || this.#intervalSeconds === null) this.#gaps.push(...this.#asked.slice(0, gapsMax));
+    else this.#gap(this.#last, this.#period.to, this.#intervalSeconds);
     const rules = this.#newest.flatMap((control) => control.rules);
     if (namedBefore > 0) {
       const head = { from: this.#period.from, to: this.#first ?? this.#period.to, named: namedBefore };
-      if (this.#gaps[0]?.from === head.from) this.#gaps.shift();
-      this.#gaps.unshift(head);
+      const later = this.#gaps.filter(({ to }) => to > head.to);
+      this.#gaps.splice(0, this.#gaps.length, head, ...later);
     }
     return {
       collections: this.#collections,
@@ -122,8 +118,12 @@ export class TimelineBuilder {
   }
 
   #gap(from: Instant, to: Instant, intervalSeconds: number): void {
-    if (to <= addSeconds(from, gapIntervals * intervalSeconds) || this.#gaps.length >= gapsMax) return;
-    this.#gaps.push({ from, to });
+    if (to <= addSeconds(from, gapIntervals * intervalSeconds)) return;
+    for (const asked of this.#asked) {
+      const gap = { from: asked.from > from ? asked.from : from, to: asked.to < to ? asked.to : to };
+      if (gap.to > addSeconds(gap.from, gapIntervals * intervalSeconds) && this.#gaps.length < gapsMax)
+        this.#gaps.push(gap);
+    }
   }
 
   #control({ controlId, status, decision, rules }: EvidenceDocument['controls'][number], at: Instant): void {

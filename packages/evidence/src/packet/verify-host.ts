@@ -40,11 +40,11 @@ export interface HostInput {
 
 /** One host: its collections against its journal, keys of record, chain and releases. */
 export async function verifyHost(ctx: VerifyContext, packet: PacketReader, input: HostInput): Promise<HostOutcome> {
-  const { host, period, isDisabled } = input.question;
+  const { host, period, asked } = input.question;
   const breaks: Break[] = [];
   const note = noteInto(breaks);
   const reader = namingOversized(packet, note);
-  const builder = new TimelineBuilder(period, { isAsked: !isDisabled });
+  const builder = new TimelineBuilder(period, { asked });
   const waivers = new Set<string>();
   const collectedUnder = new Set<Sha256Hex>();
   const catalogues = new Map<Sha256Hex, ComplianceCatalogue | null>();
@@ -61,8 +61,8 @@ export async function verifyHost(ctx: VerifyContext, packet: PacketReader, input
         note('release-unverified', host, `evidence ${document.sequence} of ${host}: ${released}`);
         continue;
       }
-      const asked = await catalogueOf(ctx, reader, { known: catalogues, sha256: document.catalogue.sha256, note });
-      const checked = checkAgainstRelease(evidence, released, asked);
+      const declared = await catalogueOf(ctx, reader, { known: catalogues, sha256: document.catalogue.sha256, note });
+      const checked = checkAgainstRelease(evidence, released, declared);
       if (!checked.ok) {
         note(checked.reason, host, checked.detail);
         continue;
@@ -77,7 +77,7 @@ export async function verifyHost(ctx: VerifyContext, packet: PacketReader, input
         note('closure-mismatch', host, `evidence ${sequence} of ${host}: ${elsewhere}`);
         continue;
       }
-      catalogue = asked;
+      catalogue = declared;
       if (released !== null) {
         collectedUnder.delete(released.releaseId);
         collectedUnder.add(released.releaseId);
@@ -85,7 +85,7 @@ export async function verifyHost(ctx: VerifyContext, packet: PacketReader, input
       for (const { rules } of document.controls) {
         for (const { waiverId } of rules) if (waiverId !== undefined) waivers.add(waiverId);
       }
-      builder.add(document, asked?.collectIntervalSeconds ?? 3600);
+      builder.add(document, declared?.collectIntervalSeconds ?? 3600);
     }
   } catch (error) {
     note('file', packetPaths.evidence(host), `the archive cannot be read: ${String(error)}`);
@@ -95,6 +95,7 @@ export async function verifyHost(ctx: VerifyContext, packet: PacketReader, input
   return {
     findings: {
       host,
+      asked,
       timeline: builder.finish(before),
       ...journal,
       catalogue,

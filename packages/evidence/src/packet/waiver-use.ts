@@ -62,6 +62,9 @@ function hasPassed(
   },
 ): boolean {
   const { gaps, rules, controls, last } = host.timeline;
+  // One that joined, left or was measured only then has not passed for so long.
+  const isThroughout = host.asked.some(({ from, to }) => from <= period.from && to >= period.to);
+  if (host.asked.some(({ to }) => to > period.from) && !isThroughout) return false;
   if (gaps.some(({ to }) => to > period.from)) return false;
   const spans = (controls.get(controlId) ?? []).filter(({ to }) => to > period.from);
   if (spans.some(({ failing, changesFolded }) => failing.includes(ruleId) || changesFolded > 0)) return false;
