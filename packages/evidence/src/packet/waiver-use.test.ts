@@ -13,14 +13,20 @@ async function lived({
   days,
   failingOn = [],
   waiver = {},
+  disabledDays = 0,
 }: {
   readonly days: number;
   readonly failingOn?: readonly number[];
   readonly waiver?: object;
+  /** Days before the first, in which nothing is measured. */
+  readonly disabledDays?: number;
 }): Promise<MemoryPacket> {
   const packet = await MemoryPacket.create((host) => ({ ...testCatalogue(host), collectIntervalSeconds: day }));
   const expiresAt = addSeconds(packet.fleet.now, 300 * day);
-  await packet.release('enforce', {}, { expiresAt, reviewAt: expiresAt, ...waiver });
+  const terms = { expiresAt, reviewAt: expiresAt, createdAt: packet.from, ...waiver };
+  if (disabledDays > 0) await packet.release('disabled', {}, terms);
+  packet.fleet.pass(disabledDays * day);
+  await packet.release('enforce', {}, terms);
   for (let i = 0; i < days; i++) {
     await packet.collect(web, 'enforce', failingOn.includes(i) ? { failing: ['AC-01'] } : {});
     packet.fleet.pass(day);
@@ -48,4 +54,8 @@ test('it is not where the rule failed since, or nothing is known of a host, or o
   const silent = await lived({ days: 33 });
   silent.fleet.pass(4 * day);
   assert.deepEqual([...staleWaivers(await silent.verify({ hosts: [web] }))], []);
+  const later = await lived({ days: 10, disabledDays: 23 });
+  const found = await later.verify({ hosts: [web] });
+  assert.deepEqual(found.incompleteHosts, [], 'it was not asked before');
+  assert.deepEqual([...staleWaivers(found)], [], 'and has passed for ten days');
 });
