@@ -27,7 +27,7 @@ export async function playScene(name: SceneName): Promise<SimulationResult> {
   const witness = new Witness();
   const { intent, headSeconds = 86_400 } = scene;
   const size = { hosts: Object.keys(intent.hosts).length, hours: 1 };
-  const fleet = await SimulatedFleet.create(dice, { size, crypto: cheapCrypto, witness, intent, headSeconds });
+  await using fleet = await SimulatedFleet.create(dice, { size, crypto: cheapCrypto, witness, intent, headSeconds });
   witness.begin(fleet);
   const stage = new Stage(fleet, witness);
   await fleet.ci.release([...fleet.hosts.keys()], () => 'good');

@@ -55,7 +55,7 @@ export async function simulate(
   const crypto: Crypto = options.isCryptoReal ? nodeCrypto : cheapCrypto;
   const witness = new Witness();
   const headSeconds = dice.of('head').pick(tempo.headSeconds);
-  const fleet = await SimulatedFleet.create(dice, { size: options, crypto, witness, headSeconds });
+  await using fleet = await SimulatedFleet.create(dice, { size: options, crypto, witness, headSeconds });
   witness.begin(fleet);
   const weather = dice.of('weather').pick(tempo.weathers);
   const faults = new Faults(fleet, {

@@ -54,6 +54,8 @@ export class SimulatedAgent {
   readonly #options: SimulatedAgentOptions;
   #life: Life;
   #running: RunningAgent | null = null;
+  /** Every incarnation that has run. */
+  readonly #incarnations: RunningAgent[] = [];
 
   constructor(options: SimulatedAgentOptions) {
     this.#options = options;
@@ -131,6 +133,7 @@ export class SimulatedAgent {
       (running) => {
         if (life.isOver) return;
         this.#running = running;
+        this.#incarnations.push(running);
         running.stopped.catch(this.#options.onFault);
       },
       (error: unknown) => {
@@ -143,5 +146,11 @@ export class SimulatedAgent {
   kill(): void {
     this.#life.end();
     this.#running = null;
+  }
+
+  /** The run is over: what still listens for an end is told of one, since Node keeps alive whatever listens to a signal made of others. */
+  [Symbol.dispose](): void {
+    this.kill();
+    for (const incarnation of this.#incarnations.splice(0)) void incarnation[Symbol.asyncDispose]();
   }
 }

@@ -47,7 +47,7 @@ export interface Watchers {
 }
 
 /** A whole fleet in one process: real agents and a real control plane in a world of variables. */
-export class SimulatedFleet {
+export class SimulatedFleet implements AsyncDisposable {
   readonly scheduler = new Scheduler();
   readonly timeline = new Timeline(startMs, () => this.scheduler.nowMs);
   readonly closures: Closures;
@@ -164,6 +164,12 @@ export class SimulatedFleet {
       fleet.hosts.set(name, host);
     }
     return fleet;
+  }
+
+  /** Lets go of everything that would outlive the run. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { agent } of this.hosts.values()) agent[Symbol.dispose]();
+    await this.#server?.[Symbol.asyncDispose]();
   }
 
   get ci(): Ci {

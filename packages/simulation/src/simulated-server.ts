@@ -48,6 +48,8 @@ const sourceMsMax = 400;
 export class SimulatedServer {
   readonly #options: SimulatedServerOptions;
   #store: Store;
+  /** Every one that there was. */
+  readonly #stores: Store[] = [];
   #life: Life;
   #controlPlane: ControlPlane | null = null;
   /** Ends of requests that are being answered. */
@@ -56,7 +58,7 @@ export class SimulatedServer {
 
   constructor(options: SimulatedServerOptions) {
     this.#options = options;
-    this.#store = emptyStore();
+    this.#store = this.#emptyStore();
     this.#life = new Life(options.scheduler);
   }
 
@@ -99,7 +101,13 @@ export class SimulatedServer {
   /** Its disk is lost. */
   wipe(): void {
     this.kill();
-    this.#store = emptyStore();
+    this.#store = this.#emptyStore();
+  }
+
+  /** The run is over. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    for (const store of this.#stores.splice(0)) await store[Symbol.asyncDispose]();
   }
 
   /** Null where nothing listens; resolves to null where the connection breaks. */
@@ -117,7 +125,7 @@ export class SimulatedServer {
   /** Another control plane that has nothing but this one's log and release, folded anew from its first entry. */
   async replayed(): Promise<ControlPlane> {
     const { scheduler, time, crypto, trust, dice } = this.#options;
-    const store = emptyStore();
+    const store = this.#emptyStore();
     for (let after = 0; ; ) {
       const entries = await this.#store.read({ after, limit: readMax });
       if (entries.length === 0) break;
@@ -131,6 +139,13 @@ export class SimulatedServer {
     const clock = machineClock(time, life, scheduler);
     const random = dice.of('replay');
     return ControlPlane.start({ trust, source, store, clock, random, crypto, log: silentLog, limits });
+  }
+
+  /** A temporary database: what does not fit its cache goes to a file without a name, so that a long log takes no memory. */
+  #emptyStore(): Store {
+    const store = openSqliteStore({ path: '', nextTurn: () => Promise.resolve() });
+    this.#stores.push(store);
+    return store;
   }
 
   #source(life: Life): ReleaseSource {
@@ -205,9 +220,4 @@ export class SimulatedServer {
       [Symbol.asyncDispose]: async () => {},
     };
   }
-}
-
-/** A temporary database: what does not fit its cache goes to a file without a name, so that a long log takes no memory. */
-function emptyStore(): Store {
-  return openSqliteStore({ path: '', nextTurn: () => Promise.resolve() });
 }
