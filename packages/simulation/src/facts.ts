@@ -160,6 +160,8 @@ export class StoredFacts {
   readonly failedControls = new Map<string, number>();
   /** Rollouts that somebody began to fetch, or was told to start. */
   readonly begun = new Set<string>();
+  /** Hosts that were allowed a rollout, told of it or not, as `host rolloutId`. */
+  readonly allowed = new Set<string>();
   /** When a rollout's failures were more than it bears. */
   readonly haltedAtMs = new Map<string, number>();
   readonly #failed = new Map<string, Set<string>>();

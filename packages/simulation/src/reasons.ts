@@ -114,8 +114,9 @@ function isGraceAlone(
     if (isFresh(host.lastSeenAt, view)) return false;
     const isAtRest = host.phase === null || host.phase.name === 'pending' || host.phase.name === 'converged';
     const isAwayAlone = host.withheld.length === 1 && host.withheld[0]?.code === 'offline';
-    // After a switch that was not confirmed no grace excuses it.
-    const isExcusable = facts.ledger(name).unconfirmed?.body.target.rolloutId !== rolloutId;
+    // After a switch that was not confirmed no grace excuses it, nor where it was allowed to start: it may be at work in silence.
+    const isUnconfirmed = facts.ledger(name).unconfirmed?.body.target.rolloutId === rolloutId;
+    const isExcusable = !isUnconfirmed && !facts.stored.allowed.has(`${name} ${rolloutId}`);
     return isAtRest && isAwayAlone && isExcusable;
   });
 }

@@ -95,6 +95,8 @@ export class Witness {
         const { stored } = this.facts;
         for (const entry of entries) {
           if (entry.kind === 'event') this.#stored(entry.host, JSON.parse(entry.text) as JournalEvent);
+          if (entry.kind === 'go')
+            stored.allowed.add(`${entry.host} ${(JSON.parse(entry.text) as { rolloutId: string }).rolloutId}`);
           if (entry.kind === 'fork') this.#forked(entry.host, entry.seq);
           if (entry.kind === 'rebuild') stored.beganAtMs ??= this.#nowMs;
         }
