@@ -198,3 +198,20 @@ test('receipts that are missing are looked for once a pass, not once a host', as
   await fixture.tell('db', { kind: 'reboot-pending', body: { component: null } });
   assert.equal(reads, 1);
 });
+
+test('a hold that could not be had is stored as soon as there is room, so that a restart knows of it', async () => {
+  const { store, fill } = fillable(memoryStore());
+  await using fixture = await Fixture.start({ store });
+  await fixture.join('canary', 'web-1', 'web-2', 'db');
+  const { sha256 } = await fixture.fleet.hold('data');
+  fixture.fleet.files.delete(holdPath(sha256));
+  fill(true);
+  await fixture.refresh();
+  const code = async () => (await fixture.checkin('canary')).withheld?.[0]?.code;
+  assert.equal(await code(), 'hold', 'it counts at once');
+  fill(false);
+  await fixture.refresh();
+  fixture.source.failure = 'host is down';
+  await fixture.restart();
+  assert.equal(await code(), 'hold');
+});

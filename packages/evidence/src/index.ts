@@ -60,7 +60,7 @@ export {
   packetSumsPath,
 } from './packet/packet-manifest.ts';
 export type { PacketReader } from './packet/packet-reader.ts';
-export { gapText } from './packet/timeline.ts';
+export { askedText, gapText } from './packet/timeline.ts';
 export { type KnownManifests, verifyHost } from './packet/verify-host.ts';
 export { type VerifyHosts, verifyPacket } from './packet/verify-packet.ts';
 export { staleWaiverDays, staleWaivers } from './packet/waiver-use.ts';

@@ -100,6 +100,13 @@ async function main(): Promise<number> {
     return 2;
   }
   const runs = runsOf(settings);
+  if (runs.length === 0) {
+    const { index, count } = settings.shard;
+    process.stderr.write(
+      `SHARD=${index}/${count}: of ${settings.seeds} seeds it plays none; give SEEDS=${count} or more\n`,
+    );
+    return 2;
+  }
   const progress = new Progress(runs.length, (line) => process.stderr.write(`${line}\n`));
   let steps = 0;
   let events = 0;

@@ -1,4 +1,5 @@
 import {
+  askedText,
   formerApprover,
   gapText,
   type PacketFindings,
@@ -63,14 +64,14 @@ export function showFindings(
   terminal.result(
     `${plural(releases.length, 'release')}: ${releases.map(({ document }) => document.version).join(', ')}`,
   );
+  const newest = releases.at(-1)?.document.version ?? null;
   for (const { host, asked, timeline, ran } of hosts) {
     const { collections, first, last, gaps } = timeline;
     const span = first === null ? '' : `, ${first} to ${last}`;
     const journal = ran === null ? 'no journal' : 'journal verified';
     terminal.result(`${host}: ${plural(collections, 'collection')}${span}; ${journal}`);
-    const isThroughout = asked.some(({ from, to }) => from <= period.from && to >= period.to);
-    const times = asked.map(({ from, to }) => `${from} to ${to}`).join(', ');
-    if (!isThroughout) terminal.result(`  was to collect: ${times || 'never in this period'}`);
+    const times = askedText(asked, { period, newest });
+    if (times !== null) terminal.result(`  was to collect: ${times}`);
     for (const gap of gaps) terminal.result(`  gap: ${gap.from} to ${gap.to}: ${gapText(gap)}`);
   }
   if (leftOut.length > 0) {

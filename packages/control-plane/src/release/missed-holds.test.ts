@@ -154,6 +154,7 @@ test('a release that is stored and does not verify now is kept when a hold is st
 test('a hold that a newer head names and the source does not have holds everything, also after a restart without a source', async () => {
   await using fixture = await Fixture.start();
   await fixture.join('canary', 'web-1', 'web-2', 'db');
+  const before = new Map(fixture.fleet.files);
   const { sha256 } = await fixture.fleet.hold('data');
   const path = holdPath(sha256);
   const bytes = fixture.fleet.files.get(path);
@@ -167,6 +168,13 @@ test('a hold that a newer head names and the source does not have holds everythi
   assert.match(await reason(), /does not have in full/);
   assert.match((await fixture.view()).problems.join('; '), /names a hold/);
   fixture.source.failure = null;
+  const named = new Map(fixture.fleet.files);
+  fixture.fleet.files.clear();
+  for (const [name, content] of before) fixture.fleet.files.set(name, content);
+  await fixture.refresh();
+  assert.match(await reason(), /does not have in full/, 'an older head does not let it go');
+  assert.match((await fixture.view()).problems.join('; '), /names a hold/);
+  for (const [name, content] of named) fixture.fleet.files.set(name, content);
   fixture.fleet.files.set(path, bytes);
   await fixture.refresh();
   assert.equal((await fixture.checkin('canary')).go?.wave, 0, 'it is of another channel');

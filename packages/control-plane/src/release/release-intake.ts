@@ -220,25 +220,24 @@ export class ReleaseIntake {
     const named = tree.ok ? tree.value.head.document.holds : [];
     const holdsMoved = stored ? await this.#joinHolds(stored, named) : before.holdsMoved;
     if (!tree.ok) {
-      const missed = this.#missingBrake?.head;
       this.#refuse(tree);
       if (trustMoved || holdsMoved || tree.missingBrake) this.onChange();
       if (unsaved) throw unsaved.error;
-      // A restart must not forget it: what is in force names it less than what is refused.
-      if (!stored && this.#missingBrake?.head !== missed) await this.#saves.save(this.#saved(), this.#join);
+      // A restart must not forget a brake that only the refused head names.
+      if (!stored && !this.#hasMissed(this.#floors)) await this.#saves.save(this.#saved(), this.#join);
       return 'refused';
     }
     const isSame = this.#current?.head.sha256 === tree.value.head.sha256;
     const head = tree.value.head.document.version;
-    // What our own source is short of is not made up for by what another one stored before.
-    const missing = stored && this.#missingBrake && head < this.#missingBrake.head ? this.#missingBrake : null;
+    // What a newer head names is not let go by an older one, whoever offers that.
+    const missing = this.#missingBrake && head < this.#missingBrake.head ? this.#missingBrake : null;
     const hadMissingBrake = this.#missingBrake !== missing;
     if (!missing && !(stored && isSame)) this.#problems.delete('release');
     this.#missingBrake = missing;
     const floors = { release: releaseFloorOf(tree.value.release), head: headFloorOf(tree.value.head) };
     try {
       if (unsaved) throw unsaved.error;
-      if (!stored && (!isSame || trustMoved || hadMissingBrake))
+      if (!stored && (!isSame || trustMoved || !this.#hasMissed(floors)))
         await this.#saves.save(this.#saved(floors, tree.value.files), this.#join);
     } catch (error) {
       if (!isSame) this.#unstored = { head, holds: tree.value.holds };
@@ -295,8 +294,13 @@ export class ReleaseIntake {
 
   #refuse(refusal: TreeRefusal): void {
     const keeps = this.#current ? `release ${this.#current.release.document.version} stays` : 'there is none yet';
-    this.#missingBrake = refusal.missingBrake ?? this.#missingBrake;
+    const { missingBrake } = refusal;
+    if (missingBrake && missingBrake.head >= (this.#missingBrake?.head ?? 0)) this.#missingBrake = missingBrake;
     this.#problem('release', `the offered release was refused: ${refusal.detail} (${refusal.reason}); ${keeps}`);
+  }
+
+  #hasMissed({ head }: Pick<StoredRelease, 'head'>): boolean {
+    return this.#saves.hasMissed({ head, missingBrake: this.#missingBrake });
   }
 
   #problem(part: Part, text: string): void {
@@ -341,7 +345,10 @@ export class ReleaseIntake {
     this.#floors = { release: stored.release, head: stored.head };
     this.#missingBrake = stored.missingBrake;
     if (stored.missingBrake)
-      this.#problem('release', `head ${stored.missingBrake.head} names a hold that could not be had`);
+      this.#problem(
+        'release',
+        `head ${stored.missingBrake.head} names a hold that could not be had; publish it, or a newer head`,
+      );
     if (stored.head) {
       const { now, wall } = { now: this.now(), wall: this.#wall() };
       const input = { reader, trust: this.#trust, floors: this.#floors, now, wall, known: new Map() };

@@ -1,5 +1,5 @@
 import { ControlPlaneError } from '../errors.ts';
-import type { Store, StoredRelease } from '../store/store.ts';
+import type { MissingBrake, Store, StoredRelease } from '../store/store.ts';
 import type { KnownHolds } from './known-holds.ts';
 import { brakeNameOf } from './signed-files.ts';
 
@@ -8,6 +8,7 @@ const triesMax = 5;
 
 /** What is written besides the holds that are known. */
 type Saved = Omit<StoredRelease, 'change'>;
+type Missed = Pick<StoredRelease, 'head' | 'missingBrake'>;
 
 /**
  * What is stored of the release, its trust and its brakes. Every save replaces all of it, so each is made of everything that is
@@ -20,6 +21,8 @@ export class ReleaseSaves {
   #holds: string;
   /** The newest save of which everything is known here. */
   #change = 0;
+  /** In that save: a brake that could not be had, which no other save lets go of. */
+  #missed: MissingBrake | null = null;
 
   constructor(store: Store, known: KnownHolds) {
     this.#store = store;
@@ -32,9 +35,15 @@ export class ReleaseSaves {
     return this.#known.fingerprint === this.#holds;
   }
 
+  /** Whether a brake that cannot be had is stored, or is stored no more, as it is now. */
+  hasMissed(now: Missed): boolean {
+    return this.#stillMissed(now)?.head === this.#missed?.head;
+  }
+
   /** That save was read, and everything in it that counts is known here. */
-  read({ change }: StoredRelease): void {
+  read({ change, missingBrake }: StoredRelease): void {
     this.#change = change;
+    this.#missed = missingBrake;
   }
 
   /** Where this control plane starts from. */
@@ -47,13 +56,8 @@ export class ReleaseSaves {
    * Stores what is known here and is not stored, if there is such a hold, or one that could not be had. Only adds to what is
    * there, so that two control planes never undo each other's in turn.
    */
-  async addTo(
-    { files, missingBrake }: StoredRelease,
-    saved: Saved,
-    join: (stored: StoredRelease) => Promise<void>,
-  ): Promise<void> {
-    const isMissStored = (saved.missingBrake?.head ?? 0) <= (missingBrake?.head ?? 0);
-    if (isMissStored && [...this.#known.files.keys()].every((path) => files.has(path))) {
+  async addTo({ files }: StoredRelease, saved: Saved, join: (stored: StoredRelease) => Promise<void>): Promise<void> {
+    if (this.hasMissed(saved) && [...this.#known.files.keys()].every((path) => files.has(path))) {
       this.#holds = this.#known.fingerprint;
       return;
     }
@@ -68,8 +72,10 @@ export class ReleaseSaves {
   async save(saved: Saved, join: (stored: StoredRelease) => Promise<void>): Promise<void> {
     for (let i = 0; i < triesMax; i++) {
       const files = new Map([...this.#known.files, ...saved.files]);
-      const outcome = await this.#store.saveRelease({ ...saved, files, change: this.#change });
+      const missingBrake = this.#stillMissed(saved);
+      const outcome = await this.#store.saveRelease({ ...saved, missingBrake, files, change: this.#change });
       if (outcome === 'saved') {
+        this.#missed = missingBrake;
         if (this.#store.shared) this.#change++;
         this.#holds = this.#known.fingerprint;
         return;
@@ -86,5 +92,12 @@ export class ReleaseSaves {
     }
     const text = `nothing could be stored in ${triesMax} tries: other control planes stored in between each time`;
     throw new ControlPlaneError('overtaken', text);
+  }
+
+  /** Of what is missing here and what is stored as missing: the newest, until a head as new as the one that names it is in force. */
+  #stillMissed({ head, missingBrake }: Missed): MissingBrake | null {
+    const [own, stored] = [missingBrake, this.#missed];
+    const newest = (own?.head ?? 0) >= (stored?.head ?? 0) ? own : stored;
+    return newest !== null && newest.head > (head?.version ?? 0) ? newest : null;
   }
 }

@@ -40,6 +40,12 @@ test('it is asked while a release has it; what was before the first release that
   const time = (from: number, to: number) => ({ from: at(from), to: at(to) });
   assert.deepEqual(asked(release(1, 10, true)), [time(10, 100)], 'there was no fleet before');
   assert.deepEqual(asked(release(2, 10, true)), [time(0, 100)], 'there was one');
+  assert.deepEqual(asked(release(2, 10, false), release(3, 40, true)), [time(0, 10), time(40, 100)]);
+  assert.deepEqual(
+    asked(release(2, 120, false), release(3, 130, true)),
+    [time(0, 100)],
+    'all of the period is before it',
+  );
   assert.deepEqual(asked(release(2, -10, false), release(3, 20, true), release(4, 30, true), release(5, 60, false)), [
     time(20, 60),
   ]);

@@ -87,10 +87,12 @@ export function hostQuestion(
 function timesAsked(host: HostName, period: Period, releases: readonly HistoricRelease[]): readonly Period[] {
   if (releases.every(({ fleet }) => lookup(fleet.hosts, host) === undefined)) return [period];
   const times: Period[] = [];
+  const first = releases[0]?.document;
+  // Whatever the first one that is here says: the one before it is not here to be asked.
+  if (first && first.version > 1 && first.createdAt > period.from)
+    times.push({ from: period.from, to: earlier(first.createdAt, period.to) });
   for (const [i, { document, fleet }] of releases.entries()) {
-    // What was before the first one that is here is not known, unless there was nothing.
-    const isUnknownBefore = i === 0 && document.version > 1;
-    const from = isUnknownBefore ? period.from : later(document.createdAt, period.from);
+    const from = later(document.createdAt, period.from);
     const to = earlier(releases[i + 1]?.document.createdAt ?? period.to, period.to);
     if (from >= to || modeOf(fleet, host) === 'disabled') continue;
     const last = times.at(-1);

@@ -6,7 +6,7 @@ import { coverageOf } from './coverage.ts';
 import { type DeclaredHost, declaredOf, declaredSpans } from './declared.ts';
 import type { HostFindings, PacketDrill, PacketFindings } from './findings.ts';
 import { escapeHtml, list, page, section, table } from './html.ts';
-import { type ControlSpan, gapText } from './timeline.ts';
+import { askedText, type ControlSpan, gapText } from './timeline.ts';
 import { staleWaiverDays, staleWaivers, waiverUses } from './waiver-use.ts';
 
 /**
@@ -175,12 +175,13 @@ function releases({ releases: known, commits }: PacketFindings): string {
 function hostAnnex(findings: HostFindings, { manifest, drills: found, releases: known }: PacketFindings): string {
   const { host, timeline, ran, catalogue, asked } = findings;
   const parts: string[] = [];
+  const newest = known.at(-1)?.document.version ?? null;
   const { collections, first, last, gaps, controls } = timeline;
   parts.push(
     table(
       ['', ''],
       [
-        ['Was to collect', asked.map(({ from, to }) => `${from} to ${to}`).join(', ') || 'never in this period'],
+        ['Was to collect', askedText(asked, { period: manifest, newest }) ?? 'throughout the period'],
         ['Collections verified', String(collections)],
         ['First and last', first === null ? 'none' : `${first} and ${last}`],
         ['Catalogue', catalogue?.version ?? 'none'],
@@ -191,7 +192,7 @@ function hostAnnex(findings: HostFindings, { manifest, drills: found, releases: 
   parts.push(
     gaps.length === 0
       ? collections === 0
-        ? '<p>None: no release of the period asks it to collect anything (mode disabled).</p>'
+        ? '<p>None: no release of the period asks it to collect anything: it is not in the fleet, or in a channel that measures nothing (mode disabled).</p>'
         : '<p>None: never longer than twice the interval between two collections, while a release asks for them.</p>'
       : list(gaps.map((gap) => `${gap.from} to ${gap.to}: ${gapText(gap)}`)),
   );

@@ -41,6 +41,18 @@ export function gapText({ named }: Gap): string {
     : `nothing is here, and its journal names collections of that time: ${named}`;
 }
 
+/** When a host was to collect, where that is not all of the period: else null. `newest`: version of the newest release that is here. */
+export function askedText(
+  asked: readonly Period[],
+  { period, newest }: { readonly period: Period; readonly newest: number | null },
+): string | null {
+  if (asked.some(({ from, to }) => from <= period.from && to >= period.to)) return null;
+  const source = newest === null ? 'no release is here' : `by release ${newest}, the newest that is here`;
+  const times = asked.map(({ from, to }) => `${from} to ${to}`).join(', ');
+  const isToTheEnd = asked.some(({ to }) => to >= period.to);
+  return `${times || 'never in this period'}${isToTheEnd ? '' : times ? `, and not from then on, ${source}` : `, ${source}`}`;
+}
+
 export interface HostTimeline {
   readonly collections: number;
   readonly first: Instant | null;
