@@ -42,6 +42,7 @@ export class Ledger {
   readonly accepted: Accepted[] = [];
   /** The newest switches that led nowhere, and when what runs was confirmed. */
   unconfirmed: EventOf<'unconfirmed'> | null = null;
+  /** Until something else is begun: a host that comes back to it afterwards tries at once. */
   refused: EventOf<'refused'> | null = null;
   confirmedAt: Instant | null = null;
   /** Enforced probes of what runs that fail now. */
@@ -93,7 +94,10 @@ export class Ledger {
   #fold(event: JournalEvent): void {
     this.events++;
     const { kind } = event;
-    if ('target' in event.body) this.target = event.body.target;
+    if ('target' in event.body) {
+      this.target = event.body.target;
+      if (this.refused?.body.target.rolloutId !== this.target.rolloutId) this.refused = null;
+    }
     if (kind === 'activating' || kind === 'rebooting' || kind === 'reverted') {
       this.lapsedBefore = this.lapsedAt;
       this.lapsedAt = null;
