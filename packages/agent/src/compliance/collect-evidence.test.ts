@@ -227,6 +227,27 @@ describe('a collector', () => {
     assert.deepEqual(read, [1, 2, 3]);
   });
 
+  test('after a clock that ran ahead for a while another chain begins, and is kept to once that time has come', async () => {
+    const world = await CollectorWorld.create();
+    const hour = 3_600_000;
+    const before = await world.collect();
+    const now = world.clock.now();
+    world.clock.setWall(msToInstant(now + 2 * hour));
+    assert.deepEqual([(await world.collect()).sequence, (await world.collect()).chain], [2, before.chain]);
+    world.clock.setWall(msToInstant(now));
+    const numbers: number[] = [];
+    const chains = new Set<string>();
+    for (let i = 0; i < 4; i++) {
+      const { chain, sequence } = await world.collect();
+      numbers.push(sequence);
+      chains.add(chain);
+      await world.clock.advance(hour);
+    }
+    assert.deepEqual(numbers, [1, 2, 3, 4]);
+    assert.equal(chains.size, 1);
+    assert.ok(!chains.has(before.chain), 'numbers 2 and 3 of it are taken');
+  });
+
   test('another key, or nothing that can be read, begins a new chain', async () => {
     const world = await CollectorWorld.create();
     const first = await world.collect();

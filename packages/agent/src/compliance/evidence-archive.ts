@@ -48,11 +48,13 @@ export class EvidenceArchive {
 
   /**
    * Where the next document stands: after the newest whole one that our own key signed. A document that was being written when
-   * the machine stopped is passed over, as are those of a clock that was ahead; where none can be read a new chain begins, visibly.
+   * the machine stopped is passed over. Where none can be read a new chain begins, visibly; and so it does after one of a clock that
+   * was ahead: once its time has come it counts again, and no number of a chain is given twice.
    */
   async next(now: Instant): Promise<ChainLink> {
     for (const name of await this.#candidates()) {
       const found = await this.#verified(name, now);
+      if (found === 'ahead') break;
       if (found === null) continue;
       const { chain, sequence, sha256 } = positionOf(found);
       return { chain: JournalId.parse(chain), sequence: sequence + 1, previousSha256: sha256 };
@@ -109,11 +111,13 @@ export class EvidenceArchive {
     return names.filter((name) => parseArchiveName(name) !== null);
   }
 
-  async #verified(name: string, now: Instant): Promise<VerifiedEvidence | null> {
+  /** `ahead`: dated later than it is now. Null: not whole, or not by our own key. */
+  async #verified(name: string, now: Instant): Promise<VerifiedEvidence | 'ahead' | null> {
     const { files, directory, ctx, host, ownKey } = this.#options;
     const signed = await readEvidence(files, archivedAt(join(directory, archiveDirectory, name)));
     if (signed === null) return null;
     const verified = await verifyOwnEvidence(ctx, { signed, host, ownKey, now });
-    return verified.ok ? verified.value : null;
+    if (verified.ok) return verified.value;
+    return verified.reason === 'stale' ? 'ahead' : null;
   }
 }
