@@ -6,6 +6,7 @@ import type {
   Instant,
   JournalEvent,
   ReleaseDocument,
+  RolloutId,
   RolloutManifest,
 } from '@nixfleet/contracts';
 import type { TestRelease } from '@nixfleet/testkit';
@@ -160,8 +161,8 @@ export class StoredFacts {
   readonly failedControls = new Map<string, number>();
   /** Rollouts that somebody began to fetch, or was told to start. */
   readonly begun = new Set<string>();
-  /** Hosts that were allowed a rollout, told of it or not, as `host rolloutId`. */
-  readonly allowed = new Set<string>();
+  /** When each host was allowed a rollout last, told of it or not. */
+  readonly allowedAtMs = new Map<string, Map<RolloutId, number>>();
   /** When a rollout's failures were more than it bears. */
   readonly haltedAtMs = new Map<string, number>();
   readonly #failed = new Map<string, Set<string>>();
@@ -172,6 +173,10 @@ export class StoredFacts {
     { rolloutId, attempt }: Pick<HostTarget, 'rolloutId' | 'attempt'>,
   ): string {
     return `${kind} ${host} ${rolloutId} ${attempt}`;
+  }
+
+  allowed(host: string, rolloutId: RolloutId, nowMs: number): void {
+    this.allowedAtMs.set(host, (this.allowedAtMs.get(host) ?? new Map()).set(rolloutId, nowMs));
   }
 
   /** An event of a collection, or one that makes a host forget them all. */

@@ -2,6 +2,7 @@ import {
   FleetView,
   type HostSummary,
   type Instant,
+  type RolloutId,
   receiptsNeeded,
   type Withheld,
   type WithheldCode,
@@ -44,6 +45,9 @@ function problemWith(
   nowMs: number,
 ): string | null {
   const told = [...facts.knowledge(name).toldAtMs.values()].some((atMs) => fleet.scheduler.nowMs - atMs < staleMs * 5);
+  // Allowed this moment, as when a window opens, it is told in the next.
+  const allowedAtMs = Math.max(Number.NEGATIVE_INFINITY, ...(facts.stored.allowedAtMs.get(name)?.values() ?? []));
+  const isJustAllowed = fleet.scheduler.nowMs - allowedAtMs < staleMs;
   const isAtIt = phase !== null && phase.name !== 'pending' && phase.name !== 'converged' && phase.name !== 'reverted';
   if (
     health !== 'converged' &&
@@ -51,6 +55,7 @@ function problemWith(
     target !== running &&
     withheld.length === 0 &&
     !told &&
+    !isJustAllowed &&
     // It is allowed, and cannot be told: it is off or cut off, and not yet missed.
     fleet.host(name).isConnected &&
     // A check-in that a bad line has lost is missed only when its time is over.
@@ -116,7 +121,7 @@ function isGraceAlone(
     const isAwayAlone = host.withheld.length === 1 && host.withheld[0]?.code === 'offline';
     // After a switch that was not confirmed no grace excuses it, nor where it was allowed to start: it may be at work in silence.
     const isUnconfirmed = facts.ledger(name).unconfirmed?.body.target.rolloutId === rolloutId;
-    const isExcusable = !isUnconfirmed && !facts.stored.allowed.has(`${name} ${rolloutId}`);
+    const isExcusable = !isUnconfirmed && facts.stored.allowedAtMs.get(name)?.has(rolloutId as RolloutId) !== true;
     return isAtRest && isAwayAlone && isExcusable;
   });
 }

@@ -1,4 +1,4 @@
-import type { Go, HeadDocument, JournalEvent, StorePath } from '@nixfleet/contracts';
+import type { Go, HeadDocument, JournalEvent, RolloutId, StorePath } from '@nixfleet/contracts';
 import { mayAcceptRelease, mayAcceptTrust } from './acceptance-rules.ts';
 import { mayConfirm } from './compliance-rules.ts';
 import { mayDispatch } from './dispatch-rules.ts';
@@ -95,8 +95,8 @@ export class Witness {
         const { stored } = this.facts;
         for (const entry of entries) {
           if (entry.kind === 'event') this.#stored(entry.host, JSON.parse(entry.text) as JournalEvent);
-          if (entry.kind === 'go')
-            stored.allowed.add(`${entry.host} ${(JSON.parse(entry.text) as { rolloutId: string }).rolloutId}`);
+          if (entry.kind === 'go' && entry.host !== null)
+            stored.allowed(entry.host, (JSON.parse(entry.text) as { rolloutId: RolloutId }).rolloutId, this.#nowMs);
           if (entry.kind === 'fork') this.#forked(entry.host, entry.seq);
           if (entry.kind === 'rebuild') stored.beganAtMs ??= this.#nowMs;
         }
