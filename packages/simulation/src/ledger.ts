@@ -115,6 +115,8 @@ export class Ledger {
           this.phase === 'converged' &&
           this.converged.get(event.body.target.rolloutId)?.closure === event.body.target.closure;
         this.converged.set(event.body.target.rolloutId, event.body.target);
+        // The power may go between the commit and its event: what then runs at its end was confirmed, and says so with this.
+        this.confirmed.add(event.body.target.closure);
         this.phase = 'converged';
         break;
       case 'failed':
