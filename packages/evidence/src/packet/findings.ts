@@ -12,8 +12,9 @@ import type {
 import type { DrillTrace } from '../drill/observe-drill.ts';
 import type { EvidenceRefusalCode } from '../outcome.ts';
 import type { HistoricRelease } from './historic-release.ts';
-import type { HostQuestion, Period } from './host-question.ts';
+import type { HostQuestion } from './host-question.ts';
 import type { PacketManifest } from './packet-manifest.ts';
+import type { Period } from './period.ts';
 import type { HostTimeline } from './timeline.ts';
 
 /** What is wrong with a packet. `file`: not as its manifest says; the others name a part of the chain. */

@@ -6,7 +6,7 @@ import {
   entriesOf,
   type FleetDocument,
   type HostName,
-  type Instant,
+  latest,
   lookup,
   type RolloutId,
   type Sha256Hex,
@@ -15,12 +15,7 @@ import {
 import type { KeyOfRecord } from '../verify-evidence.ts';
 import type { VerifiedWaiver } from '../verify-waiver.ts';
 import { type HistoricRelease, keysOfRecord } from './historic-release.ts';
-
-/** From an instant up to another one. */
-export interface Period {
-  readonly from: Instant;
-  readonly to: Instant;
-}
+import { overlapOf, type Period } from './period.ts';
 
 /** What one verified release says of one host. */
 export interface HostRelease {
@@ -90,14 +85,14 @@ function timesAsked(host: HostName, period: Period, releases: readonly HistoricR
   const first = releases[0]?.document;
   // Whatever the first one that is here says: the one before it is not here to be asked.
   if (first && first.version > 1 && first.createdAt > period.from)
-    times.push({ from: period.from, to: earlier(first.createdAt, period.to) });
+    times.push({ from: period.from, to: first.createdAt < period.to ? first.createdAt : period.to });
   for (const [i, { document, fleet }] of releases.entries()) {
-    const from = later(document.createdAt, period.from);
-    const to = earlier(releases[i + 1]?.document.createdAt ?? period.to, period.to);
-    if (from >= to || modeOf(fleet, host) === 'disabled') continue;
+    const newest = { from: document.createdAt, to: releases[i + 1]?.document.createdAt ?? period.to };
+    const time = overlapOf(newest, period);
+    if (time === null || modeOf(fleet, host) === 'disabled') continue;
     const last = times.at(-1);
-    if (last && from <= last.to) times[times.length - 1] = { from: last.from, to: later(last.to, to) };
-    else times.push({ from, to });
+    if (last && time.from <= last.to) times[times.length - 1] = { from: last.from, to: latest(last.to, time.to) };
+    else times.push(time);
   }
   return times;
 }
@@ -106,12 +101,4 @@ function modeOf({ hosts, channels }: FleetDocument, host: HostName): ComplianceM
   const channel = lookup(hosts, host)?.channel;
   if (channel === undefined) return 'disabled';
   return lookup(channels, channel)?.policy.compliance.mode ?? 'enforce';
-}
-
-function later(left: Instant, right: Instant): Instant {
-  return left > right ? left : right;
-}
-
-function earlier(left: Instant, right: Instant): Instant {
-  return left < right ? left : right;
 }

@@ -1,7 +1,7 @@
 import type { ComplianceDecision, ComplianceStatus, EvidenceDocument, Instant } from '@nixfleet/contracts';
 import { addSeconds } from '@nixfleet/contracts';
 import { combineDecisions } from '../decide.ts';
-import type { Period } from './host-question.ts';
+import { isCovered, overlapOf, type Period } from './period.ts';
 
 /** What one control was from one collection to the next that differs. */
 export interface ControlSpan {
@@ -46,11 +46,12 @@ export function askedText(
   asked: readonly Period[],
   { period, newest }: { readonly period: Period; readonly newest: number | null },
 ): string | null {
-  if (asked.some(({ from, to }) => from <= period.from && to >= period.to)) return null;
+  if (isCovered(period, asked)) return null;
   const source = newest === null ? 'no release is here' : `by release ${newest}, the newest that is here`;
+  const last = asked.at(-1);
+  if (last === undefined) return `never in this period, ${source}`;
   const times = asked.map(({ from, to }) => `${from} to ${to}`).join(', ');
-  const isToTheEnd = asked.some(({ to }) => to >= period.to);
-  return `${times || 'never in this period'}${isToTheEnd ? '' : times ? `, and not from then on, ${source}` : `, ${source}`}`;
+  return last.to >= period.to ? times : `${times}, and not from then on, ${source}`;
 }
 
 export interface HostTimeline {
@@ -113,16 +114,13 @@ export class TimelineBuilder {
     if (this.#last === null || this.#intervalSeconds === null) this.#gaps.push(...this.#asked.slice(0, gapsMax));
     else this.#gap(this.#last, this.#period.to, this.#intervalSeconds);
     const rules = this.#newest.flatMap((control) => control.rules);
-    if (namedBefore > 0) {
-      const head = { from: this.#period.from, to: this.#first ?? this.#period.to, named: namedBefore };
-      const later = this.#gaps.filter(({ to }) => to > head.to);
-      this.#gaps.splice(0, this.#gaps.length, head, ...later);
-    }
+    const head = { from: this.#period.from, to: this.#first ?? this.#period.to, named: namedBefore };
+    const later = this.#gaps.filter(({ to }) => to > head.to);
     return {
       collections: this.#collections,
       first: this.#first,
       last: this.#last,
-      gaps: this.#gaps,
+      gaps: namedBefore > 0 ? [head, ...later] : this.#gaps,
       controls: this.#controls,
       rules: new Map(rules.map(({ id, status, decision }) => [id, { status, decision }])),
       failures: this.#failures,
@@ -132,9 +130,9 @@ export class TimelineBuilder {
   #gap(from: Instant, to: Instant, intervalSeconds: number): void {
     if (to <= addSeconds(from, gapIntervals * intervalSeconds)) return;
     for (const asked of this.#asked) {
-      const gap = { from: asked.from > from ? asked.from : from, to: asked.to < to ? asked.to : to };
-      if (gap.to > addSeconds(gap.from, gapIntervals * intervalSeconds) && this.#gaps.length < gapsMax)
-        this.#gaps.push(gap);
+      const gap = overlapOf(asked, { from, to });
+      if (gap === null || gap.to <= addSeconds(gap.from, gapIntervals * intervalSeconds)) continue;
+      if (this.#gaps.length < gapsMax) this.#gaps.push(gap);
     }
   }
 

@@ -1,9 +1,10 @@
-import { addSeconds, entriesOf, type Instant, type WaiverDocument } from '@nixfleet/contracts';
+import { addSeconds, entriesOf, type WaiverDocument } from '@nixfleet/contracts';
 import { isInScope } from '../waiver-scope.ts';
 import { declaredOf, declaredWaivers, isBad, modeWaivers } from './declared.ts';
 import type { HostFindings, PacketFindings } from './findings.ts';
 import type { HistoricRelease } from './historic-release.ts';
 import { releasesInForce } from './in-force.ts';
+import { isCovered, type Period } from './period.ts';
 
 /** Days for which a rule has to have passed until its waiver is called stale (docs/compliance/README.md). */
 export const staleWaiverDays = 30;
@@ -58,13 +59,12 @@ function hasPassed(
   }: {
     readonly waiver: WaiverDocument;
     readonly releases: readonly HistoricRelease[];
-    readonly period: { readonly from: Instant; readonly to: Instant };
+    readonly period: Period;
   },
 ): boolean {
   const { gaps, rules, controls, last } = host.timeline;
   // One that joined, left or was measured only then has not passed for so long.
-  const isThroughout = host.asked.some(({ from, to }) => from <= period.from && to >= period.to);
-  if (host.asked.some(({ to }) => to > period.from) && !isThroughout) return false;
+  if (host.asked.some(({ to }) => to > period.from) && !isCovered(period, host.asked)) return false;
   if (gaps.some(({ to }) => to > period.from)) return false;
   const spans = (controls.get(controlId) ?? []).filter(({ to }) => to > period.from);
   if (spans.some(({ failing, changesFolded }) => failing.includes(ruleId) || changesFolded > 0)) return false;
