@@ -61,24 +61,21 @@ function whole(name: string, text: string, { from, to }: { readonly from: number
 }
 
 /** The share of this machine: every run of all of them is one machine's. */
-export function runsOf({
-  seed,
-  seeds,
-  hosts,
-  hours,
-  isCryptoReal,
-  hasWeek,
-  shard: { index, count },
-}: Settings): readonly SimulationOptions[] {
-  const runs: SimulationOptions[] = Array.from({ length: seeds }, (_, i) => ({
-    seed: seed + i,
-    hosts,
-    hours,
-    isCryptoReal,
-  }));
-  const own = runs.filter((_, i) => i % count === index - 1);
+export function* runsOf(settings: Settings): Generator<SimulationOptions> {
+  const { seed, seeds, hosts, hours, isCryptoReal, shard } = settings;
   // First, since it takes longest: the seeds fill the other workers meanwhile.
-  return hasWeek && index === 1 ? [{ seed, ...week, isCryptoReal }, ...own] : own;
+  if (playsWeek(settings)) yield { seed, ...week, isCryptoReal };
+  for (let i = shard.index - 1; i < seeds; i += shard.count) yield { seed: seed + i, hosts, hours, isCryptoReal };
+}
+
+/** How many those are. */
+export function runsIn(settings: Settings): number {
+  const { seeds, shard } = settings;
+  return Math.max(0, Math.ceil((seeds - shard.index + 1) / shard.count)) + (playsWeek(settings) ? 1 : 0);
+}
+
+function playsWeek({ hasWeek, shard }: Settings): boolean {
+  return hasWeek && shard.index === 1;
 }
 
 /** What a failure tells: which invariant, how to see it again, and what led to it. */
@@ -99,19 +96,19 @@ async function main(): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const runs = runsOf(settings);
-  if (runs.length === 0) {
+  const runs = runsIn(settings);
+  if (runs === 0) {
     const { index, count } = settings.shard;
     process.stderr.write(
       `SHARD=${index}/${count}: of ${settings.seeds} seeds it plays none; give SEEDS=${count} or more\n`,
     );
     return 2;
   }
-  const progress = new Progress(runs.length, (line) => process.stderr.write(`${line}\n`));
+  const progress = new Progress(runs, (line) => process.stderr.write(`${line}\n`));
   let steps = 0;
   let events = 0;
   const broken: string[] = [];
-  await simulateAll(runs, {
+  await simulateAll(runsOf(settings), {
     ...(settings.jobs === undefined ? {} : { jobs: settings.jobs }),
     onHours: (hours, run) => {
       if ('seed' in run) progress.hours(run, hours);
@@ -129,8 +126,7 @@ async function main(): Promise<number> {
     },
   });
   const { hosts, hours } = settings;
-  const hasWeek = runs.some((run) => run.hours === week.hours && run.hosts === week.hosts);
-  const beside = hasWeek ? `, and ${week.hosts} hosts for ${week.hours} h` : '';
+  const beside = playsWeek(settings) ? `, and ${week.hosts} hosts for ${week.hours} h` : '';
   process.stdout.write(
     `${progress.held} of ${progress.done} runs held every invariant: ${hosts} hosts for ${hours} h${beside}; ${steps} steps, ${events} events\n`,
   );

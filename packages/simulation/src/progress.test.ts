@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSettings, runsOf } from './main.ts';
+import { parseSettings, runsIn, runsOf } from './main.ts';
 import { Progress } from './progress.ts';
 
 test('many runs are told of now and then, and a long one by the day', () => {
@@ -21,9 +21,13 @@ test('a setting that is no number is told by its name', () => {
 });
 
 test('machines that share the runs play each once, and one of them the week', () => {
-  const shares = [1, 2, 3].map((i) =>
-    runsOf(parseSettings(['--seed', '5', '--seeds', '7', '--week', '--shard', `${i}/3`])),
+  const settings = [1, 2, 3].map((i) => parseSettings(['--seed', '5', '--seeds', '7', '--week', '--shard', `${i}/3`]));
+  const shares = settings.map((one) => [...runsOf(one)]);
+  assert.deepEqual(
+    settings.map(runsIn),
+    shares.map(({ length }) => length),
   );
+  assert.equal(runsIn(parseSettings(['--seeds', '1', '--shard', '3/10'])), 0);
   assert.deepEqual(
     shares.map((runs) => runs.map(({ seed, hosts }) => `${seed} of ${hosts}`)),
     [
