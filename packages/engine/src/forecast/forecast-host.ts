@@ -8,6 +8,7 @@ import {
   type EventContent,
   type HostState,
   type Instant,
+  latest,
   type Sha256Hex,
   type StorePath,
   type Withheld,
@@ -251,7 +252,7 @@ export class ForecastHost {
     ): void => {
       const away = { ...working, probing: null, enforced: null };
       this.#memory = { ...this.#memory, working: { ...(type === 'fetch' ? working : away), busy: { type, id } } };
-      this.#answers.push({ at: later(addSeconds(since, Math.round(seconds)), now), input: answer });
+      this.#answers.push({ at: latest(addSeconds(since, Math.round(seconds)), now), input: answer });
     };
     switch (phase.name) {
       case 'fetching':
@@ -273,8 +274,4 @@ export class ForecastHost {
 
 function activated(id: number, running: StorePath): HostInput {
   return { type: 'activated', id, outcome: { kind: 'ok', running, output } };
-}
-
-function later(left: Instant, right: Instant): Instant {
-  return left < right ? right : left;
 }
