@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type CommandOutput, Sha256Hex, StorePath } from '@nixfleet/contracts';
-import { outcomeOf, type SwitchFacts } from './nixos-switch.ts';
-import type { ServiceEnd } from './systemd.ts';
+import { fileSystem } from '../file-system.ts';
+import { GuardRecord } from '../guard/guard-record.ts';
+import { systemClock } from '../system-clock.ts';
+import { awaitSwitch, outcomeOf, type SwitchFacts } from './nixos-switch.ts';
+import { NixosSystem } from './nixos-system.ts';
+import { type ServiceEnd, Systemd } from './systemd.ts';
 
 const before = StorePath.parse(`/nix/store/${'a'.repeat(32)}-nixos-system-web-1`);
 const target = StorePath.parse(`/nix/store/${'b'.repeat(32)}-nixos-system-web-2`);
@@ -71,4 +78,26 @@ test('11 is a busy lock, 100 needs a reboot, 2 and signals are failures, and so 
   assert.ok(killed.kind === 'failed' && killed.cause === 'activation-failed');
   const late = of({ result: 'timeout', exitCode: null, signal: 15 });
   assert.ok(late.kind === 'failed' && late.cause === 'activation-timeout');
+});
+
+test('what ends with the machine is not kept: after the boot it would be a failure of the closure', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nixfleet-switch-'));
+  try {
+    const keptWhile = async (state: string): Promise<boolean> => {
+      // PID 1 has forgotten the unit already.
+      const program = `#!/bin/sh\ncase $* in *is-system-running*) echo ${state} ;; *) echo LoadState=not-found ;; esac\n`;
+      writeFileSync(join(directory, 'systemctl'), program, { mode: 0o755 });
+      const systemd = new Systemd({ path: `${directory}:${process.env.PATH}`, clock: systemClock });
+      const system = new NixosSystem({ systemd, path: '', unitName: () => 'unused' });
+      const record = new GuardRecord(fileSystem, mkdtempSync(join(directory, 'record-')));
+      await record.begin({ target, failedBefore: [], onFailedUnits: 'new' });
+      const deps = { systemd, system, clock: systemClock };
+      assert.equal((await awaitSwitch(record, new AbortController().signal, deps)).kind, 'failed');
+      return (await record.outcome()) !== null;
+    };
+    assert.equal(await keptWhile('running'), true);
+    assert.equal(await keptWhile('stopping'), false);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

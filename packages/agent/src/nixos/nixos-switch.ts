@@ -105,6 +105,8 @@ export async function switchOf(
 }
 
 async function keep(record: GuardRecord, outcome: ActivationOutcome, systemd: Systemd): Promise<ActivationOutcome> {
+  // A machine that goes down ends the switch, and PID 1 may forget it at once: after the boot that is no failure of the closure.
+  if (outcome.kind !== 'ok' && (await systemd.isGoingDown())) return outcome;
   // A full disk does not make a switch that ended well a failure: PID 1 still knows.
   const isKept = await record.writeOutcome(outcome).then(
     () => true,
