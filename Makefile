@@ -14,8 +14,6 @@ FUZZ_RUNS_DEFAULT := 10000
 # The whole budget where machines share it (SHARD=3/10); on one alone a hundred for each core, up to all: about as long everywhere.
 SIMULATE_CI_BUDGET := 2000
 SIMULATE_CI_SEEDS = $(if $(SHARD),$(SIMULATE_CI_BUDGET),$(shell cores=$$(nproc); echo $$((cores < 20 ? cores * 100 : $(SIMULATE_CI_BUDGET)))))
-# What ends a file of scenarios that hangs; its machines end with it. Each file has a network of its own.
-MACHINES_SECONDS_MAX := 1200
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -28,10 +26,7 @@ test: setup-tests ## run every test (FILES='…' runs only those)
 	  --import ./scripts/test-watchdog.ts $(or $(FILES),$(TEST_FILES))
 
 test-machines: setup-machines build ## agents on machines that systemd boots (root; FILES='…' runs only those)
-	@failed=; for file in $(or $(FILES),tests/machines/*.scenario.ts); do \
-	  timeout --foreground $(MACHINES_SECONDS_MAX) tests/machines/run.sh $(NODE) --test --test-reporter=spec \
-	    --test-timeout=$(TEST_TIMEOUT_MS) "$$file" || failed="$$failed $$file"; \
-	done; [ -z "$$failed" ] || { echo "test-machines: failed:$$failed" >&2; exit 1; }
+	@tests/machines/run-files.sh $(NODE) $(TEST_TIMEOUT_MS) $(or $(FILES),tests/machines/*.scenario.ts)
 
 fuzz: setup ## hostile inputs for every reader, for longer (FUZZ_RUNS=… for each format)
 	@FUZZ_RUNS=$(or $(FUZZ_RUNS),$(FUZZ_RUNS_DEFAULT)) $(NODE) --test --test-reporter=spec \

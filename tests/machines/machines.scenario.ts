@@ -1,6 +1,7 @@
 // A fleet of machines that systemd boots: an installer's system first, then releases, and then everything that may befall
 // a host while it switches. In every case it ends on the released or on the last confirmed system, in time.
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import { after, test } from 'node:test';
 import { demoIntent, testChannel, testHost } from '@nixfleet/testkit';
 import { quick } from '../loop/harness/lab.ts';
@@ -19,8 +20,11 @@ import { switchEnds } from './scenarios/switch-ends.ts';
 import { undone } from './scenarios/undone.ts';
 
 const webs = ['web-1', 'web-2', 'web-3'];
-/** Each is alone in its channel, and works through scenarios of its own. */
-const lone = Array.from({ length: 12 }, (_, i) => `lone-${i + 1}`);
+/**
+ * Each is alone in its channel, and works through scenarios of its own. So many for each core wait for most of their time;
+ * with more of them each takes longer than it may, and all of them hardly less.
+ */
+const lone = Array.from({ length: Math.min(12, 3 * availableParallelism()) }, (_, i) => `lone-${i + 1}`);
 /** How long a host of a wave may be silent before the rest goes on without it. */
 const offlineGraceSeconds = 10;
 

@@ -1,6 +1,6 @@
 import { describe, test } from 'node:test';
 import { until } from '../../loop/harness/until.ts';
-import { Stage } from './stage.ts';
+import { heldProbe, Stage } from './stage.ts';
 import type { SystemSpec } from './system-builder.ts';
 import type { World } from './world.ts';
 
@@ -15,6 +15,15 @@ export interface Scenario {
   readonly systems: Readonly<Record<string, SystemSpec>>;
   readonly run: (stage: Stage) => Promise<void>;
 }
+
+/** A health check that does not end while the stage holds it (`Stage.holdProbe`), so that something can happen while a release confirms. */
+export const holdable = {
+  kind: 'exec',
+  command: ['/bin/sh', '-c', `while test -e ${heldProbe}; do sleep 0.1; done`],
+  intervalSeconds: 1,
+  timeoutSeconds: 60,
+  failureThreshold: 2,
+} as const;
 
 interface Lane {
   readonly host: string;

@@ -10,6 +10,9 @@ import type { Mark } from '../../loop/harness/watched-host.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
 
+/** While this is there, a `holdable` health check goes on. */
+export const heldProbe = '/run/faults/probe-held';
+
 /** What one scenario has to do with: a host of its own, the world around it, and a watch. */
 export class Stage {
   readonly world: World;
@@ -68,6 +71,15 @@ export class Stage {
   /** A new journal begins: what was read before is another's. */
   newJournal(): void {
     this.#mark = null;
+  }
+
+  /** From now on a `holdable` health check does not end; from `letProbeGo` on it passes. */
+  holdProbe(): void {
+    this.machine.write(heldProbe, '');
+  }
+
+  letProbeGo(): void {
+    this.machine.remove(heldProbe);
   }
 
   /** The watch starts. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Scenario } from '../harness/scenario.ts';
+import { holdable, type Scenario } from '../harness/scenario.ts';
 import type { Stage } from '../harness/stage.ts';
 
 const agent = 'nixfleet-agent.service';
@@ -29,19 +29,6 @@ async function withSettableClock(stage: Stage, run: (set: (offset: string) => vo
   }
 }
 
-/** Takes long enough to prove itself for the clock to jump meanwhile. */
-const unhurried = {
-  healthChecks: {
-    unhurried: {
-      kind: 'exec',
-      command: ['/bin/sleep', '2'],
-      intervalSeconds: 1,
-      timeoutSeconds: 5,
-      failureThreshold: 2,
-    },
-  },
-};
-
 /**
  * Deadlines are monotonic (design §4), and confirming needs no fresh head: a clock that somebody sets confirms nothing and
  * reverts nothing. What was being confirmed is confirmed.
@@ -50,12 +37,14 @@ function jumps(name: string, offset: string): Scenario {
   return {
     name,
     seconds: 75,
-    systems: { next: unhurried },
+    systems: { next: { healthChecks: { holdable } } },
     run: (stage) =>
       withSettableClock(stage, async (set) => {
+        stage.holdProbe();
         await stage.release('next');
         await stage.until('confirming');
         set(offset);
+        stage.letProbeGo();
         await stage.endsOn(stage.closure('next').closure);
         assert.deepEqual(
           stage.kinds.filter((kind) => kind === 'reverted' || kind === 'unconfirmed' || kind === 'failed'),

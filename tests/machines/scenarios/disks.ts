@@ -1,27 +1,20 @@
 import assert from 'node:assert/strict';
-import type { Scenario } from '../harness/scenario.ts';
+import { holdable, type Scenario } from '../harness/scenario.ts';
 
 /** More than a machine has to write for a release, and less than it has to fetch. */
 const littleBytes = 64 * 1024;
-
-/** Leaves time to fill the disk between the switch and its confirmation. */
-const unhurried = {
-  kind: 'exec',
-  command: ['/bin/sleep', '3'],
-  intervalSeconds: 1,
-  timeoutSeconds: 5,
-  failureThreshold: 2,
-};
 
 export const disks: readonly Scenario[] = [
   {
     name: 'the boot partition is full when the release would be confirmed',
     seconds: 75,
-    systems: { next: { system: { kernelVersion: '6.6.2' }, healthChecks: { unhurried } } },
+    systems: { next: { system: { kernelVersion: '6.6.2' }, healthChecks: { holdable } } },
     async run(stage) {
+      stage.holdProbe();
       await stage.release('next');
       await stage.until('confirming');
       stage.machine.limitBoot(0);
+      stage.letProbeGo();
       const { body } = await stage.until('failed');
       assert.equal(body.cause, 'profile-not-set');
       await stage.until('reverted');
@@ -62,12 +55,14 @@ export const disks: readonly Scenario[] = [
   {
     name: 'the disk is full when the state would be written',
     seconds: 120,
-    systems: { next: { healthChecks: { unhurried } } },
+    systems: { next: { healthChecks: { holdable } } },
     async run(stage) {
       const next = stage.closure('next').closure;
+      stage.holdProbe();
       await stage.release('next');
       await stage.until('confirming');
       stage.machine.limitDisk(0);
+      stage.letProbeGo();
       stage.begin();
       // Nothing can be confirmed, and going back needs no disk.
       await stage.machine.untilRuns(stage.before);
