@@ -9,6 +9,9 @@ const minuteMs = 60_000;
 /** Share of the runs in which the control plane is stolen, and how often a thief changes its mind, in minutes. */
 const theftShare = 0.25;
 const thiefMinutes = 8;
+/** Share of the runs in which people reboot machines, and how often each is rebooted, in minutes. */
+const rebootShare = 0.15;
+const rebootMinutes = 60;
 
 /** Brings trouble over a fleet until it is told to stop, and then takes all of it away again. */
 export class Faults {
@@ -49,6 +52,9 @@ export class Faults {
     for (const host of this.#fleet.hosts.values()) this.#again(hostFaultMinutes, () => this.#onHost(host));
     this.#again(sharedFaultMinutes, () => this.#onShared());
     if (this.#dice.chance(theftShare)) this.#steal();
+    const dice = this.#dice.of('shutdowns');
+    if (!dice.chance(rebootShare)) return;
+    for (const host of this.#fleet.hosts.values()) this.#again(rebootMinutes, () => host.rebootByHand(), dice);
   }
 
   /** Until the end of the trouble, from some time on. */
@@ -71,13 +77,13 @@ export class Faults {
     for (const host of hosts.values()) host.heal();
   }
 
-  #again(meanMinutes: number, strike: () => void): void {
-    const waitMs = -Math.log(1 - this.#dice.uniform()) * meanMinutes * minuteMs;
+  #again(meanMinutes: number, strike: () => void, dice = this.#dice): void {
+    const waitMs = -Math.log(1 - dice.uniform()) * meanMinutes * minuteMs;
     const { scheduler } = this.#fleet;
     scheduler.after(untilBusyMs(this.#tempo, scheduler.nowMs, waitMs), () => {
       if (this.#isOver) return;
       strike();
-      this.#again(meanMinutes, strike);
+      this.#again(meanMinutes, strike, dice);
     });
   }
 

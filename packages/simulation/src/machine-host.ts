@@ -49,8 +49,7 @@ export function machineHost(machine: Machine, { life, scheduler, isClockSynchron
     bootDefault: () => life.cross(() => machine.bootDefault),
     isClockSynchronised: () => life.cross(isClockSynchronised),
     bootShortage: () => life.cross(() => null),
-    // It is up or off.
-    isGoingDown: () => life.cross(() => false),
+    isGoingDown: () => life.cross(() => machine.isGoingDown),
     arm: (to, seconds) =>
       life.cross(() => {
         const problem = machine.arm(to, seconds);

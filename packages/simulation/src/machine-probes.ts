@@ -36,6 +36,7 @@ export function machineProbes(
   let isOdd = false;
   const isPassing = (): boolean => {
     isOdd = !isOdd;
+    if (machine.isGoingDown) return false;
     switch (closures.behaviourOf(machine.running)) {
       case 'sick':
         return false;

@@ -45,6 +45,9 @@ const slowActivationMs = { from: 20_000, to: 55_000 };
 const slowShare = 0.1;
 const revertMs = { from: 500, to: 8000 };
 
+/** What its service manager says to whoever wants something started then. */
+const goesDown = 'the machine goes down';
+
 const output: CommandOutput = {
   exitCode: 0,
   durationMs: 1,
@@ -66,6 +69,7 @@ export class Machine {
   /** The loader was told of the newest boot that was asked for. */
   wasBootOrdered = false;
   #nextBoot: RebootOrder | null = null;
+  #isGoingDown = false;
   #record: SwitchRecord | null = null;
   /** Processes of this boot that a power cut ends. */
   #guard: Appointment | null = null;
@@ -109,6 +113,16 @@ export class Machine {
     return () => this.#watchers.delete(look);
   }
 
+  /** Somebody reboots or stops it: whatever runs on it is ended, and nothing new starts. */
+  get isGoingDown(): boolean {
+    return this.#isGoingDown;
+  }
+
+  goDown(): void {
+    this.#isGoingDown = true;
+    this.#endProcesses();
+  }
+
   /** Everything that is only in memory is gone, what the loader was told included; it boots what it boots. */
   powerCut(): void {
     this.wasBootOrdered = false;
@@ -117,6 +131,7 @@ export class Machine {
 
   #bootDefault(): void {
     this.#endProcesses();
+    this.#isGoingDown = false;
     this.#boots++;
     this.#nextBoot = null;
     this.#booted = this.bootDefault;
@@ -144,6 +159,7 @@ export class Machine {
     if (order === null || this.#options.behaviourOf(order.closure) === 'unbootable') return this.#bootDefault();
     const { closure, revertTo, guardSeconds } = order;
     this.#nextBoot = null;
+    this.#isGoingDown = false;
     this.#boots++;
     this.#booted = closure;
     this.#run(closure);
@@ -182,6 +198,7 @@ export class Machine {
   arm(to: StorePath | null, seconds: number): string | null {
     const { time } = this.#options;
     if (this.disk.isFull) return 'no space left on device';
+    if (this.#isGoingDown) return goesDown;
     if (this.#isFiring()) return 'an earlier dead man’s switch is at work';
     this.standDown();
     const deadlineMs = time.monotonicMs() + seconds * 1000;
@@ -195,6 +212,7 @@ export class Machine {
   /** Sets profile and boot default; what is wrong, or null. */
   setDefault(closure: StorePath): string | null {
     if (this.disk.isFull) return 'no space left on device';
+    if (this.#isGoingDown) return goesDown;
     this.bootDefault = closure;
     this.#options.onDefault(closure);
     return null;
@@ -235,6 +253,7 @@ export class Machine {
 
   /** Starts the switch outside the agent. */
   startActivation(closure: StorePath, timeoutSeconds: number): void {
+    if (this.#isGoingDown) return;
     const { dice, behaviourOf, onSwitch } = this.#options;
     onSwitch(closure, this.isArmed ? (this.#record?.to ?? null) : null);
     this.#record ??= { to: null, boot: this.#boots, deadlineMs: 0, state: 'taken', revertedOk: null, activation: null };
@@ -282,6 +301,7 @@ export class Machine {
 
   /** Ends a running switch, goes back, sets the profile; `done` is called after. Returns how to not wait for it. */
   goBack(to: StorePath, done: () => void): void {
+    if (this.#isGoingDown) return;
     const { dice, scheduler } = this.#options;
     this.#endSwitch();
     if (this.#reverting) scheduler.cancel(this.#reverting);

@@ -19,6 +19,14 @@ export const hostMutations: readonly Mutation[] = [
     breaks: ['S3'],
   },
   {
+    name: 'host: what fails while the machine goes down counts',
+    file: 'agent/src/effect-runner.ts',
+    from: 'const counts = !isFailure(input) || !(await host.isGoingDown().catch(() => false));',
+    to: 'const counts = true;',
+    scene: 'somebody reboots it while it activates',
+    breaks: ['S5'],
+  },
+  {
     name: 'host: nothing is armed before a switch',
     file: 'agent/src/effect-runner.ts',
     from: 'const armed = await host.arm(effect.revertTo, effect.seconds);',

@@ -44,6 +44,15 @@ export const hostScenes = {
       await stage.calm();
     },
   },
+  'somebody reboots it while it activates': {
+    intent: sceneFleet({ waves: [['a']] }),
+    play: async (stage) => {
+      await stage.release({ a: 'good' });
+      await stage.until('a activates', () => stage.phase('a') === 'activating');
+      stage.host('a').rebootByHand();
+      await stage.calm();
+    },
+  },
   'probes that never pass': {
     intent: sceneFleet({ waves: [['a']] }),
     play: async (stage) => {

@@ -55,6 +55,8 @@ export interface HostWatch {
 /** How long it takes until an agent is started again, and until a machine is up again, in milliseconds. */
 const restartMs = { from: 1000, to: 10_000 };
 const bootMs = { from: 15_000, to: 120_000 };
+/** How long the agent lives on after everything else on a machine that goes down, in milliseconds. */
+const shutdownMs = { from: 500, to: 20_000 };
 /** How fast quartz may run, beside true time. */
 const drift = 0.0005;
 
@@ -151,7 +153,15 @@ export class SimulatedHost {
     const isSound = this.#isClockSynchronised && this.#isNixSafe && this.time.wallOffsetMs === 0 && !disk.isFull;
     const isReachable = isUp && loss === 0 && duplication === 0 && this.isCacheReachable && this.isConnected;
     const isHeld = disk.read(localHoldPath(stateDirectory)) !== null;
-    return isSound && isReachable && this.isOn && !isHeld && !isArmed && !this.agent.life.isDoomed;
+    return (
+      isSound &&
+      isReachable &&
+      this.isOn &&
+      !this.machine.isGoingDown &&
+      !isHeld &&
+      !isArmed &&
+      !this.agent.life.isDoomed
+    );
   }
 
   setSynchronised(isSynchronised: boolean): void {
@@ -212,7 +222,7 @@ export class SimulatedHost {
     this.#options.watch.note(this.name, 'the agent is killed');
     const { life } = this.agent;
     this.#later(restartMs, () => {
-      if (this.isOn && this.agent.life === life) this.agent.start();
+      if (this.isOn && this.agent.life === life && !this.machine.isGoingDown) this.agent.start();
     });
   }
 
@@ -227,6 +237,17 @@ export class SimulatedHost {
     this.isOn = false;
     this.#options.watch.note(this.name, 'the power fails');
     this.#boot(() => this.machine.powerCut());
+  }
+
+  /** Somebody reboots it: its units are ended one after the other, and the agent is the last of them. */
+  rebootByHand(): void {
+    if (!this.isOn || this.machine.isGoingDown) return;
+    this.#options.watch.note(this.name, 'somebody reboots it');
+    const { bootId } = this.machine;
+    this.machine.goDown();
+    this.#later(shutdownMs, () => {
+      if (this.machine.bootId === bootId) this.powerCut();
+    });
   }
 
   #goDown(): void {
