@@ -91,7 +91,10 @@ async function converged(hosts: readonly string[], version: string, seconds: num
 test('machines come up in the system that their boot loader names, every unit well', async () => {
   for (const machine of world.machines) {
     const isWell = (): boolean => machine.tryRun('systemctl', 'is-system-running').trim() === 'running';
-    await until(`${machine.name} is well`, isWell, { explain: () => machine.tryRun('systemctl', '--failed') });
+    await until(`${machine.name} is well`, isWell, {
+      seconds: 90,
+      explain: () => machine.tryRun('systemctl', '--failed'),
+    });
     const { closure } = world.closure(machine.name, 'seed');
     assert.deepEqual([machine.running, machine.booted, machine.bootDefault], [closure, closure, closure], machine.name);
   }
@@ -101,7 +104,7 @@ test('a first release reaches every host, the control plane’s own last', async
   await world.publish((next) => {
     for (const { name } of world.machines) setClosure(next, name, world.closure(name, '1'));
   });
-  await converged(Object.keys(intent.hosts), '1', 90);
+  await converged(Object.keys(intent.hosts), '1', 180);
 });
 
 test('a host is offline for its wave, and catches up when it is back', async () => {
@@ -110,10 +113,10 @@ test('a host is offline for its wave, and catches up when it is back', async () 
   await world.publish((next) => {
     for (const host of webs) setClosure(next, host, world.closure(host, '2'));
   });
-  await converged(['web-1', 'web-3'], '2', 90);
+  await converged(['web-1', 'web-3'], '2', 180);
   assert.equal(away.running, world.closure('web-2', '1').closure);
   away.plugIn();
-  await converged(['web-2'], '2', 60);
+  await converged(['web-2'], '2', 120);
 });
 
 test('the control plane upgrades itself', async () => {
@@ -121,7 +124,7 @@ test('the control plane upgrades itself', async () => {
   const programOf = (): string => control.run('systemctl', 'show', '--property=ExecStart', 'nixfleet-control-plane');
   const before = programOf();
   await world.publish((next) => setClosure(next, controlPlaneHost, world.closure(controlPlaneHost, '2')));
-  await converged([controlPlaneHost], '2', 60);
+  await converged([controlPlaneHost], '2', 120);
   assert.notEqual(programOf(), before);
   const confirmed = control.journal().filter((event) => event.kind === 'confirmed');
   assert.deepEqual(

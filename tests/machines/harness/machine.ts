@@ -24,6 +24,8 @@ const bootSize = '1m';
 const exitCodeReboot = 133;
 /** Any other end is a panic, as when the boot loader finds nothing to start; this machine then boots again, so often. */
 const panicsMax = 3;
+/** Longest until a machine is up, until its loader starts a system, and until it runs one, in seconds. */
+const bootSecondsMax = 90;
 /** The least that a memory file system holds. */
 const pageBytes = 4096;
 const limitAttemptsMax = 20;
@@ -170,20 +172,21 @@ export class Machine extends WatchedHost implements AsyncDisposable {
   /** Waits until systemd runs in it, for `boots` starts at least. */
   async untilUp(boots = this.#boots): Promise<void> {
     const isUp = (): boolean => this.#boots >= boots && this.isUp && this.running !== null;
-    await until(`${this.name} is up`, isUp, { explain: () => this.#console.join('\n') });
+    await until(`${this.name} is up`, isUp, { seconds: bootSecondsMax, explain: () => this.#console.join('\n') });
   }
 
   /** Waits until its boot loader has started this system, whether or not that comes up. */
   async untilBootsInto(system: string): Promise<void> {
     const isStarted = (): boolean => this.#console.some((line) => line.endsWith(`, ${system}/init`));
-    await until(`${this.name} boots into ${system}`, isStarted, { explain: () => this.#console.join('\n') });
+    const explain = (): string => this.#console.join('\n');
+    await until(`${this.name} boots into ${system}`, isStarted, { seconds: bootSecondsMax, explain });
   }
 
   /** Waits until it runs each of these, one after the other. */
   async untilRuns(...systems: readonly string[]): Promise<void> {
     for (const system of systems) {
       const isRunning = (): boolean => this.running === system;
-      await until(`${this.name} runs ${system}`, isRunning, { seconds: 60, explain: () => this.log });
+      await until(`${this.name} runs ${system}`, isRunning, { seconds: bootSecondsMax, explain: () => this.log });
     }
   }
 

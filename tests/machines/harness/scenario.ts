@@ -25,6 +25,9 @@ export const holdable = {
   failureThreshold: 2,
 } as const;
 
+/** Longest until the control plane has heard of a host that was put right, in seconds. */
+const heardSecondsMax = 90;
+
 interface Lane {
   readonly host: string;
   readonly scenarios: { readonly id: string; readonly scenario: Scenario }[];
@@ -75,5 +78,5 @@ async function makeWell(world: World, host: string): Promise<void> {
   machine.tryRun('ip', 'route', 'flush', 'type', 'blackhole');
   const isHeard = async (): Promise<boolean> =>
     (await world.view()).hosts.find(({ name }) => name === host)?.online === true;
-  await until(`${host} is heard`, isHeard, { explain: () => machine.log });
+  await until(`${host} is heard`, isHeard, { seconds: heardSecondsMax, explain: () => machine.log });
 }

@@ -124,6 +124,11 @@ export class Stage {
     });
   }
 
+  /** Waits until this can be seen of the machine, or of what is shown of it. */
+  async sees(what: string, look: () => boolean | Promise<boolean>): Promise<void> {
+    await until(what, look, { seconds: this.#seconds, explain: () => this.explain() });
+  }
+
   /**
    * Waits until the control plane was told of a new journal. The host may have pruned that event by then: told, it needs
    * it no more.
@@ -137,8 +142,7 @@ export class Stage {
         return parsed.kind === 'journal-started' && parsed.body.reason === reason;
       });
     };
-    const explain = (): string => this.explain();
-    await until(`a new journal of ${this.machine.name}: ${reason}`, isTold, { seconds: this.#seconds, explain });
+    await this.sees(`a new journal of ${this.machine.name}: ${reason}`, isTold);
   }
 
   /** Position of the newest event that the control plane was told. */

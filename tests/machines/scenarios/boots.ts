@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { systemClock } from '@nixfleet/agent';
 import { type Instant, msToInstant } from '@nixfleet/contracts';
 import type { TestIntent } from '@nixfleet/testkit';
-import { stays, until } from '../../loop/harness/until.ts';
+import { stays } from '../../loop/harness/until.ts';
 import type { Scenario } from '../harness/scenario.ts';
 import type { Stage } from '../harness/stage.ts';
 
@@ -57,7 +57,7 @@ async function cutWhileOrdering(stage: Stage, when: 'before' | 'after'): Promise
   machine.write(program, `#!/bin/sh\n${steps.join('\n')}\n`, 0o755);
   try {
     await stage.release('next', booting(stage, 'immediate'));
-    await until('the loader is being told', () => machine.read(reached) !== null, { explain: () => stage.explain() });
+    await stage.sees('the loader is being told', () => machine.read(reached) !== null);
     await machine.cutPower();
   } finally {
     if (!machine.isUp) await machine.start();
@@ -69,7 +69,7 @@ async function cutWhileOrdering(stage: Stage, when: 'before' | 'after'): Promise
 export const boots: readonly Scenario[] = [
   {
     name: 'a new init defers, boots as soon as it may, and confirms after the boot',
-    seconds: 75,
+    seconds: 120,
     systems: { next: { system: newInit }, back: {} },
     async run(stage) {
       const next = stage.closure('next').closure;
@@ -95,7 +95,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'exit 100: the switch itself says that it needs a boot',
-    seconds: 75,
+    seconds: 120,
     systems: { next: { system: needsBoot } },
     async run(stage) {
       const next = stage.closure('next').closure;
@@ -108,7 +108,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'what needs a boot is deferred by policy `never`, until a person boots it',
-    seconds: 75,
+    seconds: 120,
     systems: { next: { system: needsBoot } },
     async run(stage) {
       const { machine } = stage;
@@ -132,7 +132,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'a new kernel is switched to, waits for its window, and boots in it',
-    seconds: 90,
+    seconds: 150,
     systems: { next: { system: newKernel } },
     async run(stage) {
       const next = stage.closure('next').closure;
@@ -154,7 +154,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: '`reboots` is raised: the machine boots once more, into what it ran',
-    seconds: 75,
+    seconds: 120,
     systems: { next: {} },
     async run(stage) {
       const next = stage.closure('next').closure;
@@ -174,7 +174,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'the new init does not come up: the next boot is the old system',
-    seconds: 75,
+    seconds: 120,
     systems: { next: { system: { ...newInit, boot: 'exit 9' } } },
     async run(stage) {
       await stage.release('next', booting(stage, 'immediate'));
@@ -184,7 +184,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'the power is cut while the new init comes up',
-    seconds: 75,
+    seconds: 120,
     systems: { next: { system: { ...newInit, boot: 'sleep 1000' } } },
     async run(stage) {
       const { machine } = stage;
@@ -197,7 +197,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'a probe fails after the boot: it goes back by another',
-    seconds: 90,
+    seconds: 150,
     systems: { next: { system: newInit, healthChecks: { never } } },
     async run(stage) {
       await stage.release('next', booting(stage, 'immediate'));
@@ -206,7 +206,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'no agent comes up after the boot: the machine goes back by itself',
-    seconds: 120,
+    seconds: 180,
     systems: {
       next: {
         system: newInit,
@@ -229,7 +229,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'somebody’s lock keeps the machine up: it boots when that is gone',
-    seconds: 90,
+    seconds: 150,
     systems: { next: { system: needsBoot } },
     async run(stage) {
       const { machine } = stage;
@@ -238,7 +238,7 @@ export const boots: readonly Scenario[] = [
       const lock = ['systemd-inhibit', '--what=shutdown', '--mode=block', '--who=backup', '--why=dump'];
       machine.run('systemd-run', '--quiet', '--collect', `--unit=${unit}`, ...lock, 'sleep', '1000');
       const isLocked = (): boolean => machine.tryRun('systemd-inhibit', '--list', '--no-legend').includes('backup');
-      await until('the lock stands', isLocked, { explain: () => machine.tryRun('systemctl', 'status', unit) });
+      await stage.sees('the lock stands', isLocked);
       await stage.release('next', booting(stage, 'immediate'));
       const { body } = await stage.until('refused');
       assert.deepEqual([body.reason, body.detail], ['reboot-refused', 'backup inhibits a shutdown: dump']);
@@ -252,7 +252,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'a person who is logged in keeps the machine up, and is named: it boots when they have left',
-    seconds: 90,
+    seconds: 150,
     systems: { next: { system: needsBoot } },
     async run(stage) {
       const { machine, world } = stage;
@@ -263,13 +263,13 @@ export const boots: readonly Scenario[] = [
       const session = ['--property=PAMName=person', '--property=User=root', 'sleep', '1000'];
       machine.run('systemd-run', '--quiet', '--collect', `--unit=${unit}`, ...session);
       const isLoggedIn = (): boolean => /\broot\b/.test(machine.tryRun('loginctl', 'list-sessions', '--no-legend'));
-      await until('somebody is logged in', isLoggedIn, { explain: () => machine.tryRun('systemctl', 'status', unit) });
+      await stage.sees('somebody is logged in', isLoggedIn);
       await stage.release('next', booting(stage, 'immediate'));
       const { body } = await stage.until('refused');
       assert.deepEqual([body.reason, body.detail], ['reboot-refused', 'root is logged in']);
       const saysWhy = async (): Promise<boolean> =>
         (await world.why(machine.name)).sentences.some((said) => said.includes('root is logged in'));
-      await until('why it does not boot', saysWhy, { explain: () => stage.explain() });
+      await stage.sees('why it does not boot', saysWhy);
       const { boots } = machine;
       await stays('it stays up', () => machine.boots === boots && machine.profile === stage.before, 2);
       machine.run('systemctl', 'stop', unit);
@@ -281,7 +281,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'the power is cut after a boot was decided and before the loader was told: no failure, and it boots again',
-    seconds: 120,
+    seconds: 180,
     systems: { next: { system: needsBoot } },
     async run(stage) {
       const next = stage.closure('next').closure;
@@ -297,7 +297,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'the power is cut after the loader was told, before the machine goes down: it comes up in the new one, and confirms',
-    seconds: 90,
+    seconds: 150,
     systems: { next: { system: needsBoot } },
     async run(stage) {
       const next = stage.closure('next').closure;
@@ -312,7 +312,7 @@ export const boots: readonly Scenario[] = [
   },
   {
     name: 'a loader that cannot boot something once: nothing is changed, and a person reboots',
-    seconds: 75,
+    seconds: 120,
     systems: { next: { system: needsBoot } },
     async run(stage) {
       const { machine } = stage;

@@ -7,7 +7,7 @@ import type { Stage } from '../harness/stage.ts';
 function refusedUntilWell(name: string, fault: CacheFault): Scenario {
   return {
     name,
-    seconds: 75,
+    seconds: 120,
     systems: { next: {} },
     async run(stage) {
       stage.world.cache.faults.set(stage.address, fault);
@@ -38,13 +38,13 @@ async function repairs(stage: Stage): Promise<void> {
 export const cache: readonly Scenario[] = [
   {
     name: 'a path of the store is damaged: repaired through the Nix daemon',
-    seconds: 60,
+    seconds: 90,
     systems: { next: {} },
     run: repairs,
   },
   {
     name: 'a host without a Nix daemon works on its store itself, and repairs it',
-    seconds: 75,
+    seconds: 120,
     systems: { direct: { store: 'direct' }, next: { store: 'direct' } },
     async run(stage) {
       await stage.release('direct');
@@ -59,7 +59,7 @@ export const cache: readonly Scenario[] = [
   refusedUntilWell('the cache did not have it yet, and nobody remembers that', 'missing'),
   {
     name: 'the cache is slow',
-    seconds: 75,
+    seconds: 120,
     systems: { next: {} },
     async run(stage) {
       stage.world.cache.faults.set(stage.address, 'slow');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChannelPolicy } from '@nixfleet/contracts';
 import type { TestIntent } from '@nixfleet/testkit';
-import { stays, until } from '../../loop/harness/until.ts';
+import { stays } from '../../loop/harness/until.ts';
 import type { Scenario } from '../harness/scenario.ts';
 import type { Stage } from '../harness/stage.ts';
 
@@ -29,7 +29,7 @@ function lookNow({ machine }: Stage): void {
 async function untilShown(stage: Stage, code: string | null): Promise<void> {
   const { world, machine } = stage;
   const isShown = async (): Promise<boolean> => ((await world.why(machine.name)).withheld[0]?.code ?? null) === code;
-  await until(`the reason ${code}`, isShown, { explain: () => stage.explain() });
+  await stage.sees(`the reason ${code}`, isShown);
 }
 
 /** A specialisation runs below the system that it belongs to. */
@@ -58,7 +58,7 @@ export const changedByHand: readonly Scenario[] = [
   },
   {
     name: 'changed by hand, by policy `hold`: nothing starts until it is changed back',
-    seconds: 75,
+    seconds: 120,
     systems: { next: {}, other: {}, last: {} },
     async run(stage) {
       const [next, other] = [stage.closure('next').closure, stage.closure('other').closure];
@@ -79,7 +79,7 @@ export const changedByHand: readonly Scenario[] = [
   },
   {
     name: 'changed by hand, by policy `reactivate`: it goes back by itself, like a release',
-    seconds: 75,
+    seconds: 120,
     systems: { next: {}, other: {} },
     async run(stage) {
       const [next, other] = [stage.closure('next').closure, stage.closure('other').closure];
@@ -92,7 +92,7 @@ export const changedByHand: readonly Scenario[] = [
       const mark = stage.machine.mark;
       lookNow(stage);
       stage.begin();
-      await stage.machine.until('converged', { mark, where: ({ body }) => body.switched });
+      await stage.machine.until('converged', { mark, seconds: 90, where: ({ body }) => body.switched });
       await stage.endsOn(next);
       const kinds = stage.machine.kinds(mark);
       for (const kind of ['drift', 'activating', 'probes-passed', 'confirmed'] as const)
@@ -102,7 +102,7 @@ export const changedByHand: readonly Scenario[] = [
   },
   {
     name: 'what it boots is changed by hand while the right system runs: told, shown, and set back by policy `reactivate`',
-    seconds: 75,
+    seconds: 120,
     systems: { next: {}, other: {} },
     async run(stage) {
       const { machine } = stage;
@@ -127,7 +127,7 @@ export const changedByHand: readonly Scenario[] = [
   },
   {
     name: 'a specialisation is no change: it is kept by a release and by a revert, and one without it says so',
-    seconds: 90,
+    seconds: 150,
     systems: {
       next: specialised('quiet'),
       sick: { ...specialised('quiet'), healthChecks: { never } },

@@ -36,7 +36,7 @@ async function withSettableClock(stage: Stage, run: (set: (offset: string) => vo
 function jumps(name: string, offset: string): Scenario {
   return {
     name,
-    seconds: 75,
+    seconds: 120,
     systems: { next: { healthChecks: { holdable } } },
     run: (stage) =>
       withSettableClock(stage, async (set) => {
@@ -59,7 +59,7 @@ export const clocks: readonly Scenario[] = [
   jumps('the clock jumps a day back during the confirmation', '-1d'),
   {
     name: 'no clock at the first boot: nothing starts until it is set',
-    seconds: 60,
+    seconds: 90,
     systems: { next: {} },
     async run(stage) {
       const { machine } = stage;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CompliancePolicy } from '@nixfleet/contracts';
 import type { TestIntent } from '@nixfleet/testkit';
-import { stays, until } from '../../loop/harness/until.ts';
+import { stays } from '../../loop/harness/until.ts';
 import type { Scenario } from '../harness/scenario.ts';
 import type { Stage } from '../harness/stage.ts';
 
@@ -33,7 +33,7 @@ function collectAgain({ machine }: Stage): void {
 async function untilReason(stage: Stage, code: string | null): Promise<void> {
   const { world, machine } = stage;
   const isShown = async (): Promise<boolean> => ((await world.why(machine.name)).withheld[0]?.code ?? null) === code;
-  await until(`the reason ${code}`, isShown, { seconds: 90, explain: () => stage.explain() });
+  await stage.sees(`the reason ${code}`, isShown);
 }
 
 /** A gate that cannot judge lets nothing pass. */
@@ -130,7 +130,7 @@ export const compliance: readonly Scenario[] = [
         'activating';
       await stage.release('next', enforced(stage));
       await stage.until('confirming');
-      await until('a collection is under way', isCollecting, { explain: () => stage.explain() });
+      await stage.sees('a collection is under way', isCollecting);
       stage.machine.run('systemctl', 'kill', '--signal=KILL', 'nixfleet-agent.service');
       await stage.endsOn(stage.closure('next').closure);
       const confirmed = stage.events.findIndex(({ kind }) => kind === 'confirmed');
@@ -185,7 +185,7 @@ export const compliance: readonly Scenario[] = [
         const kinds = stage.kinds.slice(since);
         return kinds.indexOf('activating') !== -1 && kinds.lastIndexOf('confirmed') > kinds.indexOf('activating');
       };
-      await until('it was switched to again, and confirmed', isMended, { seconds: 90, explain: () => stage.explain() });
+      await stage.sees('it was switched to again, and confirmed', isMended);
       await stage.endsOn(next);
       assert.equal(stage.machine.run('sysctl', '--values', 'net.ipv4.conf.all.log_martians').trim(), '1');
       assert.deepEqual(stage.state.compliance?.failing, []);

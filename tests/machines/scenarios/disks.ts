@@ -7,7 +7,7 @@ const littleBytes = 64 * 1024;
 export const disks: readonly Scenario[] = [
   {
     name: 'the boot partition is full when the release would be confirmed',
-    seconds: 75,
+    seconds: 120,
     systems: { next: { system: { kernelVersion: '6.6.2' }, healthChecks: { holdable } } },
     async run(stage) {
       stage.holdProbe();
@@ -23,7 +23,7 @@ export const disks: readonly Scenario[] = [
   },
   {
     name: 'the boot partition has no room for a new kernel: nothing is fetched until it has',
-    seconds: 75,
+    seconds: 120,
     systems: { next: { system: { kernelVersion: '6.6.4' } } },
     async run(stage) {
       const { machine } = stage;
@@ -40,7 +40,7 @@ export const disks: readonly Scenario[] = [
   },
   {
     name: 'the disk is full while it fetches',
-    seconds: 120,
+    seconds: 180,
     systems: { next: { etc: { ballast: 'x'.repeat(100_000) } } },
     async run(stage) {
       stage.machine.limitDisk(littleBytes);
@@ -54,7 +54,7 @@ export const disks: readonly Scenario[] = [
   },
   {
     name: 'the disk is full when the state would be written',
-    seconds: 120,
+    seconds: 180,
     systems: { next: { healthChecks: { holdable } } },
     async run(stage) {
       const next = stage.closure('next').closure;

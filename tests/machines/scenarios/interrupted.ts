@@ -1,4 +1,3 @@
-import { until } from '../../loop/harness/until.ts';
 import type { Scenario } from '../harness/scenario.ts';
 import type { Stage } from '../harness/stage.ts';
 
@@ -16,7 +15,7 @@ const unhurried = {
   },
 };
 const soakSeconds = 3;
-const secondsMax = 75;
+const secondsMax = 120;
 
 const stages = ['fetching', 'activating', 'confirming', 'committing', 'soaking'] as const;
 type StageName = (typeof stages)[number];
@@ -32,9 +31,7 @@ async function reach(stage: Stage, name: StageName): Promise<void> {
       await stage.until('fetching');
       break;
     case 'activating':
-      await until('the switch activates', () => machine.read('/run/faults/activating') !== null, {
-        explain: () => stage.explain(),
-      });
+      await stage.sees('the switch activates', () => machine.read('/run/faults/activating') !== null);
       break;
     case 'confirming':
       await stage.until('confirming');
@@ -65,7 +62,7 @@ const disturbances: Readonly<Record<string, (stage: Stage, name: StageName) => P
     const mend = unreachable(stage);
     const kinds = name === 'soaking' ? ['converged', 'unconfirmed'] : ['reverted', 'withheld', 'confirmed'];
     const hasNoticed = (): boolean => stage.kinds.some((kind) => kinds.includes(kind));
-    await until('it has gone on or back', hasNoticed, { seconds: secondsMax, explain: () => stage.explain() });
+    await stage.sees('it has gone on or back', hasNoticed);
     mend();
   },
   'the machine reboots': ({ machine }) => machine.reboot(),

@@ -4,7 +4,7 @@ import type { Scenario } from '../harness/scenario.ts';
 export const releases: readonly Scenario[] = [
   {
     name: 'two releases in quick succession',
-    seconds: 60,
+    seconds: 90,
     systems: { next: {}, last: {} },
     async run(stage) {
       await stage.release('next');
@@ -16,7 +16,7 @@ export const releases: readonly Scenario[] = [
   },
   {
     name: 'the agent upgrades itself',
-    seconds: 60,
+    seconds: 90,
     systems: { next: { revision: '2' } },
     async run(stage) {
       const programOf = (): string => stage.machine.run('systemctl', 'show', '--property=ExecStart', 'nixfleet-agent');

@@ -6,7 +6,7 @@ const agent = 'nixfleet-agent.service';
 export const state: readonly Scenario[] = [
   {
     name: 'the state directory is lost',
-    seconds: 60,
+    seconds: 90,
     systems: { next: {} },
     async run(stage) {
       const { machine } = stage;
@@ -23,7 +23,7 @@ export const state: readonly Scenario[] = [
   },
   {
     name: 'the journal is damaged',
-    seconds: 60,
+    seconds: 90,
     systems: { next: {} },
     async run(stage) {
       const { machine } = stage;
@@ -39,7 +39,7 @@ export const state: readonly Scenario[] = [
   },
   {
     name: 'the floors are damaged: nothing starts until somebody has looked',
-    seconds: 60,
+    seconds: 90,
     systems: { next: {} },
     async run(stage) {
       const { machine } = stage;
@@ -58,7 +58,7 @@ export const state: readonly Scenario[] = [
   },
   {
     name: 'the host is restored from a snapshot',
-    seconds: 75,
+    seconds: 120,
     systems: { next: {} },
     async run(stage) {
       const { machine } = stage;

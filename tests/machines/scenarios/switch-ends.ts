@@ -13,7 +13,7 @@ const oneshot = (command: string) => ({
 function failing(name: string, cause: FailedCause, exitCode: number | null, next: SystemSpec): Scenario {
   return {
     name,
-    seconds: 60,
+    seconds: 90,
     ...(cause === 'activation-timeout' ? { activationSeconds: 10 } : {}),
     systems: { next },
     async run(stage) {
@@ -42,7 +42,7 @@ export const switchEnds: readonly Scenario[] = [
   }),
   {
     name: 'the activation hangs and holds the lock, and no agent is there',
-    seconds: 90,
+    seconds: 150,
     activationSeconds: 10,
     systems: { next: { system: { activation: 'mkdir -p /run/faults; touch /run/faults/hangs; sleep 1000' } } },
     async run(stage) {
@@ -60,7 +60,7 @@ export const switchEnds: readonly Scenario[] = [
   },
   {
     name: 'exit 1: a pre-switch check refuses',
-    seconds: 45,
+    seconds: 75,
     systems: { next: { system: { preSwitchChecks: 'echo "the database is open"; exit 1\n' } } },
     async run(stage) {
       await stage.release('next');
@@ -71,7 +71,7 @@ export const switchEnds: readonly Scenario[] = [
   },
   {
     name: 'exit 4: the unit that fails had failed before',
-    seconds: 60,
+    seconds: 90,
     systems: { next: {} },
     async run(stage) {
       const { machine } = stage;
@@ -93,7 +93,7 @@ export const switchEnds: readonly Scenario[] = [
   },
   {
     name: 'exit 11: somebody else holds the lock for a while',
-    seconds: 60,
+    seconds: 90,
     systems: { next: {} },
     async run(stage) {
       const lock = '/run/nixos/switch-to-configuration.lock';
@@ -104,7 +104,7 @@ export const switchEnds: readonly Scenario[] = [
   },
   {
     name: 'a system without switch-to-configuration',
-    seconds: 45,
+    seconds: 75,
     systems: { next: { system: { switchable: false } } },
     async run(stage) {
       await stage.release('next');
@@ -115,7 +115,7 @@ export const switchEnds: readonly Scenario[] = [
   },
   {
     name: 'a pre-switch check would veto the revert',
-    seconds: 60,
+    seconds: 90,
     systems: {
       guarded: { system: { preSwitchChecks: 'test ! -e /run/faults/veto\n' } },
       sick: {

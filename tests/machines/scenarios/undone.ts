@@ -35,19 +35,19 @@ async function silent(stage: Stage): Promise<void> {
 export const undone: readonly Scenario[] = [
   {
     name: 'the new generation cuts the network',
-    seconds: 60,
+    seconds: 90,
     systems: { next: { address: '10.98.0.99' } },
     run: silent,
   },
   {
     name: 'a firewall of the new generation drops new connections and keeps those that stand',
-    seconds: 60,
+    seconds: 90,
     systems: { next: { firewall: rejectsNew } },
     run: silent,
   },
   {
     name: 'a probe fails at first',
-    seconds: 45,
+    seconds: 75,
     systems: { next: { healthChecks: { never } } },
     async run(stage) {
       await stage.release('next');
@@ -60,7 +60,7 @@ export const undone: readonly Scenario[] = [
   },
   {
     name: 'a probe fails during the soak',
-    seconds: 45,
+    seconds: 75,
     systems: { next: {} },
     async run(stage) {
       await stage.release('next', (next) => {
