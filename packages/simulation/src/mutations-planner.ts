@@ -66,6 +66,14 @@ export const plannerMutations: readonly Mutation[] = [
     breaks: ['S4'],
   },
   {
+    name: 'brakes: when a window opens is not said',
+    file: 'engine/src/brake.ts',
+    from: "return until !== null && until < resolvedUntil ? { code: 'outside-window', until } : { code: 'outside-window' };",
+    to: "return { code: 'outside-window' };",
+    scene: 'long before its window',
+    breaks: ['S7'],
+  },
+  {
     name: 'planner: a halt stops nobody',
     file: 'engine/src/survey.ts',
     from: 'if (!isHalted) return null;',

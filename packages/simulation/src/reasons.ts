@@ -89,7 +89,21 @@ function isEndHidden(reason: Withheld, host: HostSummary, view: FleetView, facts
   if (reason.code === 'refused' && phase?.name === 'refused' && phase.reason === reason.refusal) {
     return !isFresh(phase.at, view) && phase.retryNotBefore !== undefined && view.now < phase.retryNotBefore;
   }
+  if (reason.code === 'outside-window') return isOpeningKnown(host, view, facts);
   return reason.code === 'wave' && isGraceAlone(reason, host, view, facts);
+}
+
+/** A window opens before the last of those that are known, by all that its channel rolls out; no freeze and no hold is about. */
+function isOpeningKnown({ channel }: HostSummary, { rollouts, now }: FleetView, facts: Facts): boolean {
+  const shown = rollouts.filter((rollout) => rollout.channel === channel && rollout.state !== 'superseded');
+  const { release } = facts.stored;
+  if (shown.length === 0 || release === null) return false;
+  if (release.channels.get(channel)?.freezes.some(({ to }) => now < to)) return false;
+  if ([...facts.holds.values()].some((hold) => hold.channel === channel && now < hold.expiresAt)) return false;
+  return shown.every(({ rolloutId }) => {
+    const { windows = null, resolvedUntil = null } = facts.rollouts.get(rolloutId) ?? {};
+    return windows?.some(({ from }) => now < from && resolvedUntil !== null && from < resolvedUntil) ?? false;
+  });
 }
 
 /** The planner may not have looked since. */

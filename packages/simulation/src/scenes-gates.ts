@@ -65,6 +65,19 @@ export const gateScenes = {
       await stage.calm({ minutes: 30 });
     },
   },
+  /** Long enough for people to look when it will open. */
+  'long before its window': {
+    intent: sceneFleet({ waves: [['a']] }),
+    play: async (stage) => {
+      const { now } = stage.fleet;
+      const window = { from: addSeconds(now, 3600), to: addSeconds(now, 7200) };
+      await stage.release({ a: 'good' }, (next) => {
+        Object.assign(next.channels.main ?? {}, { windows: [window], resolvedUntil: addSeconds(now, 86_400) });
+      });
+      await stage.minutes(45);
+      await stage.calm({ minutes: 40 });
+    },
+  },
   /** A window stands open, and nobody has said what comes after. */
   'past what was resolved': {
     intent: sceneFleet({ waves: [['a']] }),
