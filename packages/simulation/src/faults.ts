@@ -9,9 +9,8 @@ const minuteMs = 60_000;
 /** Share of the runs in which the control plane is stolen, and how often a thief changes its mind, in minutes. */
 const theftShare = 0.25;
 const thiefMinutes = 8;
-/** Share of the runs in which people reboot machines, and how often each is rebooted, in minutes. */
+/** Share of the runs in which people reboot machines, each as often as something else befalls it. */
 const rebootShare = 0.15;
-const rebootMinutes = 60;
 
 /** Brings trouble over a fleet until it is told to stop, and then takes all of it away again. */
 export class Faults {
@@ -54,7 +53,7 @@ export class Faults {
     if (this.#dice.chance(theftShare)) this.#steal();
     const dice = this.#dice.of('shutdowns');
     if (!dice.chance(rebootShare)) return;
-    for (const host of this.#fleet.hosts.values()) this.#again(rebootMinutes, () => host.rebootByHand(), dice);
+    for (const host of this.#fleet.hosts.values()) this.#again(hostFaultMinutes, () => host.rebootByHand(), dice);
   }
 
   /** Until the end of the trouble, from some time on. */
