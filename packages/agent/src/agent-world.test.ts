@@ -84,6 +84,8 @@ export class MemoryHost implements Host {
   bootShortage = async () => null;
   goesDown = false;
   isGoingDown = async () => this.goesDown;
+  comesUp = false;
+  isComingUp = async () => this.comesUp;
   /** Every store path is a directory without declared checks. */
   locate = (path: string): string => path.replace(/^\/nix\/store\/[^/]+/, import.meta.dirname);
   arm = async (to: StorePath | null) => {

@@ -142,14 +142,18 @@ export class EffectRunner {
 
   /**
    * A machine that goes down takes services, units and network from under a switch. What fails then says nothing of the
-   * closure: nobody is told, this agent ends with the machine, and the next boot shows where it stands.
+   * closure: nobody is told, this agent ends with the machine, and the next boot shows where it stands. The same of what the
+   * dead man's switch undoes: that it fired is what there is to say.
    */
   async #emit(input: HostInput, signal: AbortSignal): Promise<void> {
     const { host, log, emit } = this.#deps;
     const counts = !isFailure(input) || !(await host.isGoingDown().catch(() => false));
+    const report = isFailure(input) && counts ? await host.deadMan().catch(() => null) : null;
     if (signal.aborted) return;
-    if (counts) emit(input);
-    else log('info', 'not counted: the machine goes down', { input: input.type });
+    if (!counts) return log('info', 'not counted: the machine goes down', { input: input.type });
+    // A probe may fail long after it, on what was gone back to.
+    const isUndone = report?.kind === 'fired' && (input.type !== 'probe' || report.ok === null);
+    emit(isUndone ? { type: 'dead-man', report } : input);
   }
 
   async #answer(effect: Awaited_, signal: AbortSignal): Promise<HostInput> {

@@ -53,6 +53,8 @@ export interface Host {
   bootShortage(parts: () => Promise<BootParts>): Promise<string | null>;
   /** The machine is on its way down, and this agent with it: what fails now says nothing of a closure. */
   isGoingDown(): Promise<boolean>;
+  /** The machine boots: units that are to start with it have not all started yet. */
+  isComingUp(): Promise<boolean>;
   /** Where a path of a closure lies on this machine: another place than the store path says for a chroot store. */
   locate(path: string): string;
   /** The environment of programs that a closure brings: the switch, exec probes. */

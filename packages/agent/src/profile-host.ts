@@ -70,6 +70,10 @@ export class ProfileHost implements Host {
     return false;
   }
 
+  async isComingUp(): Promise<boolean> {
+    return false;
+  }
+
   async isClockSynchronised(): Promise<boolean> {
     const { clockSynchronisedFile } = this.#options;
     if (clockSynchronisedFile === null) return true;

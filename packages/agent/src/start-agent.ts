@@ -278,7 +278,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     stopped,
     async [Symbol.asyncDispose]() {
       stop.abort();
+      // Before anything else: that our own programs are ended with us is no answer of theirs.
+      const cancelled = effects.stop();
       transport.close();
+      await cancelled;
       await stopped.catch((error: unknown) => log('error', 'the agent failed', { error: messageOf(error) }));
       await effects.stop();
       await theLoop.settled();

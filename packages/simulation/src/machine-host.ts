@@ -50,6 +50,8 @@ export function machineHost(machine: Machine, { life, scheduler, isClockSynchron
     isClockSynchronised: () => life.cross(isClockSynchronised),
     bootShortage: () => life.cross(() => null),
     isGoingDown: () => life.cross(() => machine.isGoingDown),
+    // It is up at once.
+    isComingUp: async () => false,
     arm: (to, seconds) =>
       life.cross(() => {
         const problem = machine.arm(to, seconds);

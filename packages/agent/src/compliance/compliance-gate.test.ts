@@ -31,15 +31,23 @@ class GateWorld {
   readonly collector: TestCollector;
   readonly gate: ComplianceGate;
   readonly closure: StorePath;
+  readonly machine: MemoryHost;
 
   private constructor(
-    parts: { clock: FakeClock; collector: TestCollector; gate: ComplianceGate; closure: StorePath },
+    parts: {
+      clock: FakeClock;
+      collector: TestCollector;
+      gate: ComplianceGate;
+      closure: StorePath;
+      machine: MemoryHost;
+    },
     events: EventContent[],
   ) {
     this.clock = parts.clock;
     this.collector = parts.collector;
     this.gate = parts.gate;
     this.closure = parts.closure;
+    this.machine = parts.machine;
     this.events = events;
   }
 
@@ -88,7 +96,7 @@ class GateWorld {
       report: (event) => events.push(event),
       onCollected: () => {},
     });
-    return new GateWorld({ clock, collector, gate, closure: target.closure }, events);
+    return new GateWorld({ clock, collector, gate, machine, closure: target.closure }, events);
   }
 
   async session(policy: CompliancePolicy | null = enforce) {
@@ -133,6 +141,33 @@ describe('the runtime gate on a host', () => {
     await world.clock.advance(31_000);
     assert.deepEqual(await silent, { status: 'pass' }, 'nobody is there who could say more');
     assert.equal(world.collector.asked[1]?.context, null);
+  });
+
+  test('a collection that ends with its machine is told to nobody, as long as that goes down', async () => {
+    const world = await GateWorld.create();
+    world.collector.outcome = { ok: false, reason: 'collector-failed', detail: 'terminated', exitCode: 1 };
+    world.machine.goesDown = true;
+    assert.equal((await (await world.session()).run(forever)).status, 'fail');
+    assert.deepEqual(world.kinds, []);
+    world.machine.goesDown = false;
+    assert.equal((await (await world.session()).run(forever)).status, 'fail');
+    assert.deepEqual(world.errors, ['collector-failed']);
+  });
+
+  test('a machine that still boots is measured once it is up, or after a while all the same', async () => {
+    const world = await GateWorld.create();
+    world.machine.comesUp = true;
+    const measured = (await world.session()).run(forever);
+    await world.clock.advance(200_000);
+    assert.equal(world.collector.asked.length, 0, 'longer than a collection may take');
+    world.machine.comesUp = false;
+    await world.clock.advance(1000);
+    assert.deepEqual(await measured, { status: 'pass' });
+
+    world.machine.comesUp = true;
+    const never = (await world.session()).run(forever);
+    await world.clock.advance(601_000);
+    assert.deepEqual(await never, { status: 'pass' });
   });
 
   test('a complete, fresh and verified pass is told with its hash, and nothing else is a pass', async () => {

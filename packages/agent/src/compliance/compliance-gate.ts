@@ -37,6 +37,8 @@ const lookSeconds = 60;
 const timerSlackSeconds = 900;
 /** For the release to be read after a start, in seconds: evidence that names none shows less. */
 const releaseSecondsMax = 30;
+/** For a machine to come up before it is measured, in seconds. */
+const bootSecondsMax = 600;
 /** Collections tried where one by the timer came between the question and its answer. */
 const triesMax = 2;
 
@@ -44,7 +46,7 @@ export interface ComplianceGateDeps extends FactsDeps {
   /** Null: the settings name none. */
   readonly collector: Collector | null;
   readonly probes: Pick<Probes, 'controls'>;
-  readonly machine: Pick<Host, 'bootId'>;
+  readonly machine: Pick<Host, 'bootId' | 'isComingUp' | 'isGoingDown'>;
   readonly ownKey: PublicKey;
   readonly clock: Clock;
   readonly time: AgentTime;
@@ -168,8 +170,11 @@ class Session {
   }
 
   async #collect(catalogue: Catalogue, collector: Collector, signal: AbortSignal): Promise<ProbeResult> {
-    const { state } = this.#deps;
+    const { state, machine, clock } = this.#deps;
     await this.#untilReleaseIsRead(signal);
+    // While it boots, the unit of the collector waits for all others, and what it would measure is not there yet.
+    const isUp = async (): Promise<boolean> => !(await machine.isComingUp().catch(() => false));
+    await waitUntil(isUp, { clock, msMax: bootSecondsMax * 1000, signal });
     const target = targetOn(state(), this.#closure);
     const since = this.#wall();
     this.#orderedAt = since;
@@ -190,7 +195,12 @@ class Session {
       const trigger = target !== null && this.#result === null ? 'activation' : 'timer';
       const order = { schemaVersion: 1, trigger, nonce: null, at: since } as const;
       const collected = await collector.collect({ context, order }, signal);
-      if (!collected.ok) return this.#fail(collected.reason, collected.detail, collected.exitCode);
+      if (!collected.ok) {
+        const { reason, detail, exitCode } = collected;
+        // It was ended with everything else; nobody is told, and after the boot it is asked again.
+        if (await machine.isGoingDown().catch(() => false)) return { status: 'fail', detail: 'the machine goes down' };
+        return this.#fail(reason, detail, exitCode);
+      }
       const after = await this.#newest(collector);
       if (!after.ok) return this.#fail(after.reason, after.detail);
       if (after.value === null) return this.#fail('malformed', 'the collector ended well and left no evidence');

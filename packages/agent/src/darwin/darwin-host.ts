@@ -113,6 +113,10 @@ export class DarwinHost implements Host {
     return false;
   }
 
+  async isComingUp(): Promise<boolean> {
+    return false;
+  }
+
   arm(to: StorePath | null, seconds: number): Promise<Armed> {
     return this.#guard.arm(to, seconds);
   }
@@ -208,7 +212,7 @@ export class DarwinHost implements Host {
       await launchd.remove(jobLabel(record, 'dead-man'));
       await record.forgetResult().catch(() => {});
       const problem = await this.#script(to, ['go-back', record.directory]);
-      if (problem !== null) return { running: await this.running(), by: 'agent', detail: problem };
+      if (problem !== null) return { running: null, by: 'agent', detail: problem };
     }
     const began = clock.monotonicMs();
     const isRunning = (): Promise<boolean> => launchd.isRunning(label);

@@ -58,7 +58,7 @@ export class NixosHost implements Host {
     this.#options = options;
     this.#synchronised = new SynchronisedClock(options);
     const unitName = () => `nixfleet-run-${Buffer.from(random.bytes(8)).toString('hex')}.service`;
-    const system = new NixosSystem({ systemd, path, unitName });
+    const system = new NixosSystem({ systemd, path, unitName, clock });
     this.#system = system;
     this.#guard = new MachineGuard({
       ...{ directory, files, clock, random, standsMsMax: 0, revertSecondsMax },
@@ -121,11 +121,20 @@ export class NixosHost implements Host {
     return this.#options.systemd.isGoingDown();
   }
 
-  arm(to: StorePath | null, seconds: number): Promise<Armed> {
+  isComingUp(): Promise<boolean> {
+    return this.#options.systemd.isComingUp();
+  }
+
+  async arm(to: StorePath | null, seconds: number): Promise<Armed> {
+    const start = (await (await this.#guard.current())?.switchStart()) ?? null;
+    const running = await this.#variant();
     return this.#guard.arm(to, seconds, async (record) => {
-      const running = await this.#variant();
       // After a boot into it: what the dead man's switch would leave, and whose generation it would remove.
-      if (running !== null && running.system !== to) await record.setTarget(running.system);
+      if (running !== null && running.system !== to) {
+        await record.setTarget(running.system);
+        // A trial is guarded anew while it runs: what had failed before it is still asked for.
+        if (start?.target === running.system) await record.begin(start);
+      }
       if (running?.system === to && running.specialisation !== null) {
         await record.setSpecialisation(running.specialisation);
       }
@@ -171,7 +180,10 @@ export class NixosHost implements Host {
 
   async activation(): Promise<ActivationOutcome | 'running' | 'unknown'> {
     const record = await this.#guard.current();
-    return record === null ? 'unknown' : switchOf(record, this.#switchDeps);
+    if (record === null) return 'unknown';
+    const found = await switchOf(record, this.#switchDeps);
+    const isFailed = typeof found === 'object' && found.kind === 'failed';
+    return isFailed && (await this.isGoingDown()) ? 'unknown' : found;
   }
 
   /** Units that had failed before the newest switch. */
@@ -263,17 +275,20 @@ export class NixosHost implements Host {
     const script = (await this.#system.deadManOf(to)) ?? (await this.#runningScript());
     if (script === null)
       return { running: await this.running(), by: 'agent', detail: `${to} has no dead man’s switch` };
-    await systemd.stop(record.deadManUnit);
-    await systemd.forget(record.revertUnit);
-    await record.forgetResult().catch(() => {});
-    const problem = await systemd.start({
-      unit: record.revertUnit,
-      description: `NixFleet: back to ${to}`,
-      argv: [script, 'revert', record.directory],
-      environment: {},
-      timeoutSeconds: revertSecondsMax,
-    });
-    if (problem !== null) return { running: await this.running(), by: 'agent', detail: problem };
+    // One that an earlier incarnation began, and that has started this one anew, is waited for.
+    if ((await systemd.service(record.revertUnit)) !== 'running') {
+      await systemd.stop(record.deadManUnit);
+      await systemd.forget(record.revertUnit);
+      await record.forgetResult().catch(() => {});
+      const problem = await systemd.start({
+        unit: record.revertUnit,
+        description: `NixFleet: back to ${to}`,
+        argv: [script, 'revert', record.directory],
+        environment: {},
+        timeoutSeconds: revertSecondsMax,
+      });
+      if (problem !== null) return { running: null, by: 'agent', detail: problem };
+    }
     const isOver = async (): Promise<boolean> => (await systemd.service(record.revertUnit)) !== 'running';
     await this.#guard.until(isOver, revertSecondsMax * 1000 + shutdownMsMax, signal);
     const end = await systemd.service(record.revertUnit);

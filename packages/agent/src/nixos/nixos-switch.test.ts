@@ -88,7 +88,7 @@ test('what ends with the machine is not kept: after the boot it would be a failu
       const program = `#!/bin/sh\ncase $* in *is-system-running*) echo ${state} ;; *) echo LoadState=not-found ;; esac\n`;
       writeFileSync(join(directory, 'systemctl'), program, { mode: 0o755 });
       const systemd = new Systemd({ path: `${directory}:${process.env.PATH}`, clock: systemClock });
-      const system = new NixosSystem({ systemd, path: '', unitName: () => 'unused' });
+      const system = new NixosSystem({ systemd, path: '', unitName: () => 'unused', clock: systemClock });
       const record = new GuardRecord(fileSystem, mkdtempSync(join(directory, 'record-')));
       await record.begin({ target, failedBefore: [], onFailedUnits: 'new' });
       const deps = { systemd, system, clock: systemClock };

@@ -6,7 +6,7 @@ import { OutputCollector } from '../command-output.ts';
 import type { GuardRecord, SwitchStart } from '../guard/guard-record.ts';
 import { lostActivation } from '../lost-activation.ts';
 import { exitCodeLockBusy, exitCodeUnitsFailed } from '../profile-system.ts';
-import type { NixosSystem } from './nixos-system.ts';
+import { lockAttemptsMax, lockRetryMs, type NixosSystem } from './nixos-system.ts';
 import type { Variant } from './specialisation.ts';
 import type { ServiceEnd, Systemd } from './systemd.ts';
 
@@ -14,9 +14,6 @@ import type { ServiceEnd, Systemd } from './systemd.ts';
 const exitCodeRefused = 1;
 /** The init of the new system cannot take the old one's place. */
 const exitCodeNeedsReboot = 100;
-/** Attempts at a switch while another activation holds the lock, and the wait between them. */
-const lockAttemptsMax = 6;
-const lockRetryMs = 10_000;
 /** Between two looks at the unit of the switch, in milliseconds. */
 const pollMs = 500;
 

@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { StorePath } from '@nixfleet/contracts';
+import type { Clock, StorePath } from '@nixfleet/contracts';
 import type { BootParts } from '../host.ts';
-import { describe } from '../profile-system.ts';
+import { describe, exitCodeLockBusy } from '../profile-system.ts';
 import type { CommandResult } from '../run-command.ts';
 import { isProgram, profileSeconds, SystemProfile, storePathAt } from '../system-profile.ts';
 import { type BootLoader, findBootLoader } from './boot-loader.ts';
@@ -12,6 +12,9 @@ import type { Systemd } from './systemd.ts';
 
 /** Writing the boot loader's configuration, in seconds. */
 const bootLoaderSeconds = 600;
+/** Attempts at an activation while another one holds the lock, and the wait between them. */
+export const lockAttemptsMax = 6;
+export const lockRetryMs = 10_000;
 /** Generations of the profile among which a running specialisation is looked for, the newest. */
 const generationsMax = 100;
 /** What a closure must contain for a later one to go back to it: `nix/modules/agent-units.nix`. */
@@ -24,6 +27,7 @@ export interface NixosSystemOptions {
   readonly path: string;
   /** A name that no other unit has. */
   readonly unitName: () => string;
+  readonly clock: Clock;
 }
 
 /** What a NixOS machine runs, has booted and boots next; changed only by programs in units of their own. */
@@ -108,7 +112,13 @@ export class NixosSystem {
 
   /** Makes `closure` what boots by itself, and reads it back. Null, or what is wrong. */
   async setBootDefault(closure: StorePath): Promise<string | null> {
-    const result = await this.#run([`${closure}/bin/switch-to-configuration`, 'boot'], bootLoaderSeconds);
+    const argv = [`${closure}/bin/switch-to-configuration`, 'boot'] as const;
+    let result = await this.#run(argv, bootLoaderSeconds);
+    // Somebody else's activation, or one of an agent that was ended over it: nothing was changed, and it will be over.
+    for (let tries = 1; isLockBusy(result) && tries < lockAttemptsMax; tries++) {
+      await this.#options.clock.sleep(lockRetryMs);
+      result = await this.#run(argv, bootLoaderSeconds);
+    }
     if (result.exitCode !== 0) return `switch-to-configuration boot: ${describe(result.output)}`;
     await (await this.bootLoader())?.installedCounts();
     const found = await this.bootDefault();
@@ -146,4 +156,9 @@ export class NixosSystem {
       timeoutSeconds,
     });
   }
+}
+
+/** Nothing was changed: another activation holds the lock. NixOS says so in words, with one code or another. */
+function isLockBusy({ exitCode, output }: CommandResult): boolean {
+  return exitCode === exitCodeLockBusy || (exitCode === 1 && /could not acquire lock/i.test(output.excerpt));
 }

@@ -128,8 +128,17 @@ export class Systemd {
 
   /** The machine that goes down ends our own programs too, the one that told it to among them. */
   async isGoingDown(): Promise<boolean> {
-    const state = await this.#run(['systemctl', 'is-system-running'], answerMsMax);
-    return state.stdout.trim() === 'stopping';
+    return (await this.#systemState()) === 'stopping';
+  }
+
+  /** It boots, and has not started all that starts with it. */
+  async isComingUp(): Promise<boolean> {
+    const state = await this.#systemState();
+    return state === 'initializing' || state === 'starting';
+  }
+
+  async #systemState(): Promise<string> {
+    return (await this.#run(['systemctl', 'is-system-running'], answerMsMax)).stdout.trim();
   }
 
   /** One of the programs around PID 1, such as `loginctl`; it changes nothing. */
