@@ -195,12 +195,10 @@ class Session {
       const trigger = target !== null && this.#result === null ? 'activation' : 'timer';
       const order = { schemaVersion: 1, trigger, nonce: null, at: since } as const;
       const collected = await collector.collect({ context, order }, signal);
-      if (!collected.ok) {
-        const { reason, detail, exitCode } = collected;
-        // It was ended with everything else; nobody is told, and after the boot it is asked again.
-        if (await machine.isGoingDown().catch(() => false)) return { status: 'fail', detail: 'the machine goes down' };
-        return this.#fail(reason, detail, exitCode);
-      }
+      // It was ended with everything else: nobody is told, and after the boot it is asked again.
+      const isEnded = !collected.ok && (await machine.isGoingDown().catch(() => false));
+      if (isEnded) return { status: 'fail', detail: 'the machine goes down' };
+      if (!collected.ok) return this.#fail(collected.reason, collected.detail, collected.exitCode);
       const after = await this.#newest(collector);
       if (!after.ok) return this.#fail(after.reason, after.detail);
       if (after.value === null) return this.#fail('malformed', 'the collector ended well and left no evidence');
