@@ -195,7 +195,9 @@ export class NixosHost implements Host {
   async setDefault(closure: StorePath) {
     const record = await this.#guard.current();
     await record?.defaultChanges();
-    const problem = (await this.#system.profile.set(closure)) ?? (await this.#system.setBootDefault(closure));
+    // What the dead man's switch has gone back from is not to be booted.
+    const isWanted = async (): Promise<boolean> => (await this.deadMan()).kind !== 'fired';
+    const problem = (await this.#system.profile.set(closure)) ?? (await this.#system.setBootDefault(closure, isWanted));
     return problem === null ? ({ ok: true } as const) : ({ ok: false, detail: problem } as const);
   }
 

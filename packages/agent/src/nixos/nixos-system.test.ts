@@ -11,7 +11,11 @@ import { Systemd } from './systemd.ts';
 const closure = StorePath.parse(`/nix/store/${'a'.repeat(32)}-nixos-system-web-1`);
 
 /** Sets the boot default where the first so many attempts end like this: what came of it, and how many there were. */
-async function setWhileBusy(busy: number, how: string): Promise<{ problem: string | null; attempts: number }> {
+async function setWhileBusy(
+  busy: number,
+  how: string,
+  isWanted?: () => Promise<boolean>,
+): Promise<{ problem: string | null; attempts: number }> {
   const directory = mkdtempSync(join(tmpdir(), 'nixfleet-system-'));
   try {
     const count = join(directory, 'count');
@@ -24,7 +28,7 @@ async function setWhileBusy(busy: number, how: string): Promise<{ problem: strin
       unitName: () => 'unused',
       clock: { ...systemClock, sleep: async () => {} },
     });
-    const problem = await system.setBootDefault(closure);
+    const problem = await system.setBootDefault(closure, isWanted);
     return { problem, attempts: readFileSync(count, 'utf8').length };
   } finally {
     rmSync(directory, { recursive: true });
@@ -49,4 +53,9 @@ test('a lock that is never let go is what is wrong in the end, and any other end
   const failed = await setWhileBusy(1000, 'echo "no space left" >&2; exit 1');
   assert.match(failed.problem ?? '', /no space left/);
   assert.equal(failed.attempts, 1);
+});
+
+test('what was undone while the lock was held is not booted after all', async () => {
+  const { problem, attempts } = await setWhileBusy(1, 'exit 11', async () => false);
+  assert.deepEqual([problem, attempts], ['it was undone meanwhile', 1]);
 });

@@ -110,13 +110,17 @@ export class NixosSystem {
     return unit === null ? `${closure}/${recoverUnit} is not there: nothing would undo it after a reboot` : null;
   }
 
-  /** Makes `closure` what boots by itself, and reads it back. Null, or what is wrong. */
-  async setBootDefault(closure: StorePath): Promise<string | null> {
+  /**
+   * Makes `closure` what boots by itself, and reads it back. Null, or what is wrong. Another activation is waited for as long
+   * as `isWanted`: it may be one that undoes this.
+   */
+  async setBootDefault(closure: StorePath, isWanted = async (): Promise<boolean> => true): Promise<string | null> {
     const argv = [`${closure}/bin/switch-to-configuration`, 'boot'] as const;
     let result = await this.#run(argv, bootLoaderSeconds);
     // Somebody else's activation, or one of an agent that was ended over it: nothing was changed, and it will be over.
     for (let tries = 1; isLockBusy(result) && tries < lockAttemptsMax; tries++) {
       await this.#options.clock.sleep(lockRetryMs);
+      if (!(await isWanted())) return 'it was undone meanwhile';
       result = await this.#run(argv, bootLoaderSeconds);
     }
     if (result.exitCode !== 0) return `switch-to-configuration boot: ${describe(result.output)}`;
