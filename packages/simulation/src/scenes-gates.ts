@@ -52,32 +52,9 @@ export const gateScenes = {
       await stage.calm({ minutes: 30 });
     },
   },
-  /** The window opens in twenty minutes. */
-  'outside its window': {
-    intent: sceneFleet({ waves: [['a']] }),
-    play: async (stage) => {
-      const { now } = stage.fleet;
-      const window = { from: addSeconds(now, 1200), to: addSeconds(now, 7200) };
-      await stage.release({ a: 'good' }, (next) => {
-        Object.assign(next.channels.main ?? {}, { windows: [window], resolvedUntil: addSeconds(now, 86_400) });
-      });
-      await stage.minutes(10);
-      await stage.calm({ minutes: 30 });
-    },
-  },
+  'outside its window': beforeItsWindow({ opensInMinutes: 20, minutes: 10, calmMinutes: 30 }),
   /** Long enough for people to look when it will open. */
-  'long before its window': {
-    intent: sceneFleet({ waves: [['a']] }),
-    play: async (stage) => {
-      const { now } = stage.fleet;
-      const window = { from: addSeconds(now, 3600), to: addSeconds(now, 7200) };
-      await stage.release({ a: 'good' }, (next) => {
-        Object.assign(next.channels.main ?? {}, { windows: [window], resolvedUntil: addSeconds(now, 86_400) });
-      });
-      await stage.minutes(45);
-      await stage.calm({ minutes: 40 });
-    },
-  },
+  'long before its window': beforeItsWindow({ opensInMinutes: 60, minutes: 45, calmMinutes: 40 }),
   /** A window stands open, and nobody has said what comes after. */
   'past what was resolved': {
     intent: sceneFleet({ waves: [['a']] }),
@@ -393,4 +370,24 @@ async function emergency(stage: Stage): Promise<(next: TestIntent) => void> {
 async function readByAll(stage: Stage): Promise<void> {
   stage.hint();
   await stage.minutes(3);
+}
+
+/** A release comes so long before its window opens; it is looked at for `minutes`, and is there in the end. */
+function beforeItsWindow(times: {
+  readonly opensInMinutes: number;
+  readonly minutes: number;
+  readonly calmMinutes: number;
+}): Scene {
+  return {
+    intent: sceneFleet({ waves: [['a']] }),
+    play: async (stage) => {
+      const { now } = stage.fleet;
+      const window = { from: addSeconds(now, times.opensInMinutes * 60), to: addSeconds(now, 7200) };
+      await stage.release({ a: 'good' }, (next) => {
+        Object.assign(next.channels.main ?? {}, { windows: [window], resolvedUntil: addSeconds(now, 86_400) });
+      });
+      await stage.minutes(times.minutes);
+      await stage.calm({ minutes: times.calmMinutes });
+    },
+  };
 }

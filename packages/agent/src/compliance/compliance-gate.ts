@@ -39,6 +39,8 @@ const timerSlackSeconds = 900;
 const releaseSecondsMax = 30;
 /** For a machine to come up before it is measured, in seconds. */
 const bootSecondsMax = 600;
+/** Between two looks whether it has, in milliseconds: each starts a program, on a machine that is busy. */
+const bootPollMs = 1000;
 /** Collections tried where one by the timer came between the question and its answer. */
 const triesMax = 2;
 
@@ -174,7 +176,7 @@ class Session {
     await this.#untilReleaseIsRead(signal);
     // While it boots, the unit of the collector waits for all others, and what it would measure is not there yet.
     const isUp = async (): Promise<boolean> => !(await machine.isComingUp().catch(() => false));
-    await waitUntil(isUp, { clock, msMax: bootSecondsMax * 1000, signal });
+    await waitUntil(isUp, { clock, msMax: bootSecondsMax * 1000, everyMs: bootPollMs, signal });
     const target = targetOn(state(), this.#closure);
     const since = this.#wall();
     this.#orderedAt = since;

@@ -131,9 +131,9 @@ export class NixosHost implements Host {
     return this.#guard.arm(to, seconds, async (record) => {
       // After a boot into it: what the dead man's switch would leave, and whose generation it would remove.
       if (running !== null && running.system !== to) {
-        await record.setTarget(running.system);
         // A trial is guarded anew while it runs: what had failed before it is still asked for.
         if (start?.target === running.system) await record.begin(start);
+        else await record.setTarget(running.system);
       }
       if (running?.system === to && running.specialisation !== null) {
         await record.setSpecialisation(running.specialisation);

@@ -6,7 +6,7 @@ import { OutputCollector } from '../command-output.ts';
 import type { GuardRecord, SwitchStart } from '../guard/guard-record.ts';
 import { lostActivation } from '../lost-activation.ts';
 import { exitCodeLockBusy, exitCodeUnitsFailed } from '../profile-system.ts';
-import { lockAttemptsMax, lockRetryMs, type NixosSystem } from './nixos-system.ts';
+import { lockAttemptsMax, lockBusyPattern, lockRetryMs, type NixosSystem } from './nixos-system.ts';
 import type { Variant } from './specialisation.ts';
 import type { ServiceEnd, Systemd } from './systemd.ts';
 
@@ -154,7 +154,7 @@ const lockBusy: ActivationOutcome = {
 
 /** Exit 1 is also how faults end after something was changed: only what says that nothing was is a refusal. */
 function refusalOf(output: CommandOutput): ActivationOutcome {
-  if (/could not acquire lock/i.test(output.excerpt)) return lockBusy;
+  if (lockBusyPattern.test(output.excerpt)) return lockBusy;
   const said = /^.*pre-switch checks?.*$/im.exec(output.excerpt)?.[0];
   if (said === undefined) return { kind: 'failed', cause: 'activation-failed', output };
   return { kind: 'refused', reason: 'pre-switch-check', detail: said.trim() };

@@ -15,6 +15,8 @@ const bootLoaderSeconds = 600;
 /** Attempts at an activation while another one holds the lock, and the wait between them. */
 export const lockAttemptsMax = 6;
 export const lockRetryMs = 10_000;
+/** How NixOS says that another activation holds the lock, with one exit code or another. */
+export const lockBusyPattern = /could not acquire lock/i;
 /** Generations of the profile among which a running specialisation is looked for, the newest. */
 const generationsMax = 100;
 /** What a closure must contain for a later one to go back to it: `nix/modules/agent-units.nix`. */
@@ -162,7 +164,7 @@ export class NixosSystem {
   }
 }
 
-/** Nothing was changed: another activation holds the lock. NixOS says so in words, with one code or another. */
+/** Nothing was changed: another activation holds the lock. */
 function isLockBusy({ exitCode, output }: CommandResult): boolean {
-  return exitCode === exitCodeLockBusy || (exitCode === 1 && /could not acquire lock/i.test(output.excerpt));
+  return exitCode === exitCodeLockBusy || (exitCode === 1 && lockBusyPattern.test(output.excerpt));
 }
