@@ -22,6 +22,8 @@ done
 [ -n "$failed" ] || exit 0
 echo "test-machines: failed:$failed" >&2
 for file in "$failures"/*; do
+  # One that never came to its tests has said why already.
+  [ -e "$file" ] || continue
   # What the reporter says in the end: each test, and the first line of its error.
   sed -n '/failing tests:/,$p' "$file" | grep -E '^✖|^  [A-Za-z]*Error' | cut -c 1-300 >&2
 done
